@@ -1,0 +1,25 @@
+"""What can go wrong, in the user's terms.
+
+Every message is one line that names the file or axis, gives the numbers and says what to do.
+The command line prints it as it stands and exits with ``exit_code``.
+"""
+
+
+class PoolError(Exception):
+    """Anything a user, a file or a machine can cause."""
+
+    exit_code = 1
+
+
+class UsageError(PoolError):
+    """Option values that mean nothing, or a plan refused before any work is done."""
+
+    exit_code = 2
+
+
+class InputError(PoolError):
+    """This input cannot be read or pooled; other inputs are not affected."""
+
+
+class OutputError(PoolError):
+    """The result cannot be written; the target is as it was."""
