@@ -1,0 +1,21 @@
+"""Pooling, the downsampling operation of convolutional networks, over any array."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["OPS", "PoolError", "global_pool", "output_shape", "pool"]
+
+if TYPE_CHECKING:
+    from poolcli.api import OPS, global_pool, output_shape, pool
+    from poolcli.errors import PoolError
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names when they are first used: the command line starts without NumPy."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "poolcli.errors" if name == "PoolError" else "poolcli.api"
+    return getattr(importlib.import_module(home), name)

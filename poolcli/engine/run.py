@@ -1,0 +1,100 @@
+"""Walking an array: blocks in order, each thread a contiguous run of them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import numpy as np
+
+from poolcli.engine import cast, tiles
+from poolcli.engine.block import BlockFolder
+from poolcli.engine.buffers import Array, Buffers
+from poolcli.engine.job import Job
+from poolcli.engine.tiles import Tiling
+
+# Below this many input bytes starting threads costs more than it gains.
+THREADED_BYTES = 1 << 22
+
+
+def run(job: Job, *, threads: int | None = None, block_bytes: int | None = None) -> None:
+    """Pool ``job.source`` into ``job.out``.
+
+    ``threads`` defaults to the processors this process may use; ``block_bytes`` is the input that
+    one block aims at. Neither changes a byte of the result.
+    """
+    block_bytes = tiles.BLOCK_BYTES if block_bytes is None else block_bytes
+    if job.out.size == 0:
+        return
+    cell_bytes = job.source.itemsize * int(np.prod(job.inner, dtype=object))
+    tiling = tiles.tile(job.source.shape[: job.lead], job.windows, cell_bytes, block_bytes)
+    if threads is None:
+        threads = processors() if job.source.nbytes >= THREADED_BYTES else 1
+    runs = _contiguous_runs(len(tiling), threads)
+    stop = threading.Event()
+    if len(runs) == 1:
+        _walk(job, tiling, *runs[0], block_bytes, stop)
+        return
+    with ThreadPoolExecutor(len(runs)) as pool:
+        futures = [pool.submit(_walk, job, tiling, *part, block_bytes, stop) for part in runs]
+        try:
+            wait(futures)
+        finally:
+            stop.set()
+    for future in futures:
+        future.result()
+
+
+def _walk(
+    job: Job, tiling: Tiling, first: int, last: int, block_bytes: int, stop: threading.Event
+) -> None:
+    """Pool the blocks ``first .. last-1`` with buffers of this thread's own."""
+    buffers = Buffers()
+    piece_bytes = max(block_bytes, 1)
+    folder = BlockFolder(job, job.fold, piece_bytes, buffers)
+    direct = job.out.dtype == job.fold.result
+    with np.errstate(all="ignore"):
+        for block in tiling.blocks(first, last):
+            if stop.is_set():
+                return
+            place = tuple(slice(*part) for part in block.lead + block.windows)
+            out = job.out[place]
+            results = out if direct else buffers.take("results", out.shape, job.fold.result)
+            folder.results(block, results)
+            if job.fold.rescue is not None and not np.isfinite(np.add.reduce(results, axis=None)):
+                rescuer = BlockFolder(job, job.fold.rescue, piece_bytes, buffers)
+                _rescue(rescuer, block, results)
+            if not direct:
+                cast.convert(results, out, job.fit)
+
+
+def _rescue(folder: BlockFolder, block: tiles.Block, results: Array) -> None:
+    """Replace results that are not finite by those of the fold's rescue."""
+    lost = ~np.isfinite(results)
+    if lost.any():
+        second = np.empty(results.shape, results.dtype)
+        folder.results(block, second)
+        # One NaN for all: which of two NaNs survives an addition depends on how NumPy's loops
+        # are cut, and the bytes of the result may not.
+        np.copyto(second, np.nan, where=np.isnan(second))
+        np.copyto(results, second, where=lost)
+
+
+def _contiguous_runs(blocks: int, threads: int) -> list[tuple[int, int]]:
+    """Cut ``blocks`` into at most ``threads`` runs of about equal length.
+
+    >>> _contiguous_runs(7, 2)
+    [(0, 3), (3, 7)]
+    """
+    threads = max(1, min(threads, blocks))
+    edges = [i * blocks // threads for i in range(threads + 1)]
+    return list(itertools.pairwise(edges))
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,100 @@
+"""How the windows of an array are cut into blocks that fit the cache."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from poolcli.windows import Windows
+
+BLOCK_BYTES = 1 << 19
+"""Input bytes that one block aims at: it and what is made of it stay in a core's own cache."""
+
+MOST_BYTES = 1 << 24
+"""A block may grow to this many bytes so that overlapping windows share their work."""
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of the output: ranges of lead cells, and of windows along each spatial axis."""
+
+    lead: tuple[Range, ...]
+    windows: tuple[Range, ...]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The blocks of one array, numbered in C order of the output; block ``i`` is made on demand."""
+
+    lead: tuple[int, ...]
+    out: tuple[int, ...]
+    steps: tuple[int, ...]
+    """Cells or windows per block, for each lead axis and then each spatial axis."""
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Blocks along each lead axis and each spatial axis."""
+        return tuple(-(-n // s) for n, s in zip(self.lead + self.out, self.steps, strict=True))
+
+    def __len__(self) -> int:
+        return math.prod(self.counts)
+
+    def blocks(self, first: int, stop: int) -> Iterator[Block]:
+        """The blocks numbered ``first .. stop-1``."""
+        axes = self.lead + self.out
+        places = itertools.product(*map(range, self.counts))
+        for place in itertools.islice(places, first, stop):
+            ranges = tuple(
+                (i * step, min((i + 1) * step, n))
+                for i, step, n in zip(place, self.steps, axes, strict=True)
+            )
+            yield Block(ranges[: len(self.lead)], ranges[len(self.lead) :])
+
+
+def tile(
+    lead: tuple[int, ...], windows: Sequence[Windows], cell_bytes: int, block_bytes: int
+) -> Tiling:
+    """Cut the windows of an array with these lead axes into blocks of about ``block_bytes``.
+
+    ``cell_bytes`` is the size of one spatial cell with all its inner axes. Blocks take whole lead
+    planes where several fit, else runs of rows of one plane, else parts of rows.
+    """
+    spatial = [w.n for w in windows]
+    plane = math.prod(spatial) * cell_bytes
+    steps: list[int] = []
+    room = max(1, block_bytes // max(1, plane))
+    for n in reversed(lead):
+        steps.insert(0, max(1, min(n, room)))
+        room //= max(1, n)
+    whole = plane <= block_bytes
+    for axis, w in enumerate(windows):
+        rest = math.prod(spatial[axis + 1 :]) * cell_bytes
+        if whole:
+            steps.append(w.out)
+            continue
+        count = _windows_within(w, rest, block_bytes)
+        steps.append(count)
+        whole = _reach(w, count) * rest <= block_bytes or count > 1
+    return Tiling(lead, tuple(w.out for w in windows), tuple(steps))
+
+
+def _windows_within(w: Windows, cell_bytes: int, block_bytes: int) -> int:
+    """How many windows along an axis a block takes, at least one.
+
+    Neighbouring blocks read the overlap of their windows twice, so a block holds at least as many
+    cells again as one window overlaps with the next, where memory allows it.
+    """
+    stride = w.starts.step if isinstance(w.starts, range) and w.out > 1 else w.largest
+    one = (w.largest - 1) * w.dilation + 1
+    wanted = max(block_bytes, min(2 * one * cell_bytes, MOST_BYTES))
+    cells = wanted // max(1, cell_bytes)
+    return max(1, min(w.out, (cells - one) // stride + 1))
+
+
+def _reach(w: Windows, count: int) -> int:
+    stride = w.starts.step if isinstance(w.starts, range) and w.out > 1 else w.largest
+    return (count - 1) * stride + (w.largest - 1) * w.dilation + 1

@@ -1,0 +1,140 @@
+"""Which axis of an array is which: layouts as strings of axis letters (NCHW, HWC, ...).
+
+A layout holds the spatial letters ``D H W`` in that order (``W``, ``HW`` or ``DHW``) and at most
+one each of ``N`` (batch) and ``C`` (channels), anywhere. The engine never sees a layout: it sees a
+*view* whose axes are permuted to (lead axes, spatial axes, inner axes), which copies nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from poolcli.errors import InputError, UsageError
+
+AXIS_NAMES = {"D": "depth", "H": "height", "W": "width", "N": "batch", "C": "channels"}
+CHANNELS_LAST = {1: "W", 2: "HW", 3: "HWC", 4: "NHWC", 5: "NDHWC"}
+CHANNELS_FIRST = {1: "W", 2: "HW", 3: "CHW", 4: "NCHW", 5: "NCDHW"}
+_SPATIAL_ORDERS = ("W", "HW", "DHW")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A validated layout, e.g. ``Layout("NCHW")``.
+
+    Axes before the last spatial axis that are not spatial *lead*; those after it are *inner*.
+
+    >>> layout = Layout("NHWC")
+    >>> layout.lead, layout.spatial, layout.inner
+    ((0,), (1, 2), (3,))
+    """
+
+    letters: str
+
+    def __post_init__(self) -> None:
+        unknown = [letter for letter in self.letters if letter not in AXIS_NAMES]
+        if unknown:
+            raise UsageError(
+                f"layout {self.letters!r}: unknown axis letter {unknown[0]!r}; use N, C, D, H, W"
+            )
+        doubled = [letter for letter in self.letters if self.letters.count(letter) > 1]
+        if doubled:
+            raise UsageError(f"layout {self.letters!r}: axis letter {doubled[0]!r} stands twice")
+        if self.spatial_letters not in _SPATIAL_ORDERS:
+            found = self.spatial_letters or "none"
+            raise UsageError(
+                f"layout {self.letters!r}: spatial axes must be W, HW or DHW in that order, "
+                f"found {found}"
+            )
+
+    @property
+    def spatial_letters(self) -> str:
+        return "".join(letter for letter in self.letters if letter in "DHW")
+
+    @property
+    def spatial_names(self) -> tuple[str, ...]:
+        return tuple(AXIS_NAMES[letter] for letter in self.spatial_letters)
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        return tuple(self.letters.index(letter) for letter in self.spatial_letters)
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        last = self.letters.index("W")
+        return tuple(i for i, c in enumerate(self.letters) if c in "NC" and i < last)
+
+    @property
+    def inner(self) -> tuple[int, ...]:
+        last = self.letters.index("W")
+        return tuple(i for i, c in enumerate(self.letters) if c in "NC" and i > last)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The permutation that takes an array to the engine's view: lead, spatial, inner."""
+        return self.lead + self.spatial + self.inner
+
+    @property
+    def without_spatial(self) -> str:
+        """The letters of a global result whose spatial axes are dropped."""
+        return "".join(letter for letter in self.letters if letter in "NC")
+
+
+def find_layout(
+    letters: str | None, shape: Sequence[int], defaults: dict[int, str] = CHANNELS_LAST
+) -> Layout:
+    """The layout of an array of ``shape``: the given letters, or the default for its dimensions.
+
+    Raises UsageError for letters that are no layout, InputError where they do not fit the array.
+
+    >>> find_layout(None, (8, 28, 28, 3)).letters
+    'NHWC'
+    """
+    if letters is not None:
+        layout = Layout(letters.upper())
+        if len(layout.letters) != len(shape):
+            raise InputError(
+                f"layout {layout.letters} names {_axes(len(layout.letters))}, the array has "
+                f"{_axes(len(shape))}: {show_shape(shape)}"
+            )
+        return layout
+    if not shape:
+        raise InputError("the array has no axes (a single number); there is nothing to pool")
+    if len(shape) not in defaults:
+        raise InputError(
+            f"the array has {len(shape)} axes, {show_shape(shape)}; pooling knows 1 to "
+            f"{max(defaults)}, so reshape it or take a part"
+        )
+    return Layout(defaults[len(shape)])
+
+
+def channels_first_hint(layout: Layout, shape: Sequence[int]) -> str | None:
+    """A line of advice when a default channels-last reading looks wrong for ``shape``.
+
+    >>> channels_first_hint(Layout("HWC"), (3, 224, 224))
+    '3x224x224 looks like channels first but was read as HWC; say --layout CHW if it is'
+    """
+    if layout.letters not in ("HWC", "NHWC", "NDHWC"):
+        return None
+    channels, height, width = shape[-3:] if len(shape) < 5 else (shape[1], *shape[-2:])
+    few_first = channels in (1, 3, 4) and width > 4
+    square_last = height == width != channels and width > 4
+    if not (few_first or square_last):
+        return None
+    return (
+        f"{show_shape(shape)} looks like channels first but was read as {layout.letters}; "
+        f"say --layout {CHANNELS_FIRST[len(shape)]} if it is"
+    )
+
+
+def show_shape(shape: Sequence[int]) -> str:
+    """``2x3x4``, the way sizes are typed.
+
+    >>> show_shape((2, 3, 4))
+    '2x3x4'
+    """
+    return "x".join(map(str, shape)) or "no axes"
+
+
+def _axes(number: int) -> str:
+    return f"{number} {'axis' if number == 1 else 'axes'}"

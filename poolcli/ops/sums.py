@@ -1,0 +1,203 @@
+"""Sum and avg: exact for integers, within 2 ulp for floats, whatever the window size.
+
+A result may be off by 2 ulp relative to the sum (mean) of the absolute values. Adding along a tree
+of ``levels`` loses at most half an ulp at each, and the division another half, so up to three
+levels are added in the cells' own dtype. Taller trees of float16 and float32 are added in a wider
+float; those of float64 as an unevaluated sum of two floats (Knuth's TwoSum keeps what rounding
+loses). Integers are added in the narrowest integer type that holds every possible sum, and
+64-bit ones as two 64-bit halves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from poolcli.engine.buffers import Array
+from poolcli.engine.fold import State
+from poolcli.engine.kernel import Cells, Counts, Fold, ufunc_combine
+from poolcli.errors import InputError
+
+_OWN_LEVELS = 3
+_HALF = 1 << 32
+_MANY = 1 << 30
+# Doubles are scaled by this when a plain sum overflows; a power of two changes no digit.
+_SCALE = 2.0**-64
+
+
+def total(cells: Cells) -> Fold:
+    """The fold of the sum: 64 bits for integers (NumPy's rule), the cells' dtype for floats."""
+    if cells.dtype.kind == "f":
+        return _float_fold(cells, average=False)
+    result = np.dtype(np.uint64 if cells.dtype.kind == "u" else np.int64)
+    return _integer_fold(cells, result, average=False)
+
+
+def average(cells: Cells) -> Fold:
+    """The fold of the mean: float64 for integers, the cells' dtype for floats."""
+    if cells.dtype.kind == "f":
+        return _float_fold(cells, average=True)
+    return _integer_fold(cells, np.dtype(np.float64), average=True)
+
+
+def _float_fold(cells: Cells, *, average: bool) -> Fold:
+    own = cells.dtype
+    if own == np.float16:
+        return _plain_floats(own, np.dtype(np.float32), average, rescue=None)
+    rescue = _rescue_fold(own, average)
+    if cells.levels <= _OWN_LEVELS:
+        return _plain_floats(own, own, average, rescue)
+    if own == np.float32:
+        return _plain_floats(own, np.dtype(np.float64), average, rescue=None)
+    return _paired_floats(own, 1.0, average, rescue)
+
+
+def _rescue_fold(own: np.dtype[Any], average: bool) -> Fold:
+    """Sums whose parts overflow although the result need not."""
+    if own == np.float32:
+        return _plain_floats(own, np.dtype(np.float64), average, rescue=None)
+    return _paired_floats(own, _SCALE, average, rescue=None)
+
+
+def _plain_floats(
+    own: np.dtype[Any], wide: np.dtype[Any], average: bool, rescue: Fold | None
+) -> Fold:
+    def load(values: Array, state: State) -> None:
+        state[0][...] = values
+
+    def finish(state: State, counts: Counts, out: Array) -> None:
+        if average:
+            np.divide(state[0], counts, out=out, casting="same_kind")
+        else:
+            out[...] = state[0]
+
+    return Fold(
+        result=own,
+        parts=(wide,),
+        identity=(-0.0,),  # -0.0 + x is x for every x; 0.0 + -0.0 is not
+        combine=ufunc_combine(np.add),
+        load=None if wide == own else load,
+        finish=finish if average or wide != own else None,
+        rescue=rescue,
+    )
+
+
+def _paired_floats(own: np.dtype[Any], scale: float, average: bool, rescue: Fold | None) -> Fold:
+    """Sums as (high, low): high is the rounded sum, low what rounding has lost so far."""
+
+    def load(values: Array, state: State) -> None:
+        np.multiply(values, own.type(scale), out=state[0])
+        state[1][...] = 0
+
+    def combine(a: State, b: State, out: State) -> None:
+        # TwoSum (Knuth, TAOCP 2, 4.2.2): high + error is exactly a.high + b.high.
+        high = a[0] + b[0]
+        b_part = high - a[0]
+        a_part = high - b_part
+        error = a[0] - a_part
+        b_part = np.subtract(b[0], b_part, out=b_part)
+        error += b_part
+        error += a[1]
+        error += b[1]
+        out[0][...] = high
+        out[1][...] = error
+
+    def finish(state: State, counts: Counts, out: Array) -> None:
+        high, low = state
+        np.add(high, low, out=low)
+        # An infinite sum has no meaningful error: it is what it is.
+        np.copyto(low, high, where=~np.isfinite(high))
+        if average:
+            np.divide(low, counts, out=out)
+        else:
+            out[...] = low
+        if scale != 1.0:
+            out /= own.type(scale)
+
+    return Fold(
+        result=own,
+        parts=(own, own),
+        identity=(-0.0, 0.0),
+        combine=combine,
+        load=load,
+        finish=finish,
+        rescue=rescue,
+    )
+
+
+def _integer_fold(cells: Cells, result: np.dtype[Any], *, average: bool) -> Fold:
+    dtype = np.dtype(np.uint8) if cells.dtype.kind == "b" else cells.dtype
+    info = np.iinfo(dtype)
+    low, high = (0, 1) if cells.dtype.kind == "b" else (int(info.min), int(info.max))
+    for wide in (np.uint8, np.uint16, np.uint32, np.uint64, np.int16, np.int32, np.int64):
+        bounds = np.iinfo(wide)
+        same_sign = (bounds.min == 0) == (dtype.kind == "u")
+        if same_sign and bounds.min <= low * cells.most and high * cells.most <= bounds.max:
+            return _plain_integers(np.dtype(wide), result, average)
+    return _halved_integers(cells, result, average)
+
+
+def _plain_integers(wide: np.dtype[Any], result: np.dtype[Any], average: bool) -> Fold:
+    def load(values: Array, state: State) -> None:
+        state[0][...] = values
+
+    def finish(state: State, counts: Counts, out: Array) -> None:
+        if average:
+            np.divide(state[0], counts, out=out, dtype=np.float64)
+        else:
+            out[...] = state[0]
+
+    return Fold(
+        result=result,
+        parts=(wide,),
+        identity=(0,),
+        combine=ufunc_combine(np.add),
+        load=load,
+        finish=finish,
+    )
+
+
+def _halved_integers(cells: Cells, result: np.dtype[Any], average: bool) -> Fold:
+    """Sums of x = high·2³² + low, with both halves added in 64 bits."""
+
+    def load(values: Array, state: State) -> None:
+        np.copyto(state[0], values >> 32, casting="unsafe")
+        np.copyto(state[1], values & (_HALF - 1), casting="unsafe")
+
+    def combine(a: State, b: State, out: State) -> None:
+        np.add(a[0], b[0], out=out[0])
+        np.add(a[1], b[1], out=out[1])
+        if cells.most > _MANY:
+            carry(out)
+
+    def carry(state: State) -> None:
+        state[0][...] += state[1] >> 32
+        state[1][...] &= _HALF - 1
+
+    def finish(state: State, counts: Counts, out: Array) -> None:
+        carry(state)
+        high, low = state
+        if average:
+            # high·2³² and low are exact in float64 wherever they can cancel.
+            np.divide(high * float(_HALF) + low, counts, out=out)
+            return
+        top = _HALF // 2 if result.kind == "i" else _HALF
+        bottom = -top if result.kind == "i" else 0
+        lost = (high < bottom) | (high >= top)
+        if lost.any():
+            value = int(high[lost][0]) * _HALF + int(low[lost][0])
+            raise InputError(
+                f"a sum of {value} does not fit {result}; convert the input to a float type "
+                "or use avg"
+            )
+        out[...] = high.astype(result) * result.type(_HALF) + low.astype(result)
+
+    return Fold(
+        result=result,
+        parts=(np.dtype(np.int64), np.dtype(np.int64)),
+        identity=(0, 0),
+        combine=combine,
+        load=load,
+        finish=finish,
+    )

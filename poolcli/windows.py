@@ -1,0 +1,305 @@
+"""Geometry: which cells each window covers, axis by axis. Pure arithmetic.
+
+Every way of placing windows (sliding, global, ...) comes down to one :class:`Windows` value per
+axis: window ``i`` covers the cells ``starts[i], starts[i] + dilation, ...``. Cells outside
+``0 .. n-1`` are padding.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from poolcli.errors import InputError, UsageError
+
+PADDING_WORDS = ("valid", "same", "same-upper", "same-lower")
+
+Padding = str | int | tuple[int | tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows along one spatial axis of an array.
+
+    ``starts`` is a ``range`` where windows are evenly spaced and ``sizes`` one number where they
+    are all of one size. Both starts and ends never decrease.
+    """
+
+    axis: str
+    n: int
+    starts: range | tuple[int, ...]
+    sizes: int | tuple[int, ...]
+    dilation: int = 1
+    pad_before: int = 0
+    pad_after: int = 0
+
+    @property
+    def out(self) -> int:
+        """How many windows there are."""
+        return len(self.starts)
+
+    @property
+    def largest(self) -> int:
+        """The most cells that one window covers, padding included."""
+        return self.sizes if isinstance(self.sizes, int) else max(self.sizes)
+
+    def size(self, i: int) -> int:
+        """The cells of window ``i``, padding included."""
+        return self.sizes if isinstance(self.sizes, int) else self.sizes[i]
+
+    def end(self, i: int) -> int:
+        """One past the last cell of window ``i``."""
+        return self.starts[i] + (self.size(i) - 1) * self.dilation + 1
+
+    def span(self, first: int, stop: int) -> tuple[int, int]:
+        """The cells ``low .. high-1`` that windows ``first .. stop-1`` reach, padding included."""
+        return self.starts[first], self.end(stop - 1)
+
+    def part(self, first: int, stop: int) -> Windows:
+        """The windows ``first .. stop-1`` of the same axis."""
+        sizes = self.sizes if isinstance(self.sizes, int) else self.sizes[first:stop]
+        return replace(self, starts=self.starts[first:stop], sizes=sizes)
+
+    def piece(self, skip: int, size: int) -> Windows:
+        """One window of ``size`` of the first window's cells, after the first ``skip`` of them."""
+        start = self.starts[0] + skip * self.dilation
+        return replace(self, starts=range(start, start + 1), sizes=size)
+
+    def real(self, i: int) -> int:
+        """How many cells of window ``i`` are real, that is no padding."""
+        return self._within(i, 0, self.n)
+
+    def explicit(self, i: int) -> int:
+        """How many cells of window ``i`` are real or explicit padding.
+
+        Cells past the explicit padding, which ceil mode can reach, never count.
+        """
+        return self._within(i, -self.pad_before, self.n + self.pad_after)
+
+    def _within(self, i: int, low: int, high: int) -> int:
+        start, size, step = self.starts[i], self.size(i), self.dilation
+        first = max(0, -((start - low) // step)) if start < low else 0
+        last = min(size - 1, (high - 1 - start) // step)
+        return max(0, last - first + 1)
+
+    def clipped(self) -> list[int]:
+        """Those windows that reach past an edge of the axis, in order."""
+        low, high = 0, self.out
+        while low < high and self.starts[low] < 0:
+            low += 1
+        while high > low and self.end(high - 1) > self.n:
+            high -= 1
+        return [*range(low), *range(high, self.out)]
+
+    @property
+    def dropped(self) -> int:
+        """How many real cells no window covers."""
+        if isinstance(self.starts, range) and isinstance(self.sizes, int):
+            return self.n - _covered(self.starts, self.sizes, self.dilation, self.n)
+        covered, reached = 0, 0
+        for i in range(self.out):
+            low, high = max(self.starts[i], reached), min(self.end(i), self.n)
+            covered += max(0, high - low)
+            reached = max(reached, high)
+        return self.n - covered
+
+
+def _covered(starts: range, size: int, dilation: int, n: int) -> int:
+    """How many of the cells ``0 .. n-1`` evenly spaced windows cover.
+
+    Cell ``m`` of all windows is the arithmetic sequence ``starts + m·dilation``; sequences in the
+    same residue class modulo the stride are merged as intervals, so cost depends on the size only.
+    """
+    if dilation == 1 and (len(starts) == 1 or starts.step <= size):
+        return min(n, starts[-1] + size) - max(0, starts[0])
+    stride = starts.step
+    classes: dict[int, list[tuple[int, int]]] = {}
+    for m in range(size):
+        first = starts[0] + m * dilation
+        turns, residue = divmod(first, stride)
+        low = max(turns, 0)
+        high = min(turns + len(starts), (n - residue + stride - 1) // stride)
+        if low < high:
+            classes.setdefault(residue, []).append((low, high))
+    total = 0
+    for intervals in classes.values():
+        reached = 0
+        for low, high in sorted(intervals):
+            total += max(0, high - max(low, reached))
+            reached = max(reached, high)
+    return total
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """Windows of one size at even steps: what frameworks call pooling.
+
+    Each of size, stride, padding and dilation is one number for every spatial axis or a tuple with
+    one entry per axis. Padding is a count, a (before, after) pair per axis, or one of
+    ``valid``, ``same`` (= ``same-upper``) and ``same-lower``. The stride defaults to the size.
+    """
+
+    size: int | tuple[int, ...]
+    stride: int | tuple[int, ...] | None = None
+    padding: Padding = 0
+    dilation: int | tuple[int, ...] = 1
+    ceil_mode: bool = False
+
+    def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
+        """One :class:`Windows` for each spatial axis; ``names`` and ``cells`` give name and length.
+
+        Raises UsageError for values that mean nothing, InputError where they do not fit the axes.
+
+        >>> [w.out for w in Sliding(3, stride=2).resolve(["height", "width"], [7, 9])]
+        [3, 4]
+        """
+        sizes = _per_axis("size", self.size, names, least=1)
+        strides = sizes if self.stride is None else _per_axis("stride", self.stride, names, least=1)
+        dilations = _per_axis("dilation", self.dilation, names, least=1)
+        paddings = _paddings(self.padding, names)
+        return tuple(
+            _slide(name, n, size, stride, padding, dilation, self.ceil_mode)
+            for name, n, size, stride, padding, dilation in zip(
+                names, cells, sizes, strides, paddings, dilations, strict=True
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Global:
+    """One window per axis, which covers all of it."""
+
+    def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
+        """One :class:`Windows` for each spatial axis.
+
+        >>> Global().resolve(["width"], [5])[0].span(0, 1)
+        (0, 5)
+        """
+        return tuple(
+            Windows(name, _some_cells(name, n), range(1), n)
+            for name, n in zip(names, cells, strict=True)
+        )
+
+
+Geometry = Sliding | Global
+
+
+def _slide(
+    axis: str,
+    n: int,
+    size: int,
+    stride: int,
+    padding: str | tuple[int, int],
+    dilation: int,
+    ceil_mode: bool,
+) -> Windows:
+    _some_cells(axis, n)
+    effective = (size - 1) * dilation + 1
+    if isinstance(padding, str):
+        before, after = _same_padding(n, effective, stride, lower=padding == "same-lower")
+    else:
+        before, after = padding
+    padded = n + before + after
+    if effective > padded:
+        what = "padded input" if before or after else "input"
+        raise InputError(f"{axis}: effective kernel {effective} exceeds {what} {padded}")
+    if isinstance(padding, str) or not ceil_mode:
+        out = (padded - effective) // stride + 1
+    else:
+        out = -((effective - padded) // stride) + 1
+        if (out - 1) * stride >= n + before:
+            out -= 1
+    starts = range(-before, -before + out * stride, stride)
+    windows = Windows(axis, n, starts, size, dilation, before, after)
+    _refuse_empty_window(windows)
+    return windows
+
+
+def _same_padding(n: int, effective: int, stride: int, *, lower: bool) -> tuple[int, int]:
+    out = -(-n // stride)
+    total = max((out - 1) * stride + effective - n, 0)
+    small, large = total // 2, total - total // 2
+    return (large, small) if lower else (small, large)
+
+
+def _refuse_empty_window(windows: Windows) -> None:
+    """Refuse a geometry in which some window would hold padding only.
+
+    Undilated windows that overlap the edges do so most at the ends; dilated ones can also step
+    over a short axis, so each window that an edge clips is looked at.
+    """
+    last = windows.out - 1
+    suspects: Sequence[int] = (0, last)
+    if windows.dilation > 1 and windows.n < windows.dilation:
+        suspects = range(windows.out)
+    for i in suspects:
+        if windows.real(i) == 0:
+            raise InputError(
+                f"{windows.axis}: window {i} of {windows.out} would start at "
+                f"{windows.starts[i]} and hold none of the {windows.n} real cells; "
+                "use less padding or dilation"
+            )
+
+
+def _some_cells(axis: str, n: int) -> int:
+    if n == 0:
+        raise InputError(f"{axis}: the axis is empty (0 cells), so no window holds a real cell")
+    return n
+
+
+def _per_axis(
+    what: str, value: int | Sequence[int], names: Sequence[str], *, least: int
+) -> tuple[int, ...]:
+    values = [value] * len(names) if not isinstance(value, (tuple, list)) else list(value)
+    if len(values) != len(names):
+        raise InputError(
+            f"{what} has {len(values)} numbers, the array has {len(names)} spatial "
+            f"{'axis' if len(names) == 1 else 'axes'}: {', '.join(names)}"
+        )
+    return tuple(whole_number(what, v, least=least) for v in values)
+
+
+def _paddings(padding: Padding, names: Sequence[str]) -> list[str | tuple[int, int]]:
+    if isinstance(padding, str):
+        if padding not in PADDING_WORDS:
+            raise UsageError(
+                f"padding {padding!r}: use a number, a pair per axis or one of "
+                f"{', '.join(PADDING_WORDS)}"
+            )
+        word = {"same-upper": "same"}.get(padding, padding)
+        return [(0, 0) if word == "valid" else word] * len(names)
+    if isinstance(padding, (tuple, list)):
+        if len(padding) != len(names):
+            raise InputError(
+                f"padding has {len(padding)} entries, the array has {len(names)} spatial "
+                f"{'axis' if len(names) == 1 else 'axes'}: {', '.join(names)}"
+            )
+        return [_pair(entry) for entry in padding]
+    return [_pair(padding)] * len(names)
+
+
+def _pair(entry: int | Sequence[int]) -> tuple[int, int]:
+    if isinstance(entry, (tuple, list)):
+        if len(entry) != 2:
+            raise UsageError(f"padding {tuple(entry)}: a pair (before, after) is meant")
+        return whole_number("padding", entry[0], least=0), whole_number(
+            "padding", entry[1], least=0
+        )
+    both = whole_number("padding", entry, least=0)
+    return both, both
+
+
+def whole_number(what: str, value: object, *, least: int) -> int:
+    """``value`` as an int, or a UsageError that says what it is for.
+
+    >>> whole_number("stride", 2, least=1)
+    2
+    """
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # the point is to find out
+    except TypeError:
+        raise UsageError(f"{what} {value!r}: a whole number is meant") from None
+    if isinstance(value, bool) or number < least:
+        raise UsageError(f"{what} {value!r}: must be a whole number of at least {least}")
+    return number
