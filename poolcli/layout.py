@@ -7,7 +7,7 @@ one each of ``N`` (batch) and ``C`` (channels), anywhere. The engine never sees 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from poolcli.errors import InputError, UsageError
@@ -81,7 +81,7 @@ class Layout:
 
 
 def find_layout(
-    letters: str | None, shape: Sequence[int], defaults: dict[int, str] = CHANNELS_LAST
+    letters: str | None, shape: Sequence[int], defaults: Mapping[int, str] = CHANNELS_LAST
 ) -> Layout:
     """The layout of an array of ``shape``: the given letters, or the default for its dimensions.
 

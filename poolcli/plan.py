@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolcli.engine.block import NanFound
 from poolcli.engine.cast import FITS
+from poolcli.engine.cells import NanFound
 from poolcli.engine.job import Job, Missing
-from poolcli.engine.kernel import Cells, Fold
+from poolcli.engine.kernel import Cells, Kernel
 from poolcli.engine.run import run
 from poolcli.errors import InputError, UsageError
 from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout
 from poolcli.ops import find_op
-from poolcli.windows import Geometry, Windows
+from poolcli.presets import INDEX_CONVENTIONS, Preset, find_preset
+from poolcli.windows import Geometry, Sliding, Windows
 
 NAN_POLICIES = ("propagate", "skip", "error")
 
@@ -28,16 +29,20 @@ class Request:
     """Pooling as asked for, before any array is seen.
 
     ``fit`` says how results enter an integer ``dtype``: ``exact``, ``round`` (half to even, must
-    fit) or ``clip`` (rounded and saturated).
+    fit) or ``clip`` (rounded and saturated). ``like`` is the name of a preset that fills in what
+    is None here. ``index`` is the convention of the winners' positions.
     """
 
     op: str
     geometry: Geometry
     layout: str | None = None
+    like: str | None = None
     nan: str = "propagate"
     nodata: float | None = None
-    count_include_pad: bool = False
+    min_valid: float = 0.0
+    count_include_pad: bool | None = None
     divisor: float | None = None
+    index: str | None = None
     dtype: str | np.dtype[Any] | None = None
     fit: str = "exact"
     keepdims: bool = True
@@ -46,12 +51,17 @@ class Request:
 
     def __post_init__(self) -> None:
         op = find_op(self.op)
+        find_preset(self.like)
         _one_of("nan", self.nan, NAN_POLICIES)
         _one_of("fit", self.fit, FITS)
+        if self.index is not None:
+            _one_of("index", self.index, INDEX_CONVENTIONS)
         if not op.divides and (self.count_include_pad or self.divisor is not None):
             raise UsageError(f"{op.name} divides by nothing: no count_include_pad and no divisor")
         if self.divisor is not None and not (math.isfinite(self.divisor) and self.divisor != 0):
             raise UsageError(f"divisor {self.divisor}: must be a number other than 0")
+        if not 0 <= self.min_valid <= 1:
+            raise UsageError(f"min_valid {self.min_valid}: must be a fraction from 0 to 1")
         if self.threads is not None and self.threads < 1:
             raise UsageError(f"threads {self.threads}: must be at least 1")
         unknown = set(self.params) - {param.name for param in op.params}
@@ -69,31 +79,38 @@ class Request:
         dtype = np.dtype(dtype)
         if dtype.kind not in "biuf":
             raise InputError(f"dtype {dtype} cannot be pooled; bool, integers and floats can")
+        preset = find_preset(self.like)
         chosen = self.layout or layout
-        axes = find_layout(chosen, shape)
-        hint = None if chosen else channels_first_hint(axes, shape)
-        cells = [shape[i] for i in axes.spatial]
-        windows = self.geometry.resolve(axes.spatial_names, cells)
-        fold = self._fold(dtype, windows)
-        target = fold.result if self.dtype is None else _number_type(self.dtype)
-        output_shape = list(shape)
+        axes = find_layout(chosen, shape, preset.layouts)
+        hint = None if chosen or self.like else channels_first_hint(axes, shape)
+        windows = self._placed(preset).resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
+        kernel = self._kernel(dtype, windows)
+        target = kernel.result if self.dtype is None else _number_type(self.dtype)
+        kept = list(shape)
         for axis, w in zip(axes.spatial, windows, strict=True):
-            output_shape[axis] = w.out
-        return Plan(
-            self, axes.letters, shape, dtype, tuple(output_shape), target, windows, fold, hint
-        )
+            kept[axis] = w.out
+        return Plan(self, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, hint)
 
-    def _fold(self, dtype: np.dtype[Any], windows: tuple[Windows, ...]) -> Fold:
+    def _placed(self, preset: Preset) -> Geometry:
+        """The geometry with what it leaves open filled in by the preset and the op."""
+        geometry = self.geometry
+        if isinstance(geometry, Sliding):
+            if geometry.stride is None and preset.unit_stride:
+                geometry = replace(geometry, stride=1)
+            if geometry.padding is None:
+                geometry = replace(geometry, padding=find_op(self.op).padding)
+        return geometry
+
+    def _kernel(self, dtype: np.dtype[Any], windows: tuple[Windows, ...]) -> Kernel:
         cells = Cells(
             dtype=dtype.newbyteorder("="),
             most=math.prod(w.largest for w in windows),
             levels=sum((w.largest - 1).bit_length() for w in windows),
-            target=None if self.dtype is None else _number_type(self.dtype),
-            rounds=self.fit != "exact",
         )
         op = find_op(self.op)
-        defaults = {param.name: param.default for param in op.params}
-        return op.kernel(cells, defaults | dict(self.params))
+        preset = find_preset(self.like).params
+        params = {param.name: preset.get(param.name, param.default) for param in op.params}
+        return op.kernel(cells, params | dict(self.params))
 
 
 @dataclass(frozen=True)
@@ -108,7 +125,7 @@ class Plan:
     """The shape of the result with all axes kept."""
     output_dtype: np.dtype[Any]
     windows: tuple[Windows, ...]
-    fold: Fold
+    kernel: Kernel
     hint: str | None
 
     @property
@@ -145,19 +162,43 @@ class Plan:
         if out is None:
             out = np.empty(self.output_shape, self.output_dtype)
         self._check_out(x, out)
-        axes = Layout(self.layout)
-        kept = out if self.request.keepdims else np.expand_dims(out, axes.spatial)
-        request = self.request
+        self._run(self.kernel, x, out, block_bytes)
+        return out
+
+    def winners(self, x: NDArray[Any], *, block_bytes: int | None = None) -> NDArray[np.int64]:
+        """The position of each window's winner: the first one on ties, the first NaN if NaN won.
+
+        Raises UsageError where the op picks no cell by its value.
+        """
+        op = find_op(self.request.op)
+        if op.winner is None:
+            raise UsageError(f"{op.name} has no winners, so it has no indices; max and min do")
+        kernel = op.winner(Cells(x.dtype.newbyteorder("="), 0, 0), {})
+        out = np.empty(self.output_shape, np.int64)
+        self._run(kernel, x, out, block_bytes)
+        return out
+
+    def _run(
+        self, kernel: Kernel, x: NDArray[Any], out: NDArray[Any], block_bytes: int | None
+    ) -> None:
+        axes, request = Layout(self.layout), self.request
+        kept = out if request.keepdims else np.expand_dims(out, axes.spatial)
+        count_include_pad = request.count_include_pad
+        if count_include_pad is None:
+            count_include_pad = find_preset(request.like).count_include_pad
+        count_include_pad = count_include_pad and find_op(request.op).divides
         job = Job(
-            fold=self.fold,
-            source=_view(x, axes),
-            out=_view(kept, axes),
+            kernel=kernel,
+            source=x.transpose(axes.order),
+            out=kept.transpose(axes.order),
             windows=self.windows,
             lead=len(axes.lead),
-            missing=self._missing(),
-            refuse_nan=request.nan == "error" and x.dtype.kind == "f",
+            cell_places=self._cell_places(axes),
+            window_places=self._places(axes, "NCDHW", self.kept_shape),
+            missing=self._missing(kernel),
+            refuse_nan=request.nan == "error" and kernel is self.kernel and x.dtype.kind == "f",
             divisor=request.divisor,
-            count_include_pad=request.count_include_pad,
+            count_include_pad=count_include_pad,
             fit=request.fit,
         )
         try:
@@ -166,7 +207,21 @@ class Plan:
             place = dict(zip(axes.order, found.place, strict=True))
             where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(axes.letters))
             raise InputError(f"NaN at {where}; use --nan skip or --nan propagate") from None
-        return out
+
+    def _cell_places(self, axes: Layout) -> tuple[int, ...]:
+        """How the cells are numbered, by the convention for indices."""
+        convention = self.request.index or find_preset(self.request.like).index
+        order = {"plane": "DHW", "tensor": axes.letters, "channels-last": "DHWC"}[convention]
+        return self._places(axes, order, self.input_shape)
+
+    def _places(self, axes: Layout, order: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Coefficients that number cells in C order of the axes ``order``, for the view's axes."""
+        coefficients, step = dict.fromkeys(axes.letters, 0), 1
+        for letter in reversed(order):
+            if letter in axes.letters:
+                coefficients[letter] = step
+                step *= shape[axes.letters.index(letter)]
+        return tuple(coefficients[axes.letters[i]] for i in axes.order)
 
     def _check_out(self, x: NDArray[Any], out: NDArray[Any]) -> None:
         if out.shape != self.output_shape or out.dtype != self.output_dtype:
@@ -177,22 +232,19 @@ class Plan:
         if np.may_share_memory(x, out):
             raise UsageError("out shares memory with the input; give an array of its own")
 
-    def _missing(self) -> Missing | None:
-        nodata = self.request.nodata
-        skips = self.request.nan == "skip" and self.input_dtype.kind == "f"
-        if nodata is None:
-            fill = np.nan if self.output_dtype.kind == "f" else 0
-            return Missing(True, None, fill) if skips else None
-        value = _as_cell(nodata, self.input_dtype, "input")
-        fill = _as_cell(nodata, self.fold.result, "result")
+    def _missing(self, kernel: Kernel) -> Missing | None:
+        request = self.request
+        skips = request.nan == "skip" and self.input_dtype.kind == "f"
+        if request.nodata is None:
+            fill = np.nan if kernel.result.kind == "f" else -1
+            return Missing(True, None, fill, request.min_valid) if skips else None
+        value = _as_cell(request.nodata, self.input_dtype, "input")
+        fill = (
+            -1 if kernel is not self.kernel else _as_cell(request.nodata, kernel.result, "result")
+        )
         if isinstance(value, np.floating) and np.isnan(value):
-            return Missing(True, None, fill)
-        return Missing(skips, value, fill)
-
-
-def _view(array: NDArray[Any], axes: Layout) -> NDArray[Any]:
-    """The engine's view of an array: lead, spatial and inner axes in that order."""
-    return array.transpose(axes.order)
+            return Missing(True, None, fill, request.min_valid)
+        return Missing(skips, value, fill, request.min_valid)
 
 
 def _as_cell(value: float, dtype: np.dtype[Any], what: str) -> Any:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from poolcli.errors import InputError, UsageError
 
-PADDING_WORDS = ("valid", "same", "same-upper", "same-lower")
+PADDING_WORDS = ("valid", "same", "same-upper", "same-lower", "center")
 
 Padding = str | int | tuple[int | tuple[int, int], ...]
 
@@ -65,6 +66,11 @@ class Windows:
         """One window of ``size`` of the first window's cells, after the first ``skip`` of them."""
         start = self.starts[0] + skip * self.dilation
         return replace(self, starts=range(start, start + 1), sizes=size)
+
+    def cells(self, i: int) -> list[int]:
+        """The real cells of window ``i``."""
+        every = range(self.starts[i], self.end(i), self.dilation)
+        return [cell for cell in every if 0 <= cell < self.n]
 
     def real(self, i: int) -> int:
         """How many cells of window ``i`` are real, that is no padding."""
@@ -137,12 +143,13 @@ class Sliding:
 
     Each of size, stride, padding and dilation is one number for every spatial axis or a tuple with
     one entry per axis. Padding is a count, a (before, after) pair per axis, or one of
-    ``valid``, ``same`` (= ``same-upper``) and ``same-lower``. The stride defaults to the size.
+    ``valid``, ``same`` (= ``same-upper``), ``same-lower`` and ``center`` (windows stand around the
+    cells 0, stride, 2·stride, …); None is the op's own default. The stride defaults to the size.
     """
 
     size: int | tuple[int, ...]
     stride: int | tuple[int, ...] | None = None
-    padding: Padding = 0
+    padding: Padding | None = None
     dilation: int | tuple[int, ...] = 1
     ceil_mode: bool = False
 
@@ -157,7 +164,7 @@ class Sliding:
         sizes = _per_axis("size", self.size, names, least=1)
         strides = sizes if self.stride is None else _per_axis("stride", self.stride, names, least=1)
         dilations = _per_axis("dilation", self.dilation, names, least=1)
-        paddings = _paddings(self.padding, names)
+        paddings = _paddings(0 if self.padding is None else self.padding, names)
         return tuple(
             _slide(name, n, size, stride, padding, dilation, self.ceil_mode)
             for name, n, size, stride, padding, dilation in zip(
@@ -182,7 +189,77 @@ class Global:
         )
 
 
-Geometry = Sliding | Global
+@dataclass(frozen=True)
+class Adaptive:
+    """As many windows as asked for: window i of o covers the cells ⌊i·n/o⌋ … ⌈(i+1)·n/o⌉−1.
+
+    The definition is that of torch.nn.AdaptiveAvgPool2d.
+    """
+
+    output_size: int | tuple[int, ...]
+
+    def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
+        """One :class:`Windows` for each spatial axis.
+
+        >>> Adaptive(3).resolve(["width"], [7])[0].starts
+        (0, 2, 4)
+        """
+        outs = _per_axis("output size", self.output_size, names, least=1)
+        return tuple(
+            _adapt(name, _some_cells(name, n), out)
+            for name, n, out in zip(names, cells, outs, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Fractional:
+    """Windows of one size at pseudo-random steps (Graham 2014, "Fractional max-pooling").
+
+    With α = (n − size)/(o − 1), window i starts at ⌊(i+u)·α⌋ − ⌊u·α⌋ and the last at n − size, as
+    in torch.nn.FractionalMaxPool2d. ``samples`` gives u in [0, 1) for each axis.
+    """
+
+    size: int | tuple[int, ...]
+    output_size: int | tuple[int, ...]
+    samples: tuple[float, ...]
+
+    def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
+        """One :class:`Windows` for each spatial axis.
+
+        >>> Fractional(2, 3, (0.5,)).resolve(["width"], [7])[0].starts
+        (0, 3, 5)
+        """
+        sizes = _per_axis("size", self.size, names, least=1)
+        outs = _per_axis("output size", self.output_size, names, least=1)
+        return tuple(
+            _fraction(name, _some_cells(name, n), size, out, u)
+            for name, n, size, out, u in zip(names, cells, sizes, outs, self.samples, strict=False)
+        )
+
+
+Geometry = Sliding | Global | Adaptive | Fractional
+
+
+def _adapt(axis: str, n: int, out: int) -> Windows:
+    if n % out == 0:
+        return Windows(axis, n, range(0, n, n // out), n // out)
+    starts = tuple(i * n // out for i in range(out))
+    sizes = tuple(-(-(i + 1) * n // out) - start for i, start in enumerate(starts))
+    return Windows(axis, n, starts, sizes)
+
+
+def _fraction(axis: str, n: int, size: int, out: int, u: float) -> Windows:
+    if out + size - 1 > n:
+        raise InputError(
+            f"{axis}: {out} windows of {size} that all start elsewhere need {out + size - 1} "
+            f"cells, there are {n}"
+        )
+    if out == 1:
+        return Windows(axis, n, (n - size,), size)
+    alpha = Fraction(n - size, out - 1)
+    exact = Fraction(u)
+    starts = [int((i + exact) * alpha) - int(exact * alpha) for i in range(out - 1)]
+    return Windows(axis, n, (*starts, n - size), size)
 
 
 def _slide(
@@ -196,10 +273,9 @@ def _slide(
 ) -> Windows:
     _some_cells(axis, n)
     effective = (size - 1) * dilation + 1
-    if isinstance(padding, str):
-        before, after = _same_padding(n, effective, stride, lower=padding == "same-lower")
-    else:
-        before, after = padding
+    before, after = (
+        _word_padding(padding, n, effective, stride) if isinstance(padding, str) else padding
+    )
     padded = n + before + after
     if effective > padded:
         what = "padded input" if before or after else "input"
@@ -216,11 +292,15 @@ def _slide(
     return windows
 
 
-def _same_padding(n: int, effective: int, stride: int, *, lower: bool) -> tuple[int, int]:
+def _word_padding(word: str, n: int, effective: int, stride: int) -> tuple[int, int]:
+    """The padding that gives ⌈n / stride⌉ windows."""
     out = -(-n // stride)
-    total = max((out - 1) * stride + effective - n, 0)
-    small, large = total // 2, total - total // 2
-    return (large, small) if lower else (small, large)
+    needed = (out - 1) * stride + effective - n
+    if word == "center":
+        before = (effective - 1) // 2
+        return before, max(needed - before, 0)
+    small, large = max(needed, 0) // 2, -(-max(needed, 0) // 2)
+    return (large, small) if word == "same-lower" else (small, large)
 
 
 def _refuse_empty_window(windows: Windows) -> None:

@@ -10,16 +10,16 @@ of the window's tree (see ``fold``), so the result is the same to the last bit.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Hashable
 
 import numpy as np
 
 from poolcli.engine.buffers import Array, Buffers
-from poolcli.engine.fold import State, TreeCounter, fold_axis
-from poolcli.engine.job import Job
+from poolcli.engine.cells import CellReader, linear_places, refuse_nan
+from poolcli.engine.fold import State, TreeCounter, fold_axis, fold_uneven
+from poolcli.engine.job import Job, Range
 from poolcli.engine.kernel import Fold
 from poolcli.engine.tiles import Block
-from poolcli.errors import InputError
 from poolcli.windows import Windows
 
 Margin = tuple[int, int]
@@ -36,30 +36,31 @@ class BlockFolder:
         self.parts = fold.parts + ((np.dtype(np.int64),) if valid else ())
         self.identity = fold.identity + ((0,) if valid else ())
         self.combine = self._combine_with_valid if valid else fold.combine
-        self.copies = not job.source.dtype.isnative or _inner_is_strided(job.source)
+        self.reader = CellReader(job, buffers)
 
     def results(self, block: Block, out: Array) -> None:
         """Write the results of a block's windows to ``out``, which has the fold's result dtype."""
         windows = tuple(
             w.part(*part) for w, part in zip(self.job.windows, block.windows, strict=True)
         )
-        lead = tuple(slice(*part) for part in block.lead)
+        lead = block.lead
         final = (out,) if self.fold.finish is None and self.job.missing is None else None
         state = self._folded(len(windows) - 1, lead, windows, NO_MARGIN, final)
         valid = None if self.job.missing is None else state[-1]
         if self.fold.finish is not None:
-            counts = self.job.counts(windows, valid)
-            self.fold.finish(state[: len(self.fold.parts)], counts, out)
+            divisors = self.job.divisors(windows, valid)
+            self.fold.finish(state[: len(self.fold.parts)], divisors, out)
         elif state[0] is not out:
             out[...] = state[0]
+        refuse_nan(self.job, lead, windows, out)
         if self.job.missing is not None:
             assert valid is not None
-            out[valid == 0] = self.job.missing.fill
+            self.job.missing.fill_short(out, valid, self.job.real_counts(windows))
 
     def _folded(
         self,
         axis: int,
-        lead: tuple[slice, ...],
+        lead: tuple[Range, ...],
         windows: tuple[Windows, ...],
         margin: Margin,
         final: State | None = None,
@@ -91,7 +92,7 @@ class BlockFolder:
     def _in_pieces(
         self,
         axis: int,
-        lead: tuple[slice, ...],
+        lead: tuple[Range, ...],
         windows: tuple[Windows, ...],
         margin: Margin,
         size: int,
@@ -110,7 +111,7 @@ class BlockFolder:
                 last = state
         return counter.total(last)
 
-    def _piece_size(self, axis: int, lead: tuple[slice, ...], windows: tuple[Windows, ...]) -> int:
+    def _piece_size(self, axis: int, lead: tuple[Range, ...], windows: tuple[Windows, ...]) -> int:
         """How many cells along ``axis`` to fold at a time: a power of two, or the whole window.
 
         The first axis is cut to pieces of ``piece_bytes``; later ones, which run along memory,
@@ -122,17 +123,18 @@ class BlockFolder:
         share = self.piece_bytes >> (3 * axis)
         later = [v.end(v.out - 1) - v.starts[0] for v in windows[axis + 1 :]]
         inner = math.prod(self.job.inner) * self.job.source.itemsize
-        planes = math.prod(part.stop - part.start for part in lead)
+        planes = math.prod(high - low for low, high in lead)
         per_cell = math.prod(later) * inner * planes
         if w.largest * per_cell <= share:
             return w.largest
         return int(2 ** max(0, (share // max(1, per_cell)).bit_length() - 1))
 
     def _loaded(
-        self, lead: tuple[slice, ...], windows: tuple[Windows, ...], margin: Margin
+        self, lead: tuple[Range, ...], windows: tuple[Windows, ...], margin: Margin
     ) -> State:
         """The state of single cells: those of the windows' spans that are real."""
-        cells = self._cells(lead, windows)
+        spans = tuple(_inside(w) for w in windows)
+        cells = self.reader.read(lead, spans)
         missing, load = self.job.missing, self.fold.load
         if missing is None and load is None and margin == NO_MARGIN:
             return (cells,)
@@ -141,7 +143,7 @@ class BlockFolder:
         if load is None:
             real[0][...] = cells
         else:
-            load(cells, real[: len(self.fold.parts)])
+            load(cells, real[: len(self.fold.parts)], lambda: self._places((*lead, *spans)))
         if missing is not None:
             mask = missing.mask(cells)
             if mask.any():
@@ -150,30 +152,13 @@ class BlockFolder:
             np.logical_not(mask, out=real[-1], casting="unsafe")
         return state
 
-    def _cells(self, lead: tuple[slice, ...], windows: tuple[Windows, ...]) -> Array:
-        """The real cells that these windows span, in native byte order."""
-        spans = []
-        for w in windows:
-            low, high = w.span(0, w.out)
-            spans.append(slice(min(max(low, 0), w.n), min(max(high, 0), w.n)))
-        cells = self.job.source[(*lead, *spans)]
-        if self.copies:
-            native = self.buffers.take("cells", cells.shape, cells.dtype.newbyteorder("="))
-            native[...] = cells
-            cells = native
-        if self.job.refuse_nan:
-            self._refuse_nan(cells, lead, spans)
-        return cells
+    def _places(self, box: tuple[Range, ...]) -> Array:
+        inner = tuple((0, n) for n in self.job.inner)
+        return linear_places(self.job.cell_places, (*box, *inner))
 
-    def _refuse_nan(self, cells: Array, lead: tuple[slice, ...], spans: list[slice]) -> None:
-        nan = np.isnan(cells)
-        if nan.any():
-            first = [int(i[0]) for i in np.nonzero(nan)]
-            starts = [part.start for part in (*lead, *spans)] + [0] * len(self.job.inner)
-            place = [a + b for a, b in zip(first, starts, strict=True)]
-            raise NanFound(tuple(place))
-
-    def _with_margin(self, name: Any, shape: tuple[int, ...], place: int, margin: Margin) -> State:
+    def _with_margin(
+        self, name: Hashable, shape: tuple[int, ...], place: int, margin: Margin
+    ) -> State:
         """A state with room for ``shape``, and ``margin`` identity cells around axis ``place``."""
         if margin != NO_MARGIN:
             shape = (*shape[:place], shape[place] + sum(margin), *shape[place + 1 :])
@@ -192,35 +177,16 @@ class BlockFolder:
         np.add(a[-1], b[-1], out=out[-1])
 
 
-class NanFound(InputError):
-    """A NaN where none is allowed; ``place`` is its position in the engine's view."""
-
-    def __init__(self, place: tuple[int, ...]) -> None:
-        super().__init__("NaN found")
-        self.place = place
-
-
 def fold_windows(state: State, axis: int, w: Windows, out: State, folder: BlockFolder) -> None:
     """Fold all windows of ``w`` along ``axis``; ``state`` spans them exactly."""
     combine, buffers = folder.combine, folder.buffers
     if isinstance(w.starts, range) and isinstance(w.sizes, int):
         fold_axis(state, axis, w.sizes, w.starts.step, w.dilation, out, combine, buffers)
         return
-    around = (slice(None),) * axis
     low = w.starts[0]
-    for i in range(w.out):
-        cut = (*around, slice(w.starts[i] - low, w.end(i) - low))
-        place = (*around, slice(i, i + 1))
-        fold_axis(
-            tuple(part[cut] for part in state),
-            axis,
-            w.size(i),
-            1,
-            w.dilation,
-            tuple(part[place] for part in out),
-            combine,
-            buffers,
-        )
+    starts = [start - low for start in w.starts]
+    sizes = [w.size(i) for i in range(w.out)]
+    fold_uneven(state, axis, starts, sizes, out, combine, buffers)
 
 
 def out_interior(state: State, axis: int, margin: Margin) -> State:
@@ -231,13 +197,13 @@ def out_interior(state: State, axis: int, margin: Margin) -> State:
     return tuple(part[cut] for part in state)
 
 
+def _inside(w: Windows) -> Range:
+    """The real ones of the cells that these windows span."""
+    low, high = w.span(0, w.out)
+    return min(max(low, 0), w.n), min(max(high, 0), w.n)
+
+
 def _outside(w: Windows, low: int, high: int) -> Margin:
     """How many of the cells ``low .. high-1`` lie before and past the axis."""
     span = high - low
     return min(max(0, -low), span), min(max(0, high - w.n), span)
-
-
-def _inner_is_strided(array: Array) -> bool:
-    """Whether memory runs along another axis than the last, so that blocks are better copied."""
-    strides = [abs(s) for s, n in zip(array.strides, array.shape, strict=True) if n > 1]
-    return bool(strides) and strides[-1] > min(strides)

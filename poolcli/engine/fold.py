@@ -11,8 +11,10 @@ between them, the block size and the number of threads can never change a byte o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from poolcli.engine.buffers import Array, Buffers
 
@@ -53,6 +55,44 @@ def fold_axis(
         folder.tree(state, 0, size, count, out)
     else:
         folder.lattice(state, size, count, out)
+
+
+def fold_uneven(
+    state: State,
+    axis: int,
+    starts: Sequence[int],
+    sizes: Sequence[int],
+    out: State,
+    combine: Combine,
+    buffers: Buffers,
+) -> None:
+    """Fold windows of any starts and sizes along ``axis``: window ``i`` goes to cell ``i``.
+
+    Few large windows are folded one by one. Many small ones are folded at every start at once, for
+    each size that occurs, and those that are wanted taken out.
+    """
+    length, across = state[0].shape[axis], out[0].size // len(starts)
+    kinds = sorted(set(sizes))
+    alone = sum(size * across + size.bit_length() * CALL_COST for size in sizes)
+    shared = sum(size.bit_length() * (length * across + CALL_COST) for size in kinds)
+    if alone <= shared:
+        for i, (start, size) in enumerate(zip(starts, sizes, strict=True)):
+            one, target = _along(state, axis, start, size), _along(out, axis, i, 1)
+            fold_axis(one, axis, size, 1, 1, target, combine, buffers)
+        return
+    folder = _AxisFold(axis, 1, 1, combine, buffers)
+    for size in kinds:
+        every = folder.scratch("every", out, length - size + 1)
+        fold_axis(state, axis, size, 1, 1, every, combine, buffers)
+        these = [i for i, s in enumerate(sizes) if s == size]
+        for wanted, part in zip(out, every, strict=True):
+            taken = part.take([starts[i] for i in these], axis=axis)
+            np.moveaxis(wanted, axis, 0)[these] = np.moveaxis(taken, axis, 0)
+
+
+def _along(state: State, axis: int, start: int, count: int) -> State:
+    cut = (*(slice(None),) * axis, slice(start, start + count))
+    return tuple(part[cut] for part in state)
 
 
 def _tree_is_cheaper(length: int, across: int, count: int, size: int, grid_of: Grid) -> bool:
@@ -219,3 +259,17 @@ class TreeCounter:
             result = left
         assert result is not None  # a window has at least one cell
         return result
+
+
+def tree_sum(values: Array) -> Array:
+    """The sum along the first axis by the fixed tree, whose bytes depend on nothing else.
+
+    ``values.sum(axis=0)`` will not do: NumPy orders its additions by the shape of the whole array.
+    """
+    out = np.empty((1, *values.shape[1:]), values.dtype)
+    fold_axis((values,), 0, len(values), 1, 1, (out,), _add, Buffers())
+    return np.asarray(out[0])
+
+
+def _add(a: State, b: State, out: State) -> None:
+    np.add(a[0], b[0], out=out[0])

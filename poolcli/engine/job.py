@@ -8,28 +8,37 @@ from typing import Any
 import numpy as np
 
 from poolcli.engine.buffers import Array
-from poolcli.engine.kernel import Counts, Fold
+from poolcli.engine.kernel import Counts, Kernel
 from poolcli.windows import Windows
+
+Range = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Missing:
-    """Which cells do not count, and what a window without any other cell gives."""
+    """Which cells do not count, and what a window with too few others gives."""
 
     skip_nan: bool
     nodata: Any | None
     """A value of the cells' dtype, or None."""
     fill: Any
     """Of the results' dtype."""
+    least: float = 0.0
+    """The fraction of a window's real cells that must be there; one at least always must."""
 
     def mask(self, cells: Array) -> Array:
         """True where a cell is missing."""
         if self.nodata is None:
-            return np.asarray(np.isnan(cells))
+            return np.asarray(np.isnan(cells) if self.skip_nan else np.zeros(cells.shape, bool))
         mask = np.equal(cells, self.nodata)
         if self.skip_nan:
             mask |= np.isnan(cells)
         return np.asarray(mask)
+
+    def fill_short(self, results: Array, valid: Array, real: Counts) -> None:
+        """Replace the results of windows that have too few of their ``real`` cells."""
+        short = (valid == 0) | (valid < self.least * real)
+        results[np.broadcast_to(short, results.shape)] = self.fill
 
 
 @dataclass(frozen=True)
@@ -37,14 +46,17 @@ class Job:
     """Views of the source and the output, the windows, and the rules that hold for all ops.
 
     ``source`` and ``out`` have the axes (lead…, spatial…, inner…); ``out`` has one cell per window
-    along each spatial axis.
+    along each spatial axis. ``cell_places`` and ``window_places`` number cells and windows: the
+    number of one is the sum of coordinate times coefficient over these axes.
     """
 
-    fold: Fold
+    kernel: Kernel
     source: Array
     out: Array
     windows: tuple[Windows, ...]
     lead: int
+    cell_places: tuple[int, ...]
+    window_places: tuple[int, ...]
     missing: Missing | None = None
     refuse_nan: bool = False
     divisor: float | None = None
@@ -56,21 +68,21 @@ class Job:
         """The lengths of the inner axes."""
         return self.source.shape[self.lead + len(self.windows) :]
 
-    def counts(self, windows: tuple[Windows, ...], valid: Array | None) -> Counts:
+    def real_counts(self, windows: tuple[Windows, ...]) -> int | Array:
+        """How many real cells each of these windows has."""
+        return self._product([_counts(w, explicit=False) for w in windows])
+
+    def divisors(self, windows: tuple[Windows, ...], valid: Array | None) -> Counts:
         """What a sum over each of these windows is divided by to make it an average.
 
         ``valid`` holds the number of cells that are not missing, where some can be.
         """
         if self.divisor is not None:
             return self.divisor
-        if valid is None:
-            return self._product([_counts(w, self.count_include_pad) for w in windows])
         if not self.count_include_pad:
-            return valid
-        padding = self._product([_counts(w, True) for w in windows]) - self._product(
-            [_counts(w, False) for w in windows]
-        )
-        return valid + padding
+            return self.real_counts(windows) if valid is None else valid
+        padded = self._product([_counts(w, explicit=True) for w in windows])
+        return padded if valid is None else valid + (padded - self.real_counts(windows))
 
     def _product(self, counts: list[int | Array]) -> int | Array:
         """The outer product over the spatial axes, broadcasting against a block of output."""
@@ -83,13 +95,13 @@ class Job:
         return total
 
 
-def _counts(w: Windows, explicit: bool) -> int | Array:
+def _counts(w: Windows, *, explicit: bool) -> int | Array:
     """The cells of each window that are real (or explicit padding); one number if all are alike."""
-    of = w.explicit if explicit else w.real
     clipped = w.clipped()
     if isinstance(w.sizes, int) and not clipped:
         return w.sizes
-    counts = np.full(w.out, w.sizes, np.int64)
+    counts = np.empty(w.out, np.int64)
+    counts[...] = w.sizes
     for i in clipped:
-        counts[i] = of(i)
+        counts[i] = w.explicit(i) if explicit else w.real(i)
     return int(counts[0]) if (counts == counts[0]).all() else counts

@@ -1,4 +1,9 @@
-"""What an op asks of the engine: how the cells of one window become one number."""
+"""What an op asks of the engine: how the cells of one window become one number.
+
+There are two kinds of kernel. A :class:`Fold` combines cells step by step and never sees a window
+whole, which makes any window size cheap. A :class:`Select` is handed all cells of each window
+side by side. Neither knows how windows were placed or which axis is which.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,12 @@ from poolcli.engine.fold import Combine, State
 # The number of cells that divide a sum: one number when all windows are alike, else an array that
 # broadcasts to the block's output.
 Counts = int | float | Array
+
+Places = Callable[[], Array]
+"""Positions of cells (or of windows) in the whole array, as int64 that broadcast to a block."""
+
+Load = Callable[[Array, State, Places], None]
+Finish = Callable[[State, Counts, Array], None]
 
 
 @dataclass(frozen=True)
@@ -32,9 +43,55 @@ class Fold:
     parts: tuple[np.dtype[Any], ...]
     identity: tuple[Any, ...]
     combine: Combine
-    load: Callable[[Array, State], None] | None = None
-    finish: Callable[[State, Counts, Array], None] | None = None
+    load: Load | None = None
+    finish: Finish | None = None
     rescue: Fold | None = None
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The windows of a block with their cells side by side along the first axis.
+
+    ``cells`` has one more axis than the block's output. ``valid`` (None: all) is False for padding
+    and missing cells, whose values mean nothing, and broadcasts to ``cells``. ``weights`` are the
+    binomial weights of the cells' places in their windows.
+    """
+
+    cells: Array
+    valid: Array | None
+    weights: Callable[[], Array]
+    places: Places
+    """Of each window, for draws that depend on nothing but the window."""
+
+    @property
+    def counts(self) -> Array:
+        """How many valid cells each window has."""
+        if self.valid is None:
+            return np.full((1,) * (self.cells.ndim - 1), len(self.cells), np.int64)
+        return np.asarray(self.valid.sum(axis=0, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Select:
+    """An op that looks at all cells of a window at once.
+
+    ``choose`` writes the results of gathered windows. An op that needs only certain ``ranks`` of a
+    sorted window (or with ``sorts`` off, the cells at certain places of it) says which of ``n``
+    cells these are, and ``blend`` makes results of them: small windows in which every cell counts
+    are then never gathered, but sorted as far as needed by minima and maxima of whole slices.
+    With ``sorts`` on, a NaN anywhere in a window is its result; with it off, only where picked.
+    ``mirrors``: padding is no absence but mirrors the cells inside the edge.
+    """
+
+    result: np.dtype[Any]
+    choose: Callable[[Gathered, Array], None]
+    ranks: Callable[[int], tuple[int, ...]] | None = None
+    blend: Callable[[list[Array], int, Array], None] | None = None
+    sorts: bool = True
+    mirrors: bool = False
+
+
+Kernel = Fold | Select
 
 
 @dataclass(frozen=True)
@@ -47,10 +104,6 @@ class Cells:
     """The most cells in one window."""
     levels: int
     """The height of a window's tree: how many roundings one value can pass through."""
-    target: np.dtype[Any] | None
-    """The dtype that is wanted for the results, None for the op's own choice."""
-    rounds: bool
-    """Whether a real-valued result may be rounded (half to even) into an integer target."""
 
 
 def ufunc_combine(ufunc: np.ufunc) -> Combine:
@@ -60,3 +113,37 @@ def ufunc_combine(ufunc: np.ufunc) -> Combine:
         ufunc(a[0], b[0], out=out[0])
 
     return combine
+
+
+def both(first: Fold, second: Fold, result: np.dtype[Any], finish: Finish) -> Fold:
+    """Two folds of the same cells at once; ``finish`` sees the parts of both in a row."""
+    cut = len(first.parts)
+
+    def combine(a: State, b: State, out: State) -> None:
+        first.combine(a[:cut], b[:cut], out[:cut])
+        second.combine(a[cut:], b[cut:], out[cut:])
+
+    def load(values: Array, state: State, places: Places) -> None:
+        for fold, part in ((first, state[:cut]), (second, state[cut:])):
+            if fold.load is None:
+                part[0][...] = values
+            else:
+                fold.load(values, part, places)
+
+    return Fold(
+        result=result,
+        parts=first.parts + second.parts,
+        identity=first.identity + second.identity,
+        combine=combine,
+        load=load,
+        finish=finish,
+    )
+
+
+def finished(fold: Fold, state: State, counts: Counts, dtype: np.dtype[Any] | None = None) -> Array:
+    """The results of a folded state as a new array, of the fold's result dtype or a wider one."""
+    if fold.finish is None:
+        return state[0] if dtype is None else state[0].astype(dtype)
+    out = np.empty(state[0].shape, fold.result if dtype is None else dtype)
+    fold.finish(state, counts, out)
+    return out

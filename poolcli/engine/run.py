@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -13,10 +14,15 @@ from poolcli.engine import cast, tiles
 from poolcli.engine.block import BlockFolder
 from poolcli.engine.buffers import Array, Buffers
 from poolcli.engine.job import Job
+from poolcli.engine.kernel import Fold, Kernel, Select
+from poolcli.engine.select import BlockSelector
 from poolcli.engine.tiles import Tiling
 
 # Below this many input bytes starting threads costs more than it gains.
 THREADED_BYTES = 1 << 22
+
+# Blocks of selects shrink with the window's size down to this part.
+_MOST_COPIES = 32
 
 
 def run(job: Job, *, threads: int | None = None, block_bytes: int | None = None) -> None:
@@ -28,8 +34,12 @@ def run(job: Job, *, threads: int | None = None, block_bytes: int | None = None)
     block_bytes = tiles.BLOCK_BYTES if block_bytes is None else block_bytes
     if job.out.size == 0:
         return
-    cell_bytes = job.source.itemsize * int(np.prod(job.inner, dtype=object))
-    tiling = tiles.tile(job.source.shape[: job.lead], job.windows, cell_bytes, block_bytes)
+    cell_bytes = job.source.itemsize * math.prod(job.inner)
+    if isinstance(job.kernel, Select):
+        # Its windows' cells stand side by side, so a block holds each cell once per window.
+        block_bytes = block_bytes // min(math.prod(w.largest for w in job.windows), _MOST_COPIES)
+    lead = job.source.shape[: job.lead]
+    tiling = tiles.tile(lead, job.windows, cell_bytes, block_bytes)
     if threads is None:
         threads = processors() if job.source.nbytes >= THREADED_BYTES else 1
     runs = _contiguous_runs(len(tiling), threads)
@@ -52,30 +62,37 @@ def _walk(
 ) -> None:
     """Pool the blocks ``first .. last-1`` with buffers of this thread's own."""
     buffers = Buffers()
-    piece_bytes = max(block_bytes, 1)
-    folder = BlockFolder(job, job.fold, piece_bytes, buffers)
-    direct = job.out.dtype == job.fold.result
+    worker = _worker(job, job.kernel, block_bytes, buffers)
+    result = job.kernel.result
+    rescue = job.kernel.rescue if isinstance(job.kernel, Fold) else None
     with np.errstate(all="ignore"):
         for block in tiling.blocks(first, last):
             if stop.is_set():
                 return
-            place = tuple(slice(*part) for part in block.lead + block.windows)
-            out = job.out[place]
-            results = out if direct else buffers.take("results", out.shape, job.fold.result)
-            folder.results(block, results)
-            if job.fold.rescue is not None and not np.isfinite(np.add.reduce(results, axis=None)):
-                rescuer = BlockFolder(job, job.fold.rescue, piece_bytes, buffers)
-                _rescue(rescuer, block, results)
+            out = job.out[tuple(slice(*part) for part in block.lead + block.windows)]
+            direct = out.dtype == result
+            results = out if direct else buffers.take("results", out.shape, result)
+            worker.results(block, results)
+            if rescue is not None and not np.isfinite(np.add.reduce(results, axis=None)):
+                _rescue(_worker(job, rescue, block_bytes, buffers), block, results)
             if not direct:
                 cast.convert(results, out, job.fit)
 
 
-def _rescue(folder: BlockFolder, block: tiles.Block, results: Array) -> None:
+def _worker(
+    job: Job, kernel: Kernel, block_bytes: int, buffers: Buffers
+) -> BlockFolder | BlockSelector:
+    if isinstance(kernel, Select):
+        return BlockSelector(job, kernel, buffers)
+    return BlockFolder(job, kernel, max(block_bytes, 1), buffers)
+
+
+def _rescue(worker: BlockFolder | BlockSelector, block: tiles.Block, results: Array) -> None:
     """Replace results that are not finite by those of the fold's rescue."""
     lost = ~np.isfinite(results)
     if lost.any():
         second = np.empty(results.shape, results.dtype)
-        folder.results(block, second)
+        worker.results(block, second)
         # One NaN for all: which of two NaNs survives an addition depends on how NumPy's loops
         # are cut, and the bytes of the result may not.
         np.copyto(second, np.nan, where=np.isnan(second))

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from poolcli.engine.job import Range
 from poolcli.windows import Windows
 
 BLOCK_BYTES = 1 << 19
@@ -14,8 +15,6 @@ BLOCK_BYTES = 1 << 19
 
 MOST_BYTES = 1 << 24
 """A block may grow to this many bytes so that overlapping windows share their work."""
-
-Range = tuple[int, int]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Max and min: the largest or smallest cell, of the cells' own dtype."""
+"""Max, min and what is made of them: range, mixed, and the winners' positions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import numpy as np
 
 from poolcli.engine.buffers import Array
 from poolcli.engine.fold import State
-from poolcli.engine.kernel import Cells, Counts, Fold, ufunc_combine
+from poolcli.engine.kernel import Cells, Counts, Fold, Places, both, finished, ufunc_combine
+from poolcli.errors import InputError, UsageError
+from poolcli.ops.floats import wide_float
+from poolcli.ops.sums import average
 
 
 def extreme(cells: Cells, which: str) -> Fold:
@@ -48,7 +51,7 @@ def _half_extreme(ufunc: np.ufunc) -> Fold:
         np.bitwise_and(out, 32767, out=out)
         np.bitwise_xor(out, bits, out=out)
 
-    def load(values: Array, state: State) -> None:
+    def load(values: Array, state: State, _: Places) -> None:
         flip(values.view(np.int16), state[0])
         # Beyond the key of +inf (31744) or of -inf (-31745) there are only NaNs.
         keys = state[0]
@@ -69,3 +72,76 @@ def _half_extreme(ufunc: np.ufunc) -> Fold:
         load=load,
         finish=finish,
     )
+
+
+def winner(cells: Cells, which: str) -> Fold:
+    """The fold of the position of the largest or smallest cell; the first one on ties.
+
+    The first NaN wins over every number, as its value does.
+    """
+    better: np.ufunc = np.greater if which == "maximum" else np.less
+
+    def load(values: Array, state: State, places: Places) -> None:
+        state[0][...] = values
+        state[1][...] = places()
+
+    def combine(a: State, b: State, out: State) -> None:
+        earlier = b[1] < a[1]
+        take = better(b[0], a[0]) | ((b[0] == a[0]) & earlier)
+        if cells.dtype.kind == "f":
+            nan_a, nan_b = np.isnan(a[0]), np.isnan(b[0])
+            take = np.where(nan_a, nan_b & earlier, nan_b | take)
+        for chosen, left, right in zip(out, a, b, strict=True):
+            chosen[...] = np.where(take, right, left)
+
+    def finish(state: State, _: Counts, out: Array) -> None:
+        out[...] = state[1]
+
+    place = np.dtype(np.int64)
+    return Fold(
+        result=place,
+        parts=(cells.dtype, place),
+        identity=(_last_choice(cells.dtype, which == "maximum"), np.iinfo(place).max),
+        combine=combine,
+        load=load,
+        finish=finish,
+    )
+
+
+def value_range(cells: Cells) -> Fold:
+    """The fold of max − min: 64 bits for integers, as their difference can need a bit more."""
+    dtype = cells.dtype
+    largest, smallest = extreme(cells, "maximum"), extreme(cells, "minimum")
+    result = dtype if dtype.kind == "f" else np.dtype(np.uint64 if dtype.kind == "u" else np.int64)
+
+    def finish(state: State, counts: Counts, out: Array) -> None:
+        high = finished(largest, state[:1], counts)
+        low = finished(smallest, state[1:], counts)
+        if result.kind == "f":
+            np.subtract(high, low, out=out)
+            return
+        # Modulo 2⁶⁴ the difference is exact as an unsigned number, whatever the signs.
+        difference = high.astype(np.uint64) - low.astype(np.uint64)
+        difference[high < low] = 0  # a window without any cell that counts
+        if result.kind == "i" and (difference > np.iinfo(np.int64).max).any():
+            raise InputError(
+                f"a range of {difference.max()} does not fit int64; convert the input to float"
+            )
+        out[...] = difference
+
+    return both(largest, smallest, result, finish)
+
+
+def mixed(cells: Cells, alpha: float) -> Fold:
+    """The fold of α·max + (1 − α)·avg."""
+    if not 0 <= alpha <= 1:
+        raise UsageError(f"alpha {alpha}: must be from 0 (avg) to 1 (max)")
+    largest, mean = extreme(cells, "maximum"), average(cells)
+    cut = len(largest.parts)
+
+    def finish(state: State, counts: Counts, out: Array) -> None:
+        high = finished(largest, state[:cut], counts)
+        middle = finished(mean, state[cut:], counts, wide_float(mean.result))
+        out[...] = alpha * high.astype(middle.dtype) + (1 - alpha) * middle
+
+    return both(largest, mean, mean.result, finish)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from poolcli.engine.kernel import Cells, Fold
+    from poolcli.engine.kernel import Cells, Kernel
 
-Kernel = Callable[["Cells", Mapping[str, Any]], "Fold"]
+MakeKernel = Callable[["Cells", Mapping[str, Any]], "Kernel"]
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,23 @@ class Op:
     summary: str
     formula: str
     source: str
-    kernel: Kernel
+    kernel: MakeKernel
     aliases: tuple[str, ...] = ()
     divides: bool = False
     """Whether it divides by a count of cells: then count_include_pad and divisor mean something."""
+    padding: str | int = 0
+    """The padding of sliding windows when none is given."""
     params: tuple[Param, ...] = ()
+    winner: MakeKernel | None = None
+    """For ops that pick a cell by its value: the kernel that gives the picked cell's position."""
 
 
-def lazy(module: str, function: str, *args: object) -> Kernel:
+def lazy(module: str, function: str, *args: object) -> MakeKernel:
     """A kernel that imports its module when first used, so that listing ops loads no NumPy."""
 
-    def kernel(cells: Cells, params: Mapping[str, Any]) -> Fold:
+    def kernel(cells: Cells, params: Mapping[str, Any]) -> Kernel:
         make = getattr(importlib.import_module(module), function)
-        fold: Fold = make(cells, *args, **params)
-        return fold
+        made: Kernel = make(cells, *args, **params)
+        return made
 
     return kernel

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from poolcli.ops.record import Op, lazy
+from poolcli.ops.record import Op, Param, lazy
+
+_METHOD_HELP = "between two values: linear, lower, higher, nearest or midpoint"
 
 RECORDS = (
     Op(
@@ -11,6 +13,7 @@ RECORDS = (
         formula="max(x)",
         source="Zhou & Chellappa 1988; ONNX MaxPool",
         kernel=lazy("poolcli.ops.extremes", "extreme", "maximum"),
+        winner=lazy("poolcli.ops.extremes", "winner", "maximum"),
     ),
     Op(
         name="min",
@@ -18,12 +21,13 @@ RECORDS = (
         formula="min(x)",
         source="max pooling of the negated values",
         kernel=lazy("poolcli.ops.extremes", "extreme", "minimum"),
+        winner=lazy("poolcli.ops.extremes", "winner", "minimum"),
     ),
     Op(
         name="avg",
         aliases=("mean",),
         summary="the arithmetic mean",
-        formula="sum(x) / n",
+        formula="Σx / n",
         source="LeCun et al. 1989; ONNX AveragePool",
         kernel=lazy("poolcli.ops.sums", "average"),
         divides=True,
@@ -31,8 +35,137 @@ RECORDS = (
     Op(
         name="sum",
         summary="the sum",
-        formula="sum(x)",
+        formula="Σx",
         source="avg pooling without its division",
         kernel=lazy("poolcli.ops.sums", "total"),
+    ),
+    Op(
+        name="lp",
+        summary="the p-norm",
+        formula="(Σ|x|^p)^(1/p)",
+        source="Boureau, Ponce & LeCun 2010; ONNX LpPool",
+        kernel=lazy("poolcli.ops.powers", "lp"),
+        params=(
+            Param("norm", float, 2.0, "p of the norm; inf for the largest magnitude"),
+            Param("signed", bool, False, "keep the sign of x^p, as torch does"),
+        ),
+    ),
+    Op(
+        name="rms",
+        summary="the root of the mean square",
+        formula="(Σx² / n)^(1/2)",
+        source="lp with p = 2 of a mean instead of a sum",
+        kernel=lazy("poolcli.ops.powers", "rms"),
+    ),
+    Op(
+        name="median",
+        summary="the middle of the sorted values",
+        formula="x₍₍ₙ₋₁₎/₂₎ of x₍₀₎ ≤ … ≤ x₍ₙ₋₁₎",
+        source="Tukey 1977; scipy.ndimage.median_filter",
+        kernel=lazy("poolcli.ops.ranked", "median"),
+        params=(Param("method", str, "linear", _METHOD_HELP),),
+    ),
+    Op(
+        name="quantile",
+        summary="the value below which a fraction q of the others lies",
+        formula="x₍₍ₙ₋₁₎q₎ of x₍₀₎ ≤ … ≤ x₍ₙ₋₁₎",
+        source="Hyndman & Fan 1996, definition 7; numpy.quantile",
+        kernel=lazy("poolcli.ops.ranked", "quantile"),
+        params=(
+            Param("q", float, 0.5, "the fraction, from 0 to 1"),
+            Param("method", str, "linear", _METHOD_HELP),
+        ),
+    ),
+    Op(
+        name="mode",
+        summary="the most frequent value, the smallest of several",
+        formula="argmax over v of |{x = v}|",
+        source="majority filters; GDAL's mode resampling",
+        kernel=lazy("poolcli.ops.ranked", "mode"),
+    ),
+    Op(
+        name="range",
+        summary="the largest minus the smallest value",
+        formula="max(x) − min(x)",
+        source="the morphological gradient of a flat window",
+        kernel=lazy("poolcli.ops.extremes", "value_range"),
+    ),
+    Op(
+        name="std",
+        summary="the standard deviation",
+        formula="(Σ(x − mean)² / (n − ddof))^(1/2)",
+        source="Chan, Golub & LeVeque 1979",
+        kernel=lazy("poolcli.ops.spread", "deviation"),
+        params=(Param("ddof", int, 0, "what is taken from n before dividing"),),
+    ),
+    Op(
+        name="var",
+        summary="the variance",
+        formula="Σ(x − mean)² / (n − ddof)",
+        source="Chan, Golub & LeVeque 1979",
+        kernel=lazy("poolcli.ops.spread", "variance"),
+        params=(Param("ddof", int, 0, "what is taken from n before dividing"),),
+    ),
+    Op(
+        name="stochastic",
+        summary="a value drawn with a probability in proportion to itself",
+        formula="x drawn with P(x) = x / Σx; expected: Σx² / Σx",
+        source="Zeiler & Fergus 2013",
+        kernel=lazy("poolcli.ops.stochastic", "stochastic"),
+        params=(
+            Param("mode", str, "sample", "sample, or expected for the mean of all draws"),
+            Param("seed", int, 0, "of the draws"),
+            Param("negatives", str, "error", "negative values: error, relu or shift"),
+        ),
+    ),
+    Op(
+        name="gem",
+        summary="the generalised mean",
+        formula="(Σ max(x, eps)^p / n)^(1/p)",
+        source="Radenović, Tolias & Chum 2018",
+        kernel=lazy("poolcli.ops.powers", "gem"),
+        params=(
+            Param("p", float, 3.0, "1 is the mean, and the larger the nearer to max"),
+            Param("eps", float, 1e-6, "smaller values count as this"),
+        ),
+    ),
+    Op(
+        name="soft",
+        summary="the mean weighted by the exponentials of the values",
+        formula="Σx·eˣ / Σeˣ",
+        source="SoftPool: Stergiou, Poppe & Kalliatakis 2021",
+        kernel=lazy("poolcli.ops.softmax", "soft"),
+    ),
+    Op(
+        name="lse",
+        summary="the log of the mean exponential",
+        formula="log(Σe^(r·x) / n) / r",
+        source="Pinheiro & Collobert 2015",
+        kernel=lazy("poolcli.ops.softmax", "log_sum_exp"),
+        params=(Param("r", float, 1.0, "near 0 it is the mean, and large it is max"),),
+    ),
+    Op(
+        name="mixed",
+        summary="a blend of max and avg",
+        formula="α·max(x) + (1 − α)·Σx / n",
+        source="Lee, Gallagher & Tu 2016",
+        kernel=lazy("poolcli.ops.extremes", "mixed"),
+        divides=True,
+        params=(Param("alpha", float, 0.5, "the share of max"),),
+    ),
+    Op(
+        name="blur",
+        summary="the mean with binomial weights: downsampling without aliasing",
+        formula="Σw·x with w the binomial coefficients / 2^(k−1), by axis",
+        source="BlurPool: Zhang 2019",
+        kernel=lazy("poolcli.ops.placed", "blur"),
+        padding="center",
+    ),
+    Op(
+        name="subsample",
+        summary="the first value",
+        formula="x₀",
+        source="strided slicing",
+        kernel=lazy("poolcli.ops.placed", "subsample"),
     ),
 )

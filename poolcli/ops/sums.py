@@ -16,7 +16,7 @@ import numpy as np
 
 from poolcli.engine.buffers import Array
 from poolcli.engine.fold import State
-from poolcli.engine.kernel import Cells, Counts, Fold, ufunc_combine
+from poolcli.engine.kernel import Cells, Counts, Fold, Places, ufunc_combine
 from poolcli.errors import InputError
 
 _OWN_LEVELS = 3
@@ -63,7 +63,7 @@ def _rescue_fold(own: np.dtype[Any], average: bool) -> Fold:
 def _plain_floats(
     own: np.dtype[Any], wide: np.dtype[Any], average: bool, rescue: Fold | None
 ) -> Fold:
-    def load(values: Array, state: State) -> None:
+    def load(values: Array, state: State, _: Places) -> None:
         state[0][...] = values
 
     def finish(state: State, counts: Counts, out: Array) -> None:
@@ -86,7 +86,7 @@ def _plain_floats(
 def _paired_floats(own: np.dtype[Any], scale: float, average: bool, rescue: Fold | None) -> Fold:
     """Sums as (high, low): high is the rounded sum, low what rounding has lost so far."""
 
-    def load(values: Array, state: State) -> None:
+    def load(values: Array, state: State, _: Places) -> None:
         np.multiply(values, own.type(scale), out=state[0])
         state[1][...] = 0
 
@@ -139,7 +139,7 @@ def _integer_fold(cells: Cells, result: np.dtype[Any], *, average: bool) -> Fold
 
 
 def _plain_integers(wide: np.dtype[Any], result: np.dtype[Any], average: bool) -> Fold:
-    def load(values: Array, state: State) -> None:
+    def load(values: Array, state: State, _: Places) -> None:
         state[0][...] = values
 
     def finish(state: State, counts: Counts, out: Array) -> None:
@@ -161,7 +161,7 @@ def _plain_integers(wide: np.dtype[Any], result: np.dtype[Any], average: bool) -
 def _halved_integers(cells: Cells, result: np.dtype[Any], average: bool) -> Fold:
     """Sums of x = high·2³² + low, with both halves added in 64 bits."""
 
-    def load(values: Array, state: State) -> None:
+    def load(values: Array, state: State, _: Places) -> None:
         np.copyto(state[0], values >> 32, casting="unsafe")
         np.copyto(state[1], values & (_HALF - 1), casting="unsafe")
 

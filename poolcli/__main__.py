@@ -1,0 +1,6 @@
+"""``python -m poolcli`` is the same as ``poolcli``."""
+
+from poolcli.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""Pooling one block with a select: the cells of each window side by side.
+
+Windows that lie within the array and have no missing cells can go through a selection network,
+whose wires are whole slices of the block. All others are gathered: along each axis an index array
+says which cell stands at which place of which window. There is no loop over windows.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from poolcli.engine.buffers import Array, Buffers
+from poolcli.engine.cells import CellReader, linear_places, refuse_nan
+from poolcli.engine.job import Job, Range
+from poolcli.engine.kernel import Gathered, Select
+from poolcli.engine.network import Step, selection_network
+from poolcli.engine.tiles import Block
+from poolcli.windows import Windows
+
+# Networks grow faster than windows; from about here sorting gathered cells is quicker.
+NETWORK_MOST = 64
+
+
+class BlockSelector:
+    """Pools blocks of one job, one after another, with its own buffers."""
+
+    def __init__(self, job: Job, kernel: Select, buffers: Buffers) -> None:
+        self.job, self.kernel, self.buffers = job, kernel, buffers
+        self.reader = CellReader(job, buffers)
+
+    def results(self, block: Block, out: Array) -> None:
+        """Write the results of a block's windows to ``out``, of the kernel's result dtype."""
+        lead = (slice(None),) * self.job.lead
+        axes = [
+            _segments(w, first, stop)
+            for w, (first, stop) in zip(self.job.windows, block.windows, strict=True)
+        ]
+        for segment in itertools.product(*axes):
+            first = [low for low, _ in block.windows]
+            place = tuple(slice(a - f, b - f) for (a, b, _), f in zip(segment, first, strict=True))
+            ranges = tuple((a, b) for a, b, _ in segment)
+            windows = tuple(
+                w.part(a, b) for w, (a, b) in zip(self.job.windows, ranges, strict=True)
+            )
+            target = out[(*lead, *place)]
+            inside = all(within for *_, within in segment)
+            if inside and self._has_network(windows):
+                self._through_network(block.lead, windows, target)
+            else:
+                self._gather(block.lead, ranges, windows, target)
+
+    def _has_network(self, windows: tuple[Windows, ...]) -> bool:
+        even = all(isinstance(w.sizes, int) and isinstance(w.starts, range) for w in windows)
+        small = math.prod(w.largest for w in windows) <= NETWORK_MOST
+        return even and small and self.kernel.ranks is not None and self.job.missing is None
+
+    def _through_network(
+        self, lead: tuple[Range, ...], windows: tuple[Windows, ...], out: Array
+    ) -> None:
+        assert self.kernel.ranks is not None
+        assert self.kernel.blend is not None
+        cells = self.reader.read(lead, tuple(w.span(0, w.out) for w in windows))
+        wires = [
+            cells[(*(slice(None),) * self.job.lead, *cut)]
+            for cut in itertools.product(*map(_slices, windows))
+        ]
+        ranks = self.kernel.ranks(len(wires))
+        if self.kernel.sorts:
+            wires = self._run_network(wires, selection_network(len(wires), ranks))
+        self.kernel.blend([wires[r] for r in ranks], len(wires), out)
+        if out.dtype.kind == "f":
+            refuse_nan(self.job, lead, windows, out)
+
+    def _run_network(self, wires: list[Array], steps: tuple[Step, ...]) -> list[Array]:
+        """Exchange wire by wire; a wire's memory is free again once nothing needs its value."""
+        free: list[Array] = []
+        owned: dict[int, Array] = {}
+        made = 0
+
+        def memory() -> Array:
+            nonlocal made
+            if free:
+                return free.pop()
+            made += 1
+            return self.buffers.take(("wire", made), wires[0].shape, wires[0].dtype)
+
+        for i, j, low, high in steps:
+            a, b = wires[i], wires[j]
+            old = [owned.pop(wire) for wire in (i, j) if wire in owned]
+            if low:
+                wires[i] = owned[i] = np.minimum(a, b, out=memory())
+            if high:
+                wires[j] = owned[j] = np.maximum(a, b, out=memory())
+            free.extend(old)
+        return wires
+
+    def _gather(
+        self,
+        lead: tuple[Range, ...],
+        ranges: tuple[Range, ...],
+        windows: tuple[Windows, ...],
+        out: Array,
+    ) -> None:
+        axes = [_AxisIndex(w, self.kernel.mirrors) for w in windows]
+        cells = self.reader.read(lead, tuple((a.low, a.high) for a in axes))
+        first = self.job.lead
+        for number, axis in reversed(list(enumerate(axes))):
+            place = first + number
+            taken = np.take(cells, axis.index.reshape(-1) - axis.low, axis=place)
+            cells = taken.reshape(
+                *cells.shape[:place], *axis.index.shape, *cells.shape[place + 1 :]
+            )
+        # Now each spatial axis is (window, place in the window): the places go to the front.
+        places = [first + 2 * number + 1 for number in range(len(axes))]
+        cells = np.moveaxis(cells, places, range(len(axes))).reshape(-1, *out.shape)
+        valid = self._valid(axes, cells)
+        gathered = Gathered(
+            cells,
+            valid,
+            weights=lambda: self._across([axis.weights() for axis in axes]),
+            places=lambda: self._window_places(lead, ranges),
+        )
+        self.kernel.choose(gathered, out)
+        if out.dtype.kind == "f" and cells.dtype.kind == "f" and self.kernel.sorts:
+            nan = np.isnan(cells) if valid is None else np.isnan(cells) & valid
+            out[nan.any(axis=0)] = np.nan
+            refuse_nan(self.job, lead, windows, out)
+        if self.job.missing is not None:
+            self.job.missing.fill_short(out, gathered.counts, self.job.real_counts(windows))
+
+    def _valid(self, axes: list[_AxisIndex], cells: Array) -> Array | None:
+        valid = self._across([axis.valid for axis in axes])
+        if self.job.missing is not None:
+            return np.asarray(valid & ~self.job.missing.mask(cells))
+        return None if valid.all() else valid
+
+    def _across(self, tables: list[Array]) -> Array:
+        """The product of one (window, place) table per axis, broadcasting to gathered cells."""
+        count = len(tables)
+        inner = len(self.job.inner)
+        total: Any = True
+        for number, table in enumerate(tables):
+            windows, places = table.shape
+            shape = [1] * (2 * count)
+            shape[number], shape[count + number] = places, windows
+            total = total * table.T.reshape(shape)
+        outs = [len(table) for table in tables]
+        shape = [-1, *[1] * self.job.lead, *outs, *[1] * inner]
+        return np.asarray(total).reshape(shape)
+
+    def _window_places(self, lead: tuple[Range, ...], ranges: tuple[Range, ...]) -> Array:
+        inner = tuple((0, n) for n in self.job.inner)
+        return linear_places(self.job.window_places, (*lead, *ranges, *inner))
+
+
+class _AxisIndex:
+    """Which cell stands at which place of which window, along one axis."""
+
+    def __init__(self, w: Windows, mirrors: bool) -> None:
+        starts = np.array(w.starts, np.int64)[:, None]
+        self.sizes = (
+            np.full((w.out, 1), w.sizes)
+            if isinstance(w.sizes, int)
+            else (np.array(w.sizes, np.int64)[:, None])
+        )
+        places = np.arange(w.largest, dtype=np.int64)[None, :]
+        index = starts + places * w.dilation
+        self.valid = places < self.sizes
+        if mirrors:
+            index = mirror(index, w.n)
+        else:
+            self.valid = self.valid & (index >= 0) & (index < w.n)
+        real = index[self.valid]
+        self.low, self.high = int(real.min()), int(real.max()) + 1
+        # Places that hold no cell point at some cell; ``valid`` says that it does not count.
+        self.index = np.where(self.valid, index, self.low)
+
+    def weights(self) -> Array:
+        """Binomial weights that sum to 1 for each window, as float64."""
+        table = np.zeros(self.valid.shape)
+        for i, size in enumerate(self.sizes[:, 0]):
+            table[i, :size] = binomial_weights(int(size))
+        return table
+
+
+def binomial_weights(size: int) -> Array:
+    """The binomial filter of ``size`` taps.
+
+    >>> binomial_weights(3).tolist()
+    [0.25, 0.5, 0.25]
+    """
+    return np.array([math.comb(size - 1, m) / 2 ** (size - 1) for m in range(size)])
+
+
+def mirror(index: Array, n: int) -> Array:
+    """Reflect indices into 0 … n-1 without repeating the edge: … 2 1 | 0 1 2 … n-1 | n-2 …
+
+    >>> mirror(np.array([-2, -1, 0, 3, 4]), 3).tolist()
+    [2, 1, 0, 1, 0]
+    """
+    if n == 1:
+        return np.zeros_like(index)
+    turn = 2 * (n - 1)
+    index = index % turn
+    return np.asarray(np.minimum(index, turn - index))
+
+
+def _slices(w: Windows) -> list[slice]:
+    """For each place in the window, the cells of all windows at that place, from the first's."""
+    step = w.starts.step if isinstance(w.starts, range) else 1
+    reach = (w.out - 1) * step + 1
+    return [slice(m * w.dilation, m * w.dilation + reach, step) for m in range(w.largest)]
+
+
+def _segments(w: Windows, first: int, stop: int) -> list[tuple[int, int, bool]]:
+    """Runs of the windows ``first .. stop-1``, and whether the axis' edges clip none of them."""
+    clipped = w.part(first, stop).clipped()
+    low = sum(1 for i, c in enumerate(clipped) if c == i)
+    high = len(clipped) - low
+    runs = [
+        (first, first + low, False),
+        (first + low, stop - high, True),
+        (stop - high, stop, False),
+    ]
+    return [run for run in runs if run[0] < run[1]]

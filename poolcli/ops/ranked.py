@@ -1,0 +1,114 @@
+"""Ops that sort a window: median, quantile and mode."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from poolcli.engine.buffers import Array
+from poolcli.engine.kernel import Cells, Gathered, Select
+from poolcli.errors import UsageError
+from poolcli.ops.floats import real_result, wide_float
+
+METHODS = ("linear", "lower", "higher", "nearest", "midpoint")
+_PICKS = ("lower", "higher", "nearest")
+
+
+def median(cells: Cells, method: str) -> Select:
+    """The middle of the sorted window, or between its two middle values."""
+    return quantile(cells, 0.5, method)
+
+
+def quantile(cells: Cells, q: float, method: str) -> Select:
+    """The value at (n − 1)·q of the sorted window, by one of numpy.quantile's methods."""
+    if not 0 <= q <= 1:
+        raise UsageError(f"q {q}: must be from 0 to 1")
+    if method not in METHODS:
+        raise UsageError(f"method {method!r}: use {', '.join(METHODS)}")
+    # As typed: 0.1 is one tenth and not the nearest double.
+    exact = Fraction(repr(float(q))).limit_denominator(10**9)
+    picks = method in _PICKS
+
+    def ranks(n: int) -> tuple[int, ...]:
+        low, part = _positions(np.array(n), exact)
+        wanted = _pick(low, part, method) if picks else low
+        below = int(wanted)
+        return (below,) if picks or part == 0 else (below, below + 1)
+
+    def blend(values: list[Array], n: int, out: Array) -> None:
+        _, part = _positions(np.array(n), exact)
+        _between(values[0], values[-1], part, method, out)
+
+    def choose(windows: Gathered, out: Array) -> None:
+        counts = np.maximum(windows.counts, 1)
+        low, part = _positions(counts, exact)
+        if picks:
+            low = _pick(low, part, method)
+        high = low if picks else np.minimum(low + 1, counts - 1)
+        if windows.valid is None:
+            wanted = np.unique([low.flat[0], high.flat[0]])
+            ordered = np.partition(windows.cells, wanted, axis=0)
+        else:
+            ordered = _sorted(windows)
+        shape = (1, *windows.cells.shape[1:])
+        below = np.take_along_axis(ordered, np.broadcast_to(low, shape), axis=0)[0]
+        above = np.take_along_axis(ordered, np.broadcast_to(high, shape), axis=0)[0]
+        _between(below, above, part, method, out)
+
+    result = cells.dtype if picks else real_result(cells.dtype)
+    return Select(result, choose, ranks=ranks, blend=blend)
+
+
+def _positions(counts: Array, q: Fraction) -> tuple[Array, Array]:
+    """The rank at or below (n − 1)·q, and how far beyond it that lies, for each count n."""
+    at = (counts - 1) * q.numerator
+    return at // q.denominator, (at % q.denominator) / q.denominator
+
+
+def _pick(low: Array, part: Array, method: str) -> Array:
+    """The rank that a picking method takes; a tie of ``nearest`` goes to the even rank."""
+    if method == "lower":
+        return low
+    if method == "higher":
+        return np.asarray(low + (part > 0))
+    return np.asarray(low + ((part > 0.5) | ((part == 0.5) & (low % 2 == 1))))
+
+
+def _between(below: Array, above: Array, part: Array, method: str, out: Array) -> None:
+    if below is above or method in _PICKS:
+        out[...] = below
+        return
+    weight: Any = np.where(part > 0, 0.5, 0.0) if method == "midpoint" else part
+    wide = wide_float(below.dtype)
+    low, high = below.astype(wide), above.astype(wide)
+    # Equal neighbours give themselves, infinite ones included; so does a weight of 0.
+    exact = (low == high) | (weight == 0)
+    out[...] = np.where(exact, low, low * (1 - weight) + high * weight)
+
+
+def _sorted(windows: Gathered) -> Array:
+    """The cells of each window in order, those that do not count at the end."""
+    cells, dtype = windows.cells, windows.cells.dtype
+    if windows.valid is not None:
+        last: Any = np.inf if dtype.kind == "f" else dtype.kind == "b" or np.iinfo(dtype).max
+        cells = np.where(windows.valid, cells, np.asarray(last, dtype))
+    return np.sort(cells, axis=0)
+
+
+def mode(cells: Cells) -> Select:
+    """The most frequent value of the window, the smallest of several."""
+
+    def choose(windows: Gathered, out: Array) -> None:
+        ordered = _sorted(windows)
+        rank = np.arange(len(ordered)).reshape(-1, *[1] * (ordered.ndim - 1))
+        starts = np.zeros(ordered.shape, np.int64)
+        np.copyto(starts[1:], rank[1:], where=ordered[1:] != ordered[:-1])
+        np.maximum.accumulate(starts, axis=0, out=starts)
+        # At each rank, how long the run of equal values is so far.
+        run = np.where(rank < windows.counts, rank - starts + 1, 0)
+        best = run.argmax(axis=0)[None]
+        out[...] = np.take_along_axis(ordered, best, axis=0)[0]
+
+    return Select(cells.dtype, choose)

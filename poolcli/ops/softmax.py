@@ -1,0 +1,83 @@
+"""Log-sum-exp and SoftPool, shifted by the window's largest value so that nothing overflows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from poolcli.engine.buffers import Array
+from poolcli.engine.fold import State
+from poolcli.engine.kernel import Cells, Counts, Fold, Places
+from poolcli.errors import UsageError
+from poolcli.ops.floats import real_result, wide_float
+
+
+def log_sum_exp(cells: Cells, r: float) -> Fold:
+    """The fold of (1/r)·log(mean(exp(r·x))), as (m, Σexp(r·x − m)) with m the largest r·x."""
+    if r == 0 or not math.isfinite(r):
+        raise UsageError(f"r {r}: must be a number other than 0")
+    wide = wide_float(cells.dtype)
+
+    def load(values: Array, state: State, _: Places) -> None:
+        np.multiply(values, r, out=state[0], dtype=wide)
+        state[1][...] = 1
+
+    def combine(a: State, b: State, out: State) -> None:
+        top, weight_a, weight_b = _weights(a[0], b[0])
+        total = a[1] * weight_a + b[1] * weight_b
+        out[0][...] = top
+        out[1][...] = total
+
+    def finish(state: State, counts: Counts, out: Array) -> None:
+        top, total = state
+        out[...] = np.where(np.isinf(top), top, top + np.log(total / counts)) / r
+
+    return Fold(
+        result=real_result(cells.dtype),
+        parts=(wide, wide),
+        identity=(-np.inf, 0.0),
+        combine=combine,
+        load=load,
+        finish=finish,
+    )
+
+
+def soft(cells: Cells) -> Fold:
+    """The fold of Σx·eˣ / Σeˣ, as (m, Σe^(x−m), Σx·e^(x−m)) with m the largest x."""
+    wide = wide_float(cells.dtype)
+
+    def load(values: Array, state: State, _: Places) -> None:
+        state[0][...] = values
+        state[1][...] = 1
+        state[2][...] = values
+
+    def combine(a: State, b: State, out: State) -> None:
+        top, weight_a, weight_b = _weights(a[0], b[0])
+        weights = a[1] * weight_a + b[1] * weight_b
+        # −inf has the weight 0 and then counts 0, where −inf · 0 would be NaN.
+        left = np.where(weight_a == 0, 0, a[2] * weight_a)
+        right = np.where(weight_b == 0, 0, b[2] * weight_b)
+        out[0][...] = top
+        out[1][...] = weights
+        np.add(left, right, out=out[2])
+
+    def finish(state: State, _: Counts, out: Array) -> None:
+        top, weights, weighted = state
+        out[...] = np.where(np.isinf(top), top, weighted / weights)
+
+    return Fold(
+        result=real_result(cells.dtype),
+        parts=(wide, wide, wide),
+        identity=(-np.inf, 0.0, 0.0),
+        combine=combine,
+        load=load,
+        finish=finish,
+    )
+
+
+def _weights(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    """The larger of two shifts, and what takes each side's sums from its own shift to that."""
+    top = np.maximum(a, b)
+    shift = np.where(np.isinf(top), 0, top)
+    return top, np.exp(a - shift), np.exp(b - shift)

@@ -1,0 +1,62 @@
+"""Variance and standard deviation of a window.
+
+Windows are merged as (count, mean, squared deviations), which does not cancel the way a difference
+of sums does: Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from poolcli.engine.buffers import Array
+from poolcli.engine.fold import State
+from poolcli.engine.kernel import Cells, Counts, Fold, Places
+from poolcli.errors import UsageError
+from poolcli.ops.floats import real_result, wide_float
+
+
+def variance(cells: Cells, ddof: int) -> Fold:
+    """The fold of Σ(x − mean)² / (n − ddof)."""
+    return _fold(cells, ddof, root=False)
+
+
+def deviation(cells: Cells, ddof: int) -> Fold:
+    """The fold of the square root of the variance."""
+    return _fold(cells, ddof, root=True)
+
+
+def _fold(cells: Cells, ddof: int, *, root: bool) -> Fold:
+    if ddof < 0:
+        raise UsageError(f"ddof {ddof}: must be at least 0")
+    wide = wide_float(cells.dtype)
+
+    def load(values: Array, state: State, _: Places) -> None:
+        state[0][...] = 1
+        state[1][...] = values
+        np.multiply(state[1], 0, out=state[2])  # 0, but NaN for an infinity
+
+    def finish(state: State, _: Counts, out: Array) -> None:
+        count = state[0] - ddof
+        result = np.divide(state[2], count, where=count > 0, out=np.full(out.shape, np.nan))
+        out[...] = np.sqrt(result) if root else result
+
+    return Fold(
+        result=real_result(cells.dtype),
+        parts=(wide, wide, wide),
+        identity=(0.0, 0.0, 0.0),
+        combine=_merge,
+        load=load,
+        finish=finish,
+    )
+
+
+def _merge(a: State, b: State, out: State) -> None:
+    count = a[0] + b[0]
+    some = np.maximum(count, 1)
+    step = b[1] - a[1]
+    mean = a[1] + step * (b[0] / some)
+    # Zero times the step first: a step that overflows when squared must not turn 0 into NaN.
+    squares = a[2] + b[2] + step * (a[0] * b[0] / some) * step
+    out[0][...] = count
+    out[1][...] = mean
+    out[2][...] = squares

@@ -1,0 +1,130 @@
+"""Stochastic pooling: Zeiler & Fergus 2013, "Stochastic pooling for regularization"."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from poolcli.engine.buffers import Array
+from poolcli.engine.fold import State, tree_sum
+from poolcli.engine.kernel import (
+    Cells,
+    Counts,
+    Fold,
+    Gathered,
+    Kernel,
+    Places,
+    Select,
+    ufunc_combine,
+)
+from poolcli.errors import InputError, UsageError
+from poolcli.ops.floats import real_result, wide_float
+
+MODES = ("sample", "expected")
+NEGATIVES = ("error", "relu", "shift")
+
+
+def stochastic(cells: Cells, mode: str, seed: int, negatives: str) -> Kernel:
+    """A cell drawn with probability a/Σa, or the expected value Σa²/Σa of that draw.
+
+    Negative activations are an error, count as 0 (``relu``), or all are measured from the window's
+    smallest (``shift``).
+    """
+    if mode not in MODES:
+        raise UsageError(f"mode {mode!r}: use {' or '.join(MODES)}")
+    if negatives not in NEGATIVES:
+        raise UsageError(f"negatives {negatives!r}: use {', '.join(NEGATIVES)}")
+    if mode == "expected" and negatives != "shift":
+        return _expected_fold(cells, negatives)
+
+    def choose(windows: Gathered, out: Array) -> None:
+        values, weights = _activations(windows, negatives)
+        if mode == "expected":
+            total = tree_sum(weights)
+            value = tree_sum(weights * values) / np.where(total == 0, 1, total)
+            out[...] = np.where(total == 0, values[0], value)
+            return
+        # Where the running sum first passes u·Σa, with the same u however the work is cut.
+        running = np.cumsum(weights, axis=0)
+        threshold = uniform(seed, windows.places()) * running[-1]
+        drawn = (running <= threshold).sum(axis=0)
+        last = len(weights) - 1 - (weights[::-1] > 0).argmax(axis=0)
+        drawn = np.minimum(drawn, last)[None]
+        out[...] = np.take_along_axis(values, drawn, axis=0)[0]
+
+    return Select(cells.dtype if mode == "sample" else real_result(cells.dtype), choose)
+
+
+def _activations(windows: Gathered, negatives: str) -> tuple[Array, Array]:
+    """The cells as values to pick and as weights, which are 0 for cells that do not count."""
+    values = windows.cells
+    valid = True if windows.valid is None else windows.valid
+    if negatives == "error":
+        _refuse_negative(values, valid)
+    elif negatives == "relu":
+        values = np.maximum(values, values.dtype.type(0))
+    weights = values.astype(wide_float(values.dtype))
+    if negatives == "shift":
+        weights = weights - np.where(valid, weights, np.inf).min(axis=0)
+    weights = np.where(valid, weights, 0)
+    # Where nothing has any weight the first cell that counts stands for all: they are equal.
+    first = np.argmax(np.broadcast_to(valid, values.shape), axis=0)[None]
+    values = np.where(valid, values, np.take_along_axis(values, first, axis=0))
+    return values, weights
+
+
+def _refuse_negative(values: Array, valid: Array | bool) -> None:
+    negative = (values < 0) & valid
+    if values.dtype.kind != "u" and negative.any():
+        raise InputError(
+            f"stochastic pooling of a negative activation, {values[negative][0]}; "
+            "use --negatives relu or --negatives shift"
+        )
+
+
+def _expected_fold(cells: Cells, negatives: str) -> Fold:
+    wide = wide_float(cells.dtype)
+    add = ufunc_combine(np.add)
+
+    def load(values: Array, state: State, _: Places) -> None:
+        if negatives == "error":
+            _refuse_negative(values, True)
+        np.maximum(values, 0, out=state[0], casting="unsafe")
+        np.multiply(state[0], state[0], out=state[1])
+
+    def combine(a: State, b: State, out: State) -> None:
+        add(a[:1], b[:1], out[:1])
+        add(a[1:], b[1:], out[1:])
+
+    def finish(state: State, _: Counts, out: Array) -> None:
+        total, squares = state
+        out[...] = np.where(total == 0, 0, squares / np.where(total == 0, 1, total))
+
+    return Fold(
+        result=real_result(cells.dtype),
+        parts=(wide, wide),
+        identity=(0.0, 0.0),
+        combine=combine,
+        load=load,
+        finish=finish,
+    )
+
+
+def uniform(seed: int, places: Array) -> Array:
+    """A number in [0, 1) for each place, a function of the seed and the place alone.
+
+    The finaliser of SplitMix64 (Steele, Lea & Flood 2014), applied to a counter.
+
+    >>> uniform(0, np.arange(3)).round(3).tolist()
+    [0.883, 0.432, 0.026]
+    """
+    golden, mask = 0x9E3779B97F4A7C15, 2**64 - 1
+    start = _mix(np.array([seed & mask], np.uint64) + np.uint64(golden))[0]
+    counter = (places.astype(np.uint64) + np.uint64(1)) * np.uint64(golden)
+    bits = _mix(counter + start)
+    return np.asarray((bits >> np.uint64(11)) * 2.0**-53)
+
+
+def _mix(bits: Array) -> Array:
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(bits ^ (bits >> np.uint64(31)))

@@ -1,0 +1,66 @@
+"""How numbers look in a column, and which of many are shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIGNIFICANT = 4
+EXACT = 3  # averages of few whole numbers, such as 127.25, are shown as they are
+Cell = Callable[[Any], str]
+
+
+def cell_format(values: NDArray[Any]) -> Cell:
+    """Return how to write any one of ``values`` so that a column of them lines up.
+
+    Whole numbers are written whole, whatever their dtype. Other floats get as few decimals as
+    show them exactly, or else about four significant digits of the largest; very large and very
+    small ones are written with an exponent.
+    """
+    if values.dtype.kind != "f":
+        return lambda value: str(int(value))
+    finite = values[np.isfinite(values)]
+    top = float(np.max(np.abs(finite))) if finite.size else 0.0
+    if top >= 1e7 or 0 < top < 1e-4:
+        return lambda value: _signless_zero(f"{value:.{SIGNIFICANT - 1}e}")
+    decimals = _decimals(finite, top)
+    return lambda value: _fixed(float(value), decimals)
+
+
+def _decimals(finite: NDArray[Any], top: float) -> int:
+    if top == 0:
+        return 0
+    enough = max(1, SIGNIFICANT - 1 - math.floor(math.log10(top)))
+    with np.errstate(over="ignore", invalid="ignore"):  # float16 times 10**decimals
+        for decimals in range(max(enough, EXACT) + 1):
+            if np.array_equal(np.round(finite, decimals), finite):
+                return decimals
+    return enough
+
+
+def _fixed(value: float, decimals: int) -> str:
+    text = f"{value:.{decimals}f}"
+    if value and math.isfinite(value) and float(text) == 0:
+        return f"{value:.0e}"  # a small number beside large ones is not a zero
+    return _signless_zero(text)
+
+
+def _signless_zero(text: str) -> str:
+    return text.lstrip("-") if text.startswith("-") and not text.strip("-0.e+") else text
+
+
+def pick(count: int, limit: int) -> list[int | None]:
+    """Return which of ``count`` items to show in ``limit`` places; None stands for the gap.
+
+    >>> pick(4, 4), pick(9, 4)
+    ([0, 1, 2, 3], [0, 1, None, 8])
+    """
+    if count <= limit:
+        return list(range(count))
+    tail = (limit - 1) // 2
+    head = limit - 1 - tail
+    return [*range(head), None, *range(count - tail, count)]

@@ -1,0 +1,31 @@
+"""What there is to report about one input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from poolcli.plan import Plan
+
+
+@dataclass(frozen=True)
+class Result:
+    """One pooled input, ready to be shown.
+
+    ``label``: what people call the input (``"in.npz:features"``, ``"-"``, ``"photo.png"``).
+    ``plan``: what was asked and what it came to (shapes, dtypes, layouts, dropped rows).
+    ``array``: the output, of ``plan.output_shape``.
+    ``kind``: ``"npy" | "npz" | "image" | "text"``; pictures are drawn, all else is numbers.
+    ``written``: the file or folder entry that holds the output, or None when nothing was written.
+    ``source``: the input array, given only when a picture is to be drawn beside its result.
+    """
+
+    label: str
+    plan: Plan
+    array: NDArray[Any]
+    kind: str
+    written: str | None = None
+    source: NDArray[Any] | None = None
