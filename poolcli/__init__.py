@@ -6,10 +6,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["OPS", "PoolError", "global_pool", "output_shape", "pool"]
+__all__ = [
+    "OPS",
+    "PoolError",
+    "adaptive_pool",
+    "fractional_pool",
+    "global_pool",
+    "output_shape",
+    "pool",
+    "pyramid_pool",
+    "unpool",
+]
 
 if TYPE_CHECKING:
-    from poolcli.api import OPS, global_pool, output_shape, pool
+    from poolcli.api import (
+        OPS,
+        adaptive_pool,
+        fractional_pool,
+        global_pool,
+        output_shape,
+        pool,
+        pyramid_pool,
+        unpool,
+    )
     from poolcli.errors import PoolError
 
 

@@ -16,10 +16,11 @@ from poolcli.engine.job import Job, Missing
 from poolcli.engine.kernel import Cells, Kernel
 from poolcli.engine.run import run
 from poolcli.errors import InputError, UsageError
+from poolcli.geometry import Geometry, Sliding
 from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout
 from poolcli.ops import find_op
 from poolcli.presets import INDEX_CONVENTIONS, Preset, find_preset
-from poolcli.windows import Geometry, Sliding, Windows
+from poolcli.windows import Windows
 
 NAN_POLICIES = ("propagate", "skip", "error")
 

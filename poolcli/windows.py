@@ -1,22 +1,12 @@
-"""Geometry: which cells each window covers, axis by axis. Pure arithmetic.
+"""Which cells each window covers along one axis. Pure arithmetic, standard library only.
 
-Every way of placing windows (sliding, global, ...) comes down to one :class:`Windows` value per
-axis: window ``i`` covers the cells ``starts[i], starts[i] + dilation, ...``. Cells outside
-``0 .. n-1`` are padding.
+Every way of placing windows comes down to one :class:`Windows` value per axis: window ``i`` covers
+the cells ``starts[i], starts[i] + dilation, ...``. Cells outside ``0 .. n-1`` are padding.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
-
-from poolcli.errors import InputError, UsageError
-
-PADDING_WORDS = ("valid", "same", "same-upper", "same-lower", "center")
-
-Padding = str | int | tuple[int | tuple[int, int], ...]
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -60,12 +50,17 @@ class Windows:
     def part(self, first: int, stop: int) -> Windows:
         """The windows ``first .. stop-1`` of the same axis."""
         sizes = self.sizes if isinstance(self.sizes, int) else self.sizes[first:stop]
-        return replace(self, starts=self.starts[first:stop], sizes=sizes)
+        return self._with(self.starts[first:stop], sizes)
 
     def piece(self, skip: int, size: int) -> Windows:
         """One window of ``size`` of the first window's cells, after the first ``skip`` of them."""
         start = self.starts[0] + skip * self.dilation
-        return replace(self, starts=range(start, start + 1), sizes=size)
+        return self._with(range(start, start + 1), size)
+
+    def _with(self, starts: range | tuple[int, ...], sizes: int | tuple[int, ...]) -> Windows:
+        return Windows(
+            self.axis, self.n, starts, sizes, self.dilation, self.pad_before, self.pad_after
+        )
 
     def cells(self, i: int) -> list[int]:
         """The real cells of window ``i``."""
@@ -135,251 +130,3 @@ def _covered(starts: range, size: int, dilation: int, n: int) -> int:
             total += max(0, high - max(low, reached))
             reached = max(reached, high)
     return total
-
-
-@dataclass(frozen=True)
-class Sliding:
-    """Windows of one size at even steps: what frameworks call pooling.
-
-    Each of size, stride, padding and dilation is one number for every spatial axis or a tuple with
-    one entry per axis. Padding is a count, a (before, after) pair per axis, or one of
-    ``valid``, ``same`` (= ``same-upper``), ``same-lower`` and ``center`` (windows stand around the
-    cells 0, stride, 2·stride, …); None is the op's own default. The stride defaults to the size.
-    """
-
-    size: int | tuple[int, ...]
-    stride: int | tuple[int, ...] | None = None
-    padding: Padding | None = None
-    dilation: int | tuple[int, ...] = 1
-    ceil_mode: bool = False
-
-    def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
-        """One :class:`Windows` for each spatial axis; ``names`` and ``cells`` give name and length.
-
-        Raises UsageError for values that mean nothing, InputError where they do not fit the axes.
-
-        >>> [w.out for w in Sliding(3, stride=2).resolve(["height", "width"], [7, 9])]
-        [3, 4]
-        """
-        sizes = _per_axis("size", self.size, names, least=1)
-        strides = sizes if self.stride is None else _per_axis("stride", self.stride, names, least=1)
-        dilations = _per_axis("dilation", self.dilation, names, least=1)
-        paddings = _paddings(0 if self.padding is None else self.padding, names)
-        return tuple(
-            _slide(name, n, size, stride, padding, dilation, self.ceil_mode)
-            for name, n, size, stride, padding, dilation in zip(
-                names, cells, sizes, strides, paddings, dilations, strict=True
-            )
-        )
-
-
-@dataclass(frozen=True)
-class Global:
-    """One window per axis, which covers all of it."""
-
-    def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
-        """One :class:`Windows` for each spatial axis.
-
-        >>> Global().resolve(["width"], [5])[0].span(0, 1)
-        (0, 5)
-        """
-        return tuple(
-            Windows(name, _some_cells(name, n), range(1), n)
-            for name, n in zip(names, cells, strict=True)
-        )
-
-
-@dataclass(frozen=True)
-class Adaptive:
-    """As many windows as asked for: window i of o covers the cells ⌊i·n/o⌋ … ⌈(i+1)·n/o⌉−1.
-
-    The definition is that of torch.nn.AdaptiveAvgPool2d.
-    """
-
-    output_size: int | tuple[int, ...]
-
-    def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
-        """One :class:`Windows` for each spatial axis.
-
-        >>> Adaptive(3).resolve(["width"], [7])[0].starts
-        (0, 2, 4)
-        """
-        outs = _per_axis("output size", self.output_size, names, least=1)
-        return tuple(
-            _adapt(name, _some_cells(name, n), out)
-            for name, n, out in zip(names, cells, outs, strict=True)
-        )
-
-
-@dataclass(frozen=True)
-class Fractional:
-    """Windows of one size at pseudo-random steps (Graham 2014, "Fractional max-pooling").
-
-    With α = (n − size)/(o − 1), window i starts at ⌊(i+u)·α⌋ − ⌊u·α⌋ and the last at n − size, as
-    in torch.nn.FractionalMaxPool2d. ``samples`` gives u in [0, 1) for each axis.
-    """
-
-    size: int | tuple[int, ...]
-    output_size: int | tuple[int, ...]
-    samples: tuple[float, ...]
-
-    def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
-        """One :class:`Windows` for each spatial axis.
-
-        >>> Fractional(2, 3, (0.5,)).resolve(["width"], [7])[0].starts
-        (0, 3, 5)
-        """
-        sizes = _per_axis("size", self.size, names, least=1)
-        outs = _per_axis("output size", self.output_size, names, least=1)
-        return tuple(
-            _fraction(name, _some_cells(name, n), size, out, u)
-            for name, n, size, out, u in zip(names, cells, sizes, outs, self.samples, strict=False)
-        )
-
-
-Geometry = Sliding | Global | Adaptive | Fractional
-
-
-def _adapt(axis: str, n: int, out: int) -> Windows:
-    if n % out == 0:
-        return Windows(axis, n, range(0, n, n // out), n // out)
-    starts = tuple(i * n // out for i in range(out))
-    sizes = tuple(-(-(i + 1) * n // out) - start for i, start in enumerate(starts))
-    return Windows(axis, n, starts, sizes)
-
-
-def _fraction(axis: str, n: int, size: int, out: int, u: float) -> Windows:
-    if out + size - 1 > n:
-        raise InputError(
-            f"{axis}: {out} windows of {size} that all start elsewhere need {out + size - 1} "
-            f"cells, there are {n}"
-        )
-    if out == 1:
-        return Windows(axis, n, (n - size,), size)
-    alpha = Fraction(n - size, out - 1)
-    exact = Fraction(u)
-    starts = [int((i + exact) * alpha) - int(exact * alpha) for i in range(out - 1)]
-    return Windows(axis, n, (*starts, n - size), size)
-
-
-def _slide(
-    axis: str,
-    n: int,
-    size: int,
-    stride: int,
-    padding: str | tuple[int, int],
-    dilation: int,
-    ceil_mode: bool,
-) -> Windows:
-    _some_cells(axis, n)
-    effective = (size - 1) * dilation + 1
-    before, after = (
-        _word_padding(padding, n, effective, stride) if isinstance(padding, str) else padding
-    )
-    padded = n + before + after
-    if effective > padded:
-        what = "padded input" if before or after else "input"
-        raise InputError(f"{axis}: effective kernel {effective} exceeds {what} {padded}")
-    if isinstance(padding, str) or not ceil_mode:
-        out = (padded - effective) // stride + 1
-    else:
-        out = -((effective - padded) // stride) + 1
-        if (out - 1) * stride >= n + before:
-            out -= 1
-    starts = range(-before, -before + out * stride, stride)
-    windows = Windows(axis, n, starts, size, dilation, before, after)
-    _refuse_empty_window(windows)
-    return windows
-
-
-def _word_padding(word: str, n: int, effective: int, stride: int) -> tuple[int, int]:
-    """The padding that gives ⌈n / stride⌉ windows."""
-    out = -(-n // stride)
-    needed = (out - 1) * stride + effective - n
-    if word == "center":
-        before = (effective - 1) // 2
-        return before, max(needed - before, 0)
-    small, large = max(needed, 0) // 2, -(-max(needed, 0) // 2)
-    return (large, small) if word == "same-lower" else (small, large)
-
-
-def _refuse_empty_window(windows: Windows) -> None:
-    """Refuse a geometry in which some window would hold padding only.
-
-    Undilated windows that overlap the edges do so most at the ends; dilated ones can also step
-    over a short axis, so each window that an edge clips is looked at.
-    """
-    last = windows.out - 1
-    suspects: Sequence[int] = (0, last)
-    if windows.dilation > 1 and windows.n < windows.dilation:
-        suspects = range(windows.out)
-    for i in suspects:
-        if windows.real(i) == 0:
-            raise InputError(
-                f"{windows.axis}: window {i} of {windows.out} would start at "
-                f"{windows.starts[i]} and hold none of the {windows.n} real cells; "
-                "use less padding or dilation"
-            )
-
-
-def _some_cells(axis: str, n: int) -> int:
-    if n == 0:
-        raise InputError(f"{axis}: the axis is empty (0 cells), so no window holds a real cell")
-    return n
-
-
-def _per_axis(
-    what: str, value: int | Sequence[int], names: Sequence[str], *, least: int
-) -> tuple[int, ...]:
-    values = [value] * len(names) if not isinstance(value, (tuple, list)) else list(value)
-    if len(values) != len(names):
-        raise InputError(
-            f"{what} has {len(values)} numbers, the array has {len(names)} spatial "
-            f"{'axis' if len(names) == 1 else 'axes'}: {', '.join(names)}"
-        )
-    return tuple(whole_number(what, v, least=least) for v in values)
-
-
-def _paddings(padding: Padding, names: Sequence[str]) -> list[str | tuple[int, int]]:
-    if isinstance(padding, str):
-        if padding not in PADDING_WORDS:
-            raise UsageError(
-                f"padding {padding!r}: use a number, a pair per axis or one of "
-                f"{', '.join(PADDING_WORDS)}"
-            )
-        word = {"same-upper": "same"}.get(padding, padding)
-        return [(0, 0) if word == "valid" else word] * len(names)
-    if isinstance(padding, (tuple, list)):
-        if len(padding) != len(names):
-            raise InputError(
-                f"padding has {len(padding)} entries, the array has {len(names)} spatial "
-                f"{'axis' if len(names) == 1 else 'axes'}: {', '.join(names)}"
-            )
-        return [_pair(entry) for entry in padding]
-    return [_pair(padding)] * len(names)
-
-
-def _pair(entry: int | Sequence[int]) -> tuple[int, int]:
-    if isinstance(entry, (tuple, list)):
-        if len(entry) != 2:
-            raise UsageError(f"padding {tuple(entry)}: a pair (before, after) is meant")
-        return whole_number("padding", entry[0], least=0), whole_number(
-            "padding", entry[1], least=0
-        )
-    both = whole_number("padding", entry, least=0)
-    return both, both
-
-
-def whole_number(what: str, value: object, *, least: int) -> int:
-    """``value`` as an int, or a UsageError that says what it is for.
-
-    >>> whole_number("stride", 2, least=1)
-    2
-    """
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]  # the point is to find out
-    except TypeError:
-        raise UsageError(f"{what} {value!r}: a whole number is meant") from None
-    if isinstance(value, bool) or number < least:
-        raise UsageError(f"{what} {value!r}: must be a whole number of at least {least}")
-    return number

@@ -16,7 +16,7 @@ import numpy as np
 
 from poolcli.engine.buffers import Array, Buffers
 from poolcli.engine.cells import CellReader, linear_places, refuse_nan
-from poolcli.engine.fold import State, TreeCounter, fold_axis, fold_uneven
+from poolcli.engine.fold import Folding, State, TreeCounter, fold_axis, fold_uneven
 from poolcli.engine.job import Job, Range
 from poolcli.engine.kernel import Fold
 from poolcli.engine.tiles import Block
@@ -36,6 +36,7 @@ class BlockFolder:
         self.parts = fold.parts + ((np.dtype(np.int64),) if valid else ())
         self.identity = fold.identity + ((0,) if valid else ())
         self.combine = self._combine_with_valid if valid else fold.combine
+        self.how = Folding(self.combine, fold.idempotent and not valid, buffers)
         self.reader = CellReader(job, buffers)
 
     def results(self, block: Block, out: Array) -> None:
@@ -86,7 +87,7 @@ class BlockFolder:
             shape = list(state[0].shape)
             shape[place] = w.out
             out = self._with_margin(("axis", axis), tuple(shape), place + 1, margin)
-        fold_windows(state, place, w, out_interior(out, place + 1, margin), self)
+        fold_windows(state, place, w, out_interior(out, place + 1, margin), self.how)
         return out
 
     def _in_pieces(
@@ -177,16 +178,15 @@ class BlockFolder:
         np.add(a[-1], b[-1], out=out[-1])
 
 
-def fold_windows(state: State, axis: int, w: Windows, out: State, folder: BlockFolder) -> None:
+def fold_windows(state: State, axis: int, w: Windows, out: State, how: Folding) -> None:
     """Fold all windows of ``w`` along ``axis``; ``state`` spans them exactly."""
-    combine, buffers = folder.combine, folder.buffers
     if isinstance(w.starts, range) and isinstance(w.sizes, int):
-        fold_axis(state, axis, w.sizes, w.starts.step, w.dilation, out, combine, buffers)
+        fold_axis(state, axis, w.sizes, w.starts.step, w.dilation, out, how)
         return
     low = w.starts[0]
     starts = [start - low for start in w.starts]
     sizes = [w.size(i) for i in range(w.out)]
-    fold_uneven(state, axis, starts, sizes, out, combine, buffers)
+    fold_uneven(state, axis, starts, sizes, out, how)
 
 
 def out_interior(state: State, axis: int, margin: Margin) -> State:

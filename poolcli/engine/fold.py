@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,15 +32,17 @@ SMALL_INNER = 16
 CALL_COST = 2000
 
 
+@dataclass(frozen=True)
+class Folding:
+    """How states are combined, and with whose scratch memory."""
+
+    combine: Combine
+    idempotent: bool
+    buffers: Buffers
+
+
 def fold_axis(
-    state: State,
-    axis: int,
-    size: int,
-    stride: int,
-    dilation: int,
-    out: State,
-    combine: Combine,
-    buffers: Buffers,
+    state: State, axis: int, size: int, stride: int, dilation: int, out: State, how: Folding
 ) -> None:
     """Fold evenly spaced windows of ``size`` cells along ``axis`` of ``state`` into ``out``.
 
@@ -47,7 +50,7 @@ def fold_axis(
     ``out`` has one cell per window along ``axis``; it may not overlap ``state``.
     """
     length, count = state[0].shape[axis], out[0].shape[axis]
-    folder = _AxisFold(axis, stride if count > 1 else 0, dilation, combine, buffers)
+    folder = _AxisFold(axis, stride if count > 1 else 0, dilation, how)
     if size == 1:
         for target, source in zip(out, folder.at(state, 0, stride, count), strict=True):
             target[...] = source
@@ -58,13 +61,7 @@ def fold_axis(
 
 
 def fold_uneven(
-    state: State,
-    axis: int,
-    starts: Sequence[int],
-    sizes: Sequence[int],
-    out: State,
-    combine: Combine,
-    buffers: Buffers,
+    state: State, axis: int, starts: Sequence[int], sizes: Sequence[int], out: State, how: Folding
 ) -> None:
     """Fold windows of any starts and sizes along ``axis``: window ``i`` goes to cell ``i``.
 
@@ -78,12 +75,12 @@ def fold_uneven(
     if alone <= shared:
         for i, (start, size) in enumerate(zip(starts, sizes, strict=True)):
             one, target = _along(state, axis, start, size), _along(out, axis, i, 1)
-            fold_axis(one, axis, size, 1, 1, target, combine, buffers)
+            fold_axis(one, axis, size, 1, 1, target, how)
         return
-    folder = _AxisFold(axis, 1, 1, combine, buffers)
+    folder = _AxisFold(axis, 1, 1, how)
     for size in kinds:
         every = folder.scratch("every", out, length - size + 1)
-        fold_axis(state, axis, size, 1, 1, every, combine, buffers)
+        fold_axis(state, axis, size, 1, 1, every, how)
         these = [i for i, s in enumerate(sizes) if s == size]
         for wanted, part in zip(out, every, strict=True):
             taken = part.take([starts[i] for i in these], axis=axis)
@@ -112,12 +109,8 @@ def _tree_is_cheaper(length: int, across: int, count: int, size: int, grid_of: G
 class _AxisFold:
     """The two strategies, for one axis. A stride of 0 stands for a single window."""
 
-    def __init__(
-        self, axis: int, stride: int, dilation: int, combine: Combine, buffers: Buffers
-    ) -> None:
-        self.axis, self.stride, self.dilation = axis, stride, dilation
-        self.buffers = buffers
-        self._combine = combine
+    def __init__(self, axis: int, stride: int, dilation: int, how: Folding) -> None:
+        self.axis, self.stride, self.dilation, self.how = axis, stride, dilation, how
 
     def grid(self, width: int) -> int:
         """Trees of ``width`` cells are needed at multiples of this many cells only."""
@@ -131,7 +124,7 @@ class _AxisFold:
 
     def combine(self, a: State, b: State, out: State) -> None:
         for cut in _inner_cuts(a[0], out[0], self.axis):
-            self._combine(
+            self.how.combine(
                 tuple(part[cut] for part in a),
                 tuple(part[cut] for part in b),
                 tuple(part[cut] for part in out),
@@ -142,7 +135,7 @@ class _AxisFold:
         shape = like[0].shape
         shape = (*shape[: self.axis], count, *shape[self.axis + 1 :])
         return tuple(
-            self.buffers.take(("fold", self.axis, name, i), shape, part.dtype)
+            self.how.buffers.take(("fold", self.axis, name, i), shape, part.dtype)
             for i, part in enumerate(like)
         )
 
@@ -169,28 +162,33 @@ class _AxisFold:
         at each level; with a stride of 1 it takes log2(size) passes, whatever the size.
         """
         length, step, dilation = state[0].shape[self.axis], self.stride, self.dilation
+        # The window is a run of 2·last cells and the rest of it, or where runs may overlap, the
+        # union of two runs of ``last``.
+        last = largest_power_below(size)
+        overlap = self.how.idempotent and (size - last) * dilation % self.grid(last) == 0
+        if not overlap and 2 * last > size:
+            last //= 2
+        second = size - last if overlap else last
         level, width, grid = state, 1, 1
         rest: State | None = None
         while True:
-            if size & width:
+            if size & width and not overlap:
                 begin = size >> width.bit_length() << width.bit_length()
                 piece = self.at(level, begin * dilation // grid, step // grid, count)
                 rest = self._extend(piece, rest, keep=level is not state)
-            reach = width * dilation // grid
-            if 4 * width > size:
+            if width == last:
                 break
             coarser = self.grid(2 * width)
-            stride, grid = coarser // grid, coarser
-            keep = (length - 1 - (2 * width - 1) * dilation) // grid + 1
+            reach, stride = width * dilation // grid, coarser // grid
+            keep = (length - 1 - (2 * width - 1) * dilation) // coarser + 1
             target = self.scratch(("level", width.bit_length() % 2), state, keep)
             self.combine(
                 self.at(level, 0, stride, keep), self.at(level, reach, stride, keep), target
             )
-            level, width = target, 2 * width
-        # The widest trees are needed at the window starts only.
-        self.combine(
-            self.at(level, 0, step // grid, count), self.at(level, reach, step // grid, count), out
-        )
+            level, width, grid = target, 2 * width, coarser
+        # The widest runs are needed at the window starts only.
+        first = self.at(level, 0, step // grid, count)
+        self.combine(first, self.at(level, second * dilation // grid, step // grid, count), out)
         if rest is not None:
             self.combine(out, rest, out)
 
@@ -267,7 +265,7 @@ def tree_sum(values: Array) -> Array:
     ``values.sum(axis=0)`` will not do: NumPy orders its additions by the shape of the whole array.
     """
     out = np.empty((1, *values.shape[1:]), values.dtype)
-    fold_axis((values,), 0, len(values), 1, 1, (out,), _add, Buffers())
+    fold_axis((values,), 0, len(values), 1, 1, (out,), Folding(_add, False, Buffers()))
     return np.asarray(out[0])
 
 

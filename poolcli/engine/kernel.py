@@ -35,6 +35,9 @@ class Fold:
     up to rounding with ``identity`` as its neutral state, and ``finish`` turns the folded state
     into results (None: its only part is the result). ``result`` is the dtype of the results.
 
+    ``idempotent``: x ∘ x is x, and ``combine`` is associative to the bit, so that a window may be
+    covered by runs that overlap.
+
     ``rescue`` is an alternative for windows whose result is not finite although it could be: the
     engine runs a block again with it and takes over what is not finite, and nothing else.
     """
@@ -45,6 +48,7 @@ class Fold:
     combine: Combine
     load: Load | None = None
     finish: Finish | None = None
+    idempotent: bool = False
     rescue: Fold | None = None
 
 

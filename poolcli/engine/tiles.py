@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from poolcli.engine.job import Range
 from poolcli.windows import Windows
 
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 1 << 20
 """Input bytes that one block aims at: it and what is made of it stay in a core's own cache."""
 
 MOST_BYTES = 1 << 24

@@ -24,6 +24,7 @@ def extreme(cells: Cells, which: str) -> Fold:
         parts=(cells.dtype,),
         identity=(_last_choice(cells.dtype, which == "maximum"),),
         combine=ufunc_combine(ufunc),
+        idempotent=True,
     )
 
 
@@ -71,6 +72,7 @@ def _half_extreme(ufunc: np.ufunc) -> Fold:
         combine=ufunc_combine(ufunc),
         load=load,
         finish=finish,
+        idempotent=True,
     )
 
 

@@ -67,7 +67,10 @@ def _plain_floats(
         state[0][...] = values
 
     def finish(state: State, counts: Counts, out: Array) -> None:
-        if average:
+        if average and isinstance(counts, int) and counts.bit_count() == 1:
+            # The same to the bit as dividing by a power of two, and quicker.
+            np.multiply(state[0], 1 / counts, out=out, casting="same_kind")
+        elif average:
             np.divide(state[0], counts, out=out, casting="same_kind")
         else:
             out[...] = state[0]

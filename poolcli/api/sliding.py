@@ -1,42 +1,50 @@
-"""The public functions: arrays in, arrays out."""
+"""Pooling with sliding windows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from poolcli.ops import OPS
+from poolcli.api.common import PerAxis, number_type, per_axis
+from poolcli.geometry import Padding, Sliding
 from poolcli.plan import Request
-from poolcli.windows import Geometry, Global, Padding, Sliding
-
-__all__ = ["OPS", "global_pool", "output_shape", "pool"]
-
-PerAxis = int | Sequence[int]
 
 
+@overload
+def pool(
+    x: ArrayLike, op: str, size: PerAxis, *, return_indices: Literal[False] = False, **options: Any
+) -> NDArray[Any]: ...
+@overload
+def pool(
+    x: ArrayLike, op: str, size: PerAxis, *, return_indices: Literal[True], **options: Any
+) -> tuple[NDArray[Any], NDArray[np.int64]]: ...
 def pool(
     x: ArrayLike,
     op: str,
     size: PerAxis,
     *,
     stride: PerAxis | None = None,
-    padding: Padding = 0,
+    padding: Padding | None = None,
     dilation: PerAxis = 1,
     ceil_mode: bool = False,
-    count_include_pad: bool = False,
+    count_include_pad: bool | None = None,
     divisor: float | None = None,
     layout: str | None = None,
+    like: str | None = None,
     nan: str = "propagate",
     nodata: float | None = None,
+    min_valid: float = 0.0,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
+    return_indices: bool = False,
+    index: str | None = None,
     out: NDArray[Any] | None = None,
     threads: int | None = None,
     **op_params: Any,
-) -> NDArray[Any]:
+) -> NDArray[Any] | tuple[NDArray[Any], NDArray[np.int64]]:
     """Pool an array with sliding windows.
 
     Parameters
@@ -45,24 +53,31 @@ def pool(
     op : name of an op, one of ``OPS`` or its aliases
     size, stride, dilation : cells, one number or one per spatial axis
         ``stride`` defaults to ``size``.
-    padding : cells, a (before, after) pair per axis, or "same", "same-lower", "valid"
-        Padding is never a candidate and adds nothing; averages divide by the real cells.
+    padding : cells, a (before, after) pair per axis, or "valid", "same", "same-lower", "center"
+        Padding is never a candidate and adds nothing; averages divide by the real cells. The
+        default is 0, for blur (which mirrors the cells at the edge) "center".
     ceil_mode : round the output size up instead of down
     count_include_pad : averages count explicit padding as zeros
     divisor : averages divide by this number instead
     layout : axis letters such as "NCHW"; by default W, HW, HWC, NHWC or NDHWC by dimensions
+    like : "torch", "keras" or "onnx": that framework's defaults for what is not given here
     nan : "propagate", "skip" (leave NaN out) or "error"
     nodata : this value is missing, and is given back where a window has nothing else
-    dtype : of the result; by default that of ``x`` for max and min, 64 bits for sums of integers,
-        float64 for averages of integers and the float type of ``x`` else
+    min_valid : the fraction of its real cells that a window must have, or it gives nodata or NaN
+    dtype : of the result; by default that of ``x`` for ops that pick a value, 64 bits for sums of
+        integers, float64 for other results of integers and the float type of ``x`` else
     fit : how results enter an integer ``dtype``: "exact", "round" or "clip"
+    return_indices : also return the position of each window's winner (max and min)
+    index : what positions count: "plane" (the spatial plane), "tensor" or "channels-last"
     out : array to write to, of the result's shape and dtype
     threads : at most this many; by default the processors there are
+    op_params : the op's own parameters, see ``OPS[op].params``
 
     Returns
     -------
     array with the axes of ``x``; each spatial axis of n cells becomes
     ⌊(n + padding − effective kernel) / stride⌋ + 1, as in ONNX's pooling operators.
+    With ``return_indices`` a pair of it and an int64 array of the same shape.
 
     Raises
     ------
@@ -80,65 +95,32 @@ def pool(
     (8, 14, 14, 3)
     """
     geometry = Sliding(
-        _tuple(size),
-        None if stride is None else _tuple(stride),
-        padding if isinstance(padding, (str, int)) else tuple(padding),
-        _tuple(dilation),
+        per_axis(size),
+        None if stride is None else per_axis(stride),
+        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
+        per_axis(dilation),
         ceil_mode,
     )
     request = Request(
         op,
         geometry,
         layout=layout,
+        like=like,
         nan=nan,
         nodata=nodata,
+        min_valid=min_valid,
         count_include_pad=count_include_pad,
         divisor=divisor,
-        dtype=None if dtype is None else np.dtype(dtype),
+        index=index,
+        dtype=number_type(dtype),
         fit=fit,
         threads=threads,
         params=op_params,
     )
-    return _run(request, x, out)
-
-
-def global_pool(
-    x: ArrayLike,
-    op: str,
-    *,
-    layout: str | None = None,
-    keepdims: bool = False,
-    nan: str = "propagate",
-    nodata: float | None = None,
-    dtype: DTypeLike | None = None,
-    fit: str = "exact",
-    out: NDArray[Any] | None = None,
-    threads: int | None = None,
-    **op_params: Any,
-) -> NDArray[Any]:
-    """Pool each spatial plane (or row, or volume) of an array to one number.
-
-    Parameters are those of :func:`pool`. The result has the batch and channel axes of ``x``;
-    with ``keepdims`` also its spatial axes, of length 1. Raises UsageError or InputError.
-    The definition is ONNX's GlobalAveragePool and GlobalMaxPool.
-
-    >>> import numpy as np
-    >>> global_pool(np.ones((2, 7, 7, 64)), "avg").shape
-    (2, 64)
-    """
-    request = Request(
-        op,
-        Global(),
-        layout=layout,
-        nan=nan,
-        nodata=nodata,
-        dtype=None if dtype is None else np.dtype(dtype),
-        fit=fit,
-        keepdims=keepdims,
-        threads=threads,
-        params=op_params,
-    )
-    return _run(request, x, out)
+    array = np.asarray(x)
+    plan = request.plan(array.shape, array.dtype)
+    result = plan.run(array, out)
+    return (result, plan.winners(array)) if return_indices else result
 
 
 def output_shape(
@@ -150,6 +132,7 @@ def output_shape(
     dilation: PerAxis = 1,
     ceil_mode: bool = False,
     layout: str | None = None,
+    like: str | None = None,
 ) -> tuple[int, ...]:
     """The shape that :func:`pool` gives for an array of ``shape``; no array is needed.
 
@@ -158,21 +141,12 @@ def output_shape(
     >>> output_shape((224, 224, 64), 3, stride=2, padding=1)
     (112, 112, 64)
     """
-    geometry: Geometry = Sliding(
-        _tuple(size),
-        None if stride is None else _tuple(stride),
-        padding if isinstance(padding, (str, int)) else tuple(padding),
-        _tuple(dilation),
+    geometry = Sliding(
+        per_axis(size),
+        None if stride is None else per_axis(stride),
+        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
+        per_axis(dilation),
         ceil_mode,
     )
-    request = Request("max", geometry, layout=layout)
+    request = Request("max", geometry, layout=layout, like=like)
     return request.plan(tuple(shape), np.dtype(np.float32)).output_shape
-
-
-def _run(request: Request, x: ArrayLike, out: NDArray[Any] | None) -> NDArray[Any]:
-    array = np.asarray(x)
-    return request.plan(array.shape, array.dtype).run(array, out)
-
-
-def _tuple(value: PerAxis) -> int | tuple[int, ...]:
-    return tuple(value) if isinstance(value, Sequence) else value

@@ -1,0 +1,61 @@
+"""Unpooling: the partial inverse of max pooling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from poolcli.api.common import PerAxis, per_axis
+from poolcli.geometry import Padding
+from poolcli.unpool import Unpool
+
+
+def unpool(
+    x: ArrayLike,
+    indices: ArrayLike,
+    size: PerAxis,
+    *,
+    stride: PerAxis | None = None,
+    padding: Padding = 0,
+    output_size: PerAxis | None = None,
+    layout: str | None = None,
+    like: str | None = None,
+    index: str | None = None,
+) -> NDArray[Any]:
+    """Put values back where they were before pooling, and 0 everywhere else.
+
+    Parameters
+    ----------
+    x : pooled array
+    indices : integers of the shape of ``x``, as :func:`pool` returns them; −1 puts nothing
+    size, stride, padding : of the pooling, cells
+    output_size : cells per spatial axis of the result
+        By default (n − 1)·stride − padding before and after + size, as in torch.nn.MaxUnpool2d.
+        It may differ from that by less than a stride.
+    layout, like, index : as for :func:`pool`
+
+    Returns
+    -------
+    array of the dtype of ``x``. Where two values have one position the last one stands.
+
+    Raises UsageError, or InputError for an index outside the result.
+
+    >>> import numpy as np
+    >>> from poolcli import pool
+    >>> y, where = pool(np.array([[1, 3], [5, 2]]), "max", 2, return_indices=True)
+    >>> unpool(y, where, 2)
+    array([[0, 0],
+           [5, 0]])
+    """
+    request = Unpool(
+        per_axis(size),
+        None if stride is None else per_axis(stride),
+        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
+        None if output_size is None else per_axis(output_size),
+        layout=layout,
+        like=like,
+        index=index,
+    )
+    return request.run(np.asarray(x), np.asarray(indices))
