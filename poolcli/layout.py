@@ -1,8 +1,7 @@
 """Which axis of an array is which: layouts as strings of axis letters (NCHW, HWC, ...).
 
 A layout holds the spatial letters ``D H W`` in that order (``W``, ``HW`` or ``DHW``) and at most
-one each of ``N`` (batch) and ``C`` (channels), anywhere. The engine never sees a layout: it sees a
-*view* whose axes are permuted to (lead axes, spatial axes, inner axes), which copies nothing.
+one each of ``N`` (batch) and ``C`` (channels), anywhere.
 """
 
 from __future__ import annotations
@@ -22,11 +21,8 @@ _SPATIAL_ORDERS = ("W", "HW", "DHW")
 class Layout:
     """A validated layout, e.g. ``Layout("NCHW")``.
 
-    Axes before the last spatial axis that are not spatial *lead*; those after it are *inner*.
-
-    >>> layout = Layout("NHWC")
-    >>> layout.lead, layout.spatial, layout.inner
-    ((0,), (1, 2), (3,))
+    >>> Layout("NHWC").spatial
+    (1, 2)
     """
 
     letters: str
@@ -58,21 +54,6 @@ class Layout:
     @property
     def spatial(self) -> tuple[int, ...]:
         return tuple(self.letters.index(letter) for letter in self.spatial_letters)
-
-    @property
-    def lead(self) -> tuple[int, ...]:
-        last = self.letters.index("W")
-        return tuple(i for i, c in enumerate(self.letters) if c in "NC" and i < last)
-
-    @property
-    def inner(self) -> tuple[int, ...]:
-        last = self.letters.index("W")
-        return tuple(i for i, c in enumerate(self.letters) if c in "NC" and i > last)
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        """The permutation that takes an array to the engine's view: lead, spatial, inner."""
-        return self.lead + self.spatial + self.inner
 
     @property
     def without_spatial(self) -> str:

@@ -15,6 +15,7 @@ from poolcli.engine.cells import NanFound
 from poolcli.engine.job import Job, Missing
 from poolcli.engine.kernel import Cells, Kernel
 from poolcli.engine.run import run
+from poolcli.engine.storage import ArraySource, ArrayTarget, slow_first, view_order
 from poolcli.errors import InputError, UsageError
 from poolcli.geometry import Geometry, Sliding
 from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout
@@ -183,6 +184,7 @@ class Plan:
         self, kernel: Kernel, x: NDArray[Any], out: NDArray[Any], block_bytes: int | None
     ) -> None:
         axes, request = Layout(self.layout), self.request
+        lead, order = view_order(axes.spatial, slow_first(x.strides))
         kept = out if request.keepdims else np.expand_dims(out, axes.spatial)
         count_include_pad = request.count_include_pad
         if count_include_pad is None:
@@ -190,12 +192,12 @@ class Plan:
         count_include_pad = count_include_pad and find_op(request.op).divides
         job = Job(
             kernel=kernel,
-            source=x.transpose(axes.order),
-            out=kept.transpose(axes.order),
+            source=ArraySource(x, order),
+            target=ArrayTarget(kept, order),
             windows=self.windows,
-            lead=len(axes.lead),
-            cell_places=self._cell_places(axes),
-            window_places=self._places(axes, "NCDHW", self.kept_shape),
+            lead=lead,
+            cell_places=self._places(self._index_order(), self.input_shape, order),
+            window_places=self._places("NCDHW", self.kept_shape, order),
             missing=self._missing(kernel),
             refuse_nan=request.nan == "error" and kernel is self.kernel and x.dtype.kind == "f",
             divisor=request.divisor,
@@ -205,24 +207,25 @@ class Plan:
         try:
             run(job, threads=request.threads, block_bytes=block_bytes)
         except NanFound as found:
-            place = dict(zip(axes.order, found.place, strict=True))
+            place = dict(zip(order, found.place, strict=True))
             where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(axes.letters))
             raise InputError(f"NaN at {where}; use --nan skip or --nan propagate") from None
 
-    def _cell_places(self, axes: Layout) -> tuple[int, ...]:
-        """How the cells are numbered, by the convention for indices."""
+    def _index_order(self) -> str:
+        """The letters in whose order indices count the cells."""
         convention = self.request.index or find_preset(self.request.like).index
-        order = {"plane": "DHW", "tensor": axes.letters, "channels-last": "DHWC"}[convention]
-        return self._places(axes, order, self.input_shape)
+        return {"plane": "DHW", "tensor": self.layout, "channels-last": "DHWC"}[convention]
 
-    def _places(self, axes: Layout, order: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Coefficients that number cells in C order of the axes ``order``, for the view's axes."""
-        coefficients, step = dict.fromkeys(axes.letters, 0), 1
-        for letter in reversed(order):
-            if letter in axes.letters:
+    def _places(
+        self, letters: str, shape: tuple[int, ...], order: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        """Coefficients, for the view's axes, that number cells in C order of ``letters``."""
+        coefficients, step = dict.fromkeys(self.layout, 0), 1
+        for letter in reversed(letters):
+            if letter in self.layout:
                 coefficients[letter] = step
-                step *= shape[axes.letters.index(letter)]
-        return tuple(coefficients[axes.letters[i]] for i in axes.order)
+                step *= shape[self.layout.index(letter)]
+        return tuple(coefficients[self.layout[axis]] for axis in order)
 
     def _check_out(self, x: NDArray[Any], out: NDArray[Any]) -> None:
         if out.shape != self.output_shape or out.dtype != self.output_dtype:

@@ -15,10 +15,11 @@ from collections.abc import Hashable
 import numpy as np
 
 from poolcli.engine.buffers import Array, Buffers
-from poolcli.engine.cells import CellReader, linear_places, refuse_nan
+from poolcli.engine.cells import linear_places, refuse_nan
 from poolcli.engine.fold import Folding, State, TreeCounter, fold_axis, fold_uneven
-from poolcli.engine.job import Job, Range
+from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold
+from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
 from poolcli.windows import Windows
 
@@ -37,7 +38,6 @@ class BlockFolder:
         self.identity = fold.identity + ((0,) if valid else ())
         self.combine = self._combine_with_valid if valid else fold.combine
         self.how = Folding(self.combine, fold.idempotent and not valid, buffers)
-        self.reader = CellReader(job, buffers)
 
     def results(self, block: Block, out: Array) -> None:
         """Write the results of a block's windows to ``out``, which has the fold's result dtype."""
@@ -123,7 +123,7 @@ class BlockFolder:
             return w.largest
         share = self.piece_bytes >> (3 * axis)
         later = [v.end(v.out - 1) - v.starts[0] for v in windows[axis + 1 :]]
-        inner = math.prod(self.job.inner) * self.job.source.itemsize
+        inner = math.prod(self.job.inner) * self.job.source.dtype.itemsize
         planes = math.prod(high - low for low, high in lead)
         per_cell = math.prod(later) * inner * planes
         if w.largest * per_cell <= share:
@@ -135,7 +135,8 @@ class BlockFolder:
     ) -> State:
         """The state of single cells: those of the windows' spans that are real."""
         spans = tuple(_inside(w) for w in windows)
-        cells = self.reader.read(lead, spans)
+        box = (*lead, *spans, *((0, n) for n in self.job.inner))
+        cells = self.job.source.read(box, self.buffers)
         missing, load = self.job.missing, self.fold.load
         if missing is None and load is None and margin == NO_MARGIN:
             return (cells,)
@@ -144,7 +145,11 @@ class BlockFolder:
         if load is None:
             real[0][...] = cells
         else:
-            load(cells, real[: len(self.fold.parts)], lambda: self._places((*lead, *spans)))
+            load(
+                cells,
+                real[: len(self.fold.parts)],
+                lambda: linear_places(self.job.cell_places, box),
+            )
         if missing is not None:
             mask = missing.mask(cells)
             if mask.any():
@@ -152,10 +157,6 @@ class BlockFolder:
                     np.copyto(part, neutral, where=mask)
             np.logical_not(mask, out=real[-1], casting="unsafe")
         return state
-
-    def _places(self, box: tuple[Range, ...]) -> Array:
-        inner = tuple((0, n) for n in self.job.inner)
-        return linear_places(self.job.cell_places, (*box, *inner))
 
     def _with_margin(
         self, name: Hashable, shape: tuple[int, ...], place: int, margin: Margin

@@ -9,9 +9,8 @@ import numpy as np
 
 from poolcli.engine.buffers import Array
 from poolcli.engine.kernel import Counts, Kernel
+from poolcli.engine.storage import Source, Target
 from poolcli.windows import Windows
-
-Range = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -43,16 +42,16 @@ class Missing:
 
 @dataclass(frozen=True)
 class Job:
-    """Views of the source and the output, the windows, and the rules that hold for all ops.
+    """The source and the target, the windows, and the rules that hold for all ops.
 
-    ``source`` and ``out`` have the axes (lead…, spatial…, inner…); ``out`` has one cell per window
+    Source and target have the axes (lead…, spatial…, inner…); the target has one cell per window
     along each spatial axis. ``cell_places`` and ``window_places`` number cells and windows: the
     number of one is the sum of coordinate times coefficient over these axes.
     """
 
     kernel: Kernel
-    source: Array
-    out: Array
+    source: Source
+    target: Target
     windows: tuple[Windows, ...]
     lead: int
     cell_places: tuple[int, ...]

@@ -26,22 +26,24 @@ _MOST_COPIES = 32
 
 
 def run(job: Job, *, threads: int | None = None, block_bytes: int | None = None) -> None:
-    """Pool ``job.source`` into ``job.out``.
+    """Pool ``job.source`` into ``job.target``.
 
     ``threads`` defaults to the processors this process may use; ``block_bytes`` is the input that
     one block aims at. Neither changes a byte of the result.
     """
     block_bytes = tiles.BLOCK_BYTES if block_bytes is None else block_bytes
-    if job.out.size == 0:
+    if math.prod(job.target.shape) == 0:
         return
-    cell_bytes = job.source.itemsize * math.prod(job.inner)
+    itemsize = job.source.dtype.itemsize
     if isinstance(job.kernel, Select):
         # Its windows' cells stand side by side, so a block holds each cell once per window.
         block_bytes = block_bytes // min(math.prod(w.largest for w in job.windows), _MOST_COPIES)
     lead = job.source.shape[: job.lead]
-    tiling = tiles.tile(lead, job.windows, cell_bytes, block_bytes)
+    inner_bytes = itemsize * math.prod(job.inner)
+    tiling = tiles.tile(lead, job.windows, inner_bytes, job.source.slow_first, block_bytes)
     if threads is None:
-        threads = processors() if job.source.nbytes >= THREADED_BYTES else 1
+        large = math.prod(job.source.shape) * itemsize >= THREADED_BYTES
+        threads = processors() if large else 1
     runs = _contiguous_runs(len(tiling), threads)
     stop = threading.Event()
     if len(runs) == 1:
@@ -69,7 +71,8 @@ def _walk(
         for block in tiling.blocks(first, last):
             if stop.is_set():
                 return
-            out = job.out[tuple(slice(*part) for part in block.lead + block.windows)]
+            box = (*block.lead, *block.windows, *((0, n) for n in job.inner))
+            out = job.target.open(box, buffers)
             direct = out.dtype == result
             results = out if direct else buffers.take("results", out.shape, result)
             worker.results(block, results)
@@ -77,6 +80,7 @@ def _walk(
                 _rescue(_worker(job, rescue, block_bytes, buffers), block, results)
             if not direct:
                 cast.convert(results, out, job.fit)
+            job.target.close(box, out)
 
 
 def _worker(

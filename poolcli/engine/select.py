@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from poolcli.engine.buffers import Array, Buffers
-from poolcli.engine.cells import CellReader, linear_places, refuse_nan
-from poolcli.engine.job import Job, Range
+from poolcli.engine.cells import linear_places, refuse_nan
+from poolcli.engine.job import Job
 from poolcli.engine.kernel import Gathered, Select
 from poolcli.engine.network import Step, selection_network
+from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
 from poolcli.windows import Windows
 
@@ -30,7 +31,7 @@ class BlockSelector:
 
     def __init__(self, job: Job, kernel: Select, buffers: Buffers) -> None:
         self.job, self.kernel, self.buffers = job, kernel, buffers
-        self.reader = CellReader(job, buffers)
+        self.inner = tuple((0, n) for n in job.inner)
 
     def results(self, block: Block, out: Array) -> None:
         """Write the results of a block's windows to ``out``, of the kernel's result dtype."""
@@ -63,7 +64,8 @@ class BlockSelector:
     ) -> None:
         assert self.kernel.ranks is not None
         assert self.kernel.blend is not None
-        cells = self.reader.read(lead, tuple(w.span(0, w.out) for w in windows))
+        spans = (w.span(0, w.out) for w in windows)
+        cells = self.job.source.read((*lead, *spans, *self.inner), self.buffers)
         wires = [
             cells[(*(slice(None),) * self.job.lead, *cut)]
             for cut in itertools.product(*map(_slices, windows))
@@ -106,7 +108,8 @@ class BlockSelector:
         out: Array,
     ) -> None:
         axes = [_AxisIndex(w, self.kernel.mirrors) for w in windows]
-        cells = self.reader.read(lead, tuple((a.low, a.high) for a in axes))
+        spans = ((a.low, a.high) for a in axes)
+        cells = self.job.source.read((*lead, *spans, *self.inner), self.buffers)
         first = self.job.lead
         for number, axis in reversed(list(enumerate(axes))):
             place = first + number
@@ -153,8 +156,7 @@ class BlockSelector:
         return np.asarray(total).reshape(shape)
 
     def _window_places(self, lead: tuple[Range, ...], ranges: tuple[Range, ...]) -> Array:
-        inner = tuple((0, n) for n in self.job.inner)
-        return linear_places(self.job.window_places, (*lead, *ranges, *inner))
+        return linear_places(self.job.window_places, (*lead, *ranges, *self.inner))
 
 
 class _AxisIndex:

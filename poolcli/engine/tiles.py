@@ -7,13 +7,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from poolcli.engine.job import Range
+from poolcli.engine.storage import Range
 from poolcli.windows import Windows
 
 BLOCK_BYTES = 1 << 20
 """Input bytes that one block aims at: it and what is made of it stay in a core's own cache."""
 
-MOST_BYTES = 1 << 24
+MOST_BYTES = 1 << 22
 """A block may grow to this many bytes so that overlapping windows share their work."""
 
 
@@ -55,29 +55,33 @@ class Tiling:
 
 
 def tile(
-    lead: tuple[int, ...], windows: Sequence[Windows], cell_bytes: int, block_bytes: int
+    lead: tuple[int, ...],
+    windows: Sequence[Windows],
+    inner_bytes: int,
+    slow_first: Sequence[int],
+    block_bytes: int,
 ) -> Tiling:
-    """Cut the windows of an array with these lead axes into blocks of about ``block_bytes``.
+    """Cut the windows of an array into blocks of about ``block_bytes`` of input.
 
-    ``cell_bytes`` is the size of one spatial cell with all its inner axes. Blocks take whole lead
-    planes where several fit, else runs of rows of one plane, else parts of rows.
+    ``inner_bytes`` is the size of one cell with all its inner axes. Axes are cut from the one that
+    is slowest in memory, so that a block is as contiguous as it can be: whole planes where several
+    fit, else runs of rows of one plane, else parts of rows.
     """
-    spatial = [w.n for w in windows]
-    plane = math.prod(spatial) * cell_bytes
-    steps: list[int] = []
-    room = max(1, block_bytes // max(1, plane))
-    for n in reversed(lead):
-        steps.insert(0, max(1, min(n, room)))
-        room //= max(1, n)
-    whole = plane <= block_bytes
-    for axis, w in enumerate(windows):
-        rest = math.prod(spatial[axis + 1 :]) * cell_bytes
-        if whole:
-            steps.append(w.out)
+    axes = len(lead) + len(windows)
+    extents = [*lead, *(w.n for w in windows)]
+    steps = [*lead, *(w.out for w in windows)]
+    for axis in slow_first:
+        if axis >= axes or math.prod(extents) * inner_bytes <= block_bytes:
             continue
-        count = _windows_within(w, rest, block_bytes)
-        steps.append(count)
-        whole = _reach(w, count) * rest <= block_bytes or count > 1
+        others = math.prod(extents[:axis] + extents[axis + 1 :]) * inner_bytes
+        if axis < len(lead):
+            steps[axis] = extents[axis] = max(1, min(lead[axis], block_bytes // max(1, others)))
+        else:
+            w = windows[axis - len(lead)]
+            steps[axis] = _windows_within(w, others, block_bytes)
+            extents[axis] = _reach(w, steps[axis])
+        if steps[axis] > 1:
+            break
     return Tiling(lead, tuple(w.out for w in windows), tuple(steps))
 
 
@@ -87,13 +91,15 @@ def _windows_within(w: Windows, cell_bytes: int, block_bytes: int) -> int:
     Neighbouring blocks read the overlap of their windows twice, so a block holds at least as many
     cells again as one window overlaps with the next, where memory allows it.
     """
-    stride = w.starts.step if isinstance(w.starts, range) and w.out > 1 else w.largest
-    one = (w.largest - 1) * w.dilation + 1
+    one = _reach(w, 1)
     wanted = max(block_bytes, min(2 * one * cell_bytes, MOST_BYTES))
     cells = wanted // max(1, cell_bytes)
-    return max(1, min(w.out, (cells - one) // stride + 1))
+    return max(1, min(w.out, (cells - one) // _stride(w) + 1))
 
 
 def _reach(w: Windows, count: int) -> int:
-    stride = w.starts.step if isinstance(w.starts, range) and w.out > 1 else w.largest
-    return (count - 1) * stride + (w.largest - 1) * w.dilation + 1
+    return (count - 1) * _stride(w) + (w.largest - 1) * w.dilation + 1
+
+
+def _stride(w: Windows) -> int:
+    return w.starts.step if isinstance(w.starts, range) and w.out > 1 else w.largest

@@ -1,0 +1,183 @@
+"""Where cells come from and results go to: arrays in memory, or stored ones read in boxes.
+
+A box is one range per axis. The engine works on *views*: the axes of an array permuted to
+(lead…, spatial…, inner…). In-memory views copy nothing; stored arrays are read and written in
+their own order, a box at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, Protocol
+
+import numpy as np
+
+from poolcli.engine.buffers import Array, Buffers
+
+Range = tuple[int, int]
+Box = tuple[Range, ...]
+
+
+class StoredInput(Protocol):
+    """An array that is not in memory, in C order of its own axes."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def read_box(self, box: Box, out: Array) -> None:
+        """Fill ``out``, a C-contiguous array of the box's shape and this dtype."""
+
+
+class StoredOutput(Protocol):
+    """Where an array is stored that need not fit in memory, in C order of its own axes."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def write_box(self, box: Box, values: Array) -> None:
+        """Store ``values``, a C-contiguous array of the box's shape and this dtype."""
+
+
+class Source(Protocol):
+    """A view that boxes of cells can be read from."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    slow_first: tuple[int, ...]
+    """The axes, from the one whose neighbours lie farthest apart in memory to the nearest."""
+
+    def read(self, box: Box, buffers: Buffers, name: Hashable = "cells") -> Array:
+        """The cells of a box in native byte order, good until the name is used again."""
+        ...
+
+
+class Target(Protocol):
+    """A view that boxes of results can be written to."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def open(self, box: Box, buffers: Buffers) -> Array:
+        """An array to write the results of a box to."""
+        ...
+
+    def close(self, box: Box, results: Array) -> None:
+        """Called with that array when the results stand in it."""
+        ...
+
+
+class ArraySource:
+    """An array in memory, its axes permuted by ``order``."""
+
+    def __init__(self, array: Array, order: tuple[int, ...]) -> None:
+        self._view = array.transpose(order)
+        self.shape, self.dtype = self._view.shape, array.dtype
+        self.slow_first = slow_first(self._view.strides)
+        self._copies = not array.dtype.isnative or _last_is_strided(self._view)
+
+    def read(self, box: Box, buffers: Buffers, name: Hashable = "cells") -> Array:
+        """A view of the box, or a copy where byte order or strides would slow every step."""
+        cells = self._view[tuple(slice(*part) for part in box)]
+        return _native(cells, buffers, name) if self._copies else cells
+
+
+class StoredSource:
+    """A stored array, its axes permuted by ``order``."""
+
+    def __init__(self, stored: StoredInput, order: tuple[int, ...]) -> None:
+        self._stored, self._order = stored, order
+        self.shape = tuple(stored.shape[axis] for axis in order)
+        self.dtype = stored.dtype
+        self.slow_first = tuple(order.index(axis) for axis in range(len(order)))
+
+    def read(self, box: Box, buffers: Buffers, name: Hashable = "cells") -> Array:
+        """Read the box in the stored order, then see it in the view's."""
+        stored_box = _permuted_back(box, self._order)
+        shape = tuple(high - low for low, high in stored_box)
+        cells = buffers.take(("stored", name), shape, self.dtype)
+        self._stored.read_box(stored_box, cells)
+        view = cells.transpose(self._order)
+        if self.dtype.isnative and not _last_is_strided(view):
+            return view
+        return _native(view, buffers, name)
+
+
+class ArrayTarget:
+    """An array in memory, its axes permuted by ``order``."""
+
+    def __init__(self, array: Array, order: tuple[int, ...]) -> None:
+        self._view = array.transpose(order)
+        self.shape, self.dtype = self._view.shape, array.dtype
+
+    def open(self, box: Box, buffers: Buffers) -> Array:
+        """A view of the box: results are written in place."""
+        return self._view[tuple(slice(*part) for part in box)]
+
+    def close(self, box: Box, results: Array) -> None:
+        """Nothing is left to do."""
+
+
+class StoredTarget:
+    """A stored array, its axes permuted by ``order``."""
+
+    def __init__(self, stored: StoredOutput, order: tuple[int, ...]) -> None:
+        self._stored, self._order = stored, order
+        self.shape = tuple(stored.shape[axis] for axis in order)
+        self.dtype = stored.dtype
+
+    def open(self, box: Box, buffers: Buffers) -> Array:
+        """Scratch memory in the stored order, seen in the view's."""
+        stored_box = _permuted_back(box, self._order)
+        shape = tuple(high - low for low, high in stored_box)
+        return buffers.take("stored results", shape, self.dtype).transpose(self._order)
+
+    def close(self, box: Box, results: Array) -> None:
+        """Store the box."""
+        stored_box = _permuted_back(box, self._order)
+        back = tuple(self._order.index(axis) for axis in range(len(self._order)))
+        self._stored.write_box(stored_box, results.transpose(back))
+
+
+def slow_first(strides: tuple[int, ...]) -> tuple[int, ...]:
+    """Axes from the largest stride to the smallest.
+
+    >>> slow_first((4, 400))
+    (1, 0)
+    """
+    return tuple(sorted(range(len(strides)), key=lambda axis: -abs(strides[axis])))
+
+
+def view_order(
+    spatial: tuple[int, ...], slow_first: tuple[int, ...]
+) -> tuple[int, tuple[int, ...]]:
+    """How many lead axes the view of an array has, and the permutation that gives the view.
+
+    Axes that are not spatial lead where they are slower in memory than some spatial axis, so that
+    whole planes can be taken by themselves, and are inner where they are faster than all.
+
+    >>> view_order((1, 2), (0, 1, 2, 3))
+    (1, (0, 1, 2, 3))
+    """
+    fastest = max(slow_first.index(axis) for axis in spatial)
+    others = [axis for axis in slow_first if axis not in spatial]
+    lead = [axis for axis in others if slow_first.index(axis) < fastest]
+    inner = [axis for axis in others if slow_first.index(axis) > fastest]
+    return len(lead), (*lead, *spatial, *inner)
+
+
+def _native(cells: Array, buffers: Buffers, name: Hashable) -> Array:
+    copy = buffers.take(("native", name), cells.shape, cells.dtype.newbyteorder("="))
+    copy[...] = cells
+    return copy
+
+
+def _permuted_back(box: Box, order: tuple[int, ...]) -> Box:
+    return tuple(box[order.index(axis)] for axis in range(len(order)))
+
+
+def _last_is_strided(array: Array) -> bool:
+    """Whether memory runs along another axis than the last."""
+    strides = [abs(s) for s, n in zip(array.strides, array.shape, strict=True) if n > 1]
+    return bool(strides) and strides[-1] > min(strides)
