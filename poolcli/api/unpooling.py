@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from poolcli.api.common import PerAxis, per_axis
 from poolcli.geometry import Padding
-from poolcli.unpool import Unpool
+from poolcli.unpooling import Unpool
 
 
 def unpool(

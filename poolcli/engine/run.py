@@ -66,7 +66,8 @@ def _walk(
     buffers = Buffers()
     worker = _worker(job, job.kernel, block_bytes, buffers)
     result = job.kernel.result
-    rescue = job.kernel.rescue if isinstance(job.kernel, Fold) else None
+    picks = isinstance(job.kernel, Fold) and job.kernel.idempotent
+    arithmetic = result.kind == "f" and not picks
     with np.errstate(all="ignore"):
         for block in tiling.blocks(first, last):
             if stop.is_set():
@@ -76,8 +77,8 @@ def _walk(
             direct = out.dtype == result
             results = out if direct else buffers.take("results", out.shape, result)
             worker.results(block, results)
-            if rescue is not None and not np.isfinite(np.add.reduce(results, axis=None)):
-                _rescue(_worker(job, rescue, block_bytes, buffers), block, results)
+            if arithmetic and not np.isfinite(np.add.reduce(results, axis=None)):
+                _settle(job, block, results, block_bytes, buffers)
             if not direct:
                 cast.convert(results, out, job.fit)
             job.target.close(box, out)
@@ -91,16 +92,21 @@ def _worker(
     return BlockFolder(job, kernel, max(block_bytes, 1), buffers)
 
 
-def _rescue(worker: BlockFolder | BlockSelector, block: tiles.Block, results: Array) -> None:
-    """Replace results that are not finite by those of the fold's rescue."""
+def _settle(
+    job: Job, block: tiles.Block, results: Array, block_bytes: int, buffers: Buffers
+) -> None:
+    """Give results that are not finite their chance, and NaN one form.
+
+    Which of two NaNs survives an addition depends on how NumPy's loops are cut, and the bytes of
+    the result may not.
+    """
+    rescue = job.kernel.rescue if isinstance(job.kernel, Fold) else None
     lost = ~np.isfinite(results)
-    if lost.any():
+    if rescue is not None and lost.any():
         second = np.empty(results.shape, results.dtype)
-        worker.results(block, second)
-        # One NaN for all: which of two NaNs survives an addition depends on how NumPy's loops
-        # are cut, and the bytes of the result may not.
-        np.copyto(second, np.nan, where=np.isnan(second))
+        _worker(job, rescue, block_bytes, buffers).results(block, second)
         np.copyto(results, second, where=lost)
+    np.copyto(results, np.nan, where=np.isnan(results))
 
 
 def _contiguous_runs(blocks: int, threads: int) -> list[tuple[int, int]]:

@@ -19,12 +19,17 @@ Box = tuple[Range, ...]
 
 
 class StoredInput(Protocol):
-    """An array that is not in memory, in C order of its own axes."""
+    """An array that is not in memory; ``shape`` and boxes are in the order that it is stored in.
+
+    ``axes[i]`` is the stored axis of the array's axis i.
+    """
 
     @property
     def shape(self) -> tuple[int, ...]: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def axes(self) -> tuple[int, ...]: ...
     def read_box(self, box: Box, out: Array) -> None:
         """Fill ``out``, a C-contiguous array of the box's shape and this dtype."""
 
@@ -87,6 +92,7 @@ class StoredSource:
     """A stored array, its axes permuted by ``order``."""
 
     def __init__(self, stored: StoredInput, order: tuple[int, ...]) -> None:
+        order = tuple(stored.axes[axis] for axis in order)
         self._stored, self._order = stored, order
         self.shape = tuple(stored.shape[axis] for axis in order)
         self.dtype = stored.dtype

@@ -12,7 +12,7 @@ from results import SEED, identity, plain, pooled, terminal
 
 from poolcli import report
 from poolcli.files.text import read_text
-from poolcli.windows import Global
+from poolcli.geometry import Global
 
 
 def test_terminal_shows_the_matrix() -> None:

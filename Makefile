@@ -1,0 +1,68 @@
+# Everything runs in .venv, which is made on first use and again when pyproject.toml changes.
+# make demo, make test, make lint; PYTHON=python3.12 chooses the interpreter.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test lint format clean
+
+help:
+	@echo 'make demo    see it work on sample_data/'
+	@echo 'make test    run all tests, README examples included'
+	@echo 'make lint    check style and types'
+	@echo 'make format  let ruff rewrite the style'
+	@echo 'make clean   remove everything that make made'
+
+demo: $(VENV)/installed
+	@show() { echo; echo "\$$ poolcli $$*"; $(BIN)/poolcli "$$@"; }; \
+	set -e; \
+	mkdir -p demo_output; \
+	show max --size 2 --stride 2 sample_data/max_4x4.npy; \
+	show sum --size 3 --stride 1 sample_data/sum_4x4.csv; \
+	show avg --size 2 --layout NCHW sample_data/features.npy --no-preview; \
+	show global max --layout NCHW sample_data/features.npy; \
+	show avg --size 2 sample_data/storm.png -o demo_output/storm.png --overwrite; \
+	show max --size 4 sample_data/shepp_logan.png -o demo_output/shepp_logan.png --overwrite; \
+	echo; \
+	echo 'Compare sample_data/storm.png with demo_output/storm.png, and shepp_logan.png in both.'; \
+	echo 'To go on: . $(BIN)/activate; poolcli --help'
+
+test: $(VENV)/tools
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/tools
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo_output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/python:
+	@set -e; \
+	for candidate in $${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11 python}; do \
+	  if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+	      >/dev/null 2>&1; then found=$$candidate; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	  echo 'poolcli needs Python 3.11 or later with the venv module;' \
+	    'none found'"$${PYTHON:+ as PYTHON=$$PYTHON}"'. Install one or name it: make PYTHON=/path/to/python' >&2; \
+	  exit 1; \
+	fi; \
+	echo "making $(VENV) with $$($$found --version)"; \
+	"$$found" -m venv --clear $(VENV); \
+	touch $@
+
+$(VENV)/installed: $(VENV)/python pyproject.toml
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/tools: $(VENV)/installed
+	$(PIP) install --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,37 @@
+"""The program: every command and where it is built."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from poolcli import __version__
+from poolcli.cli import listing, messages, pooling
+from poolcli.cli.lazy import build_group
+
+
+def build() -> Any:
+    """Make the ``poolcli`` command."""
+    entries = {**pooling.op_entries(), **pooling.family_entries(), **listing.entries()}
+    return build_group("poolcli", entries, what="command", callback=_program)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"poolcli {__version__}")
+        raise typer.Exit
+
+
+def _program(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
+    """Pool images, arrays, text matrices and pipes with any window, in any array layout.
+
+    poolcli max --size 2 --stride 2 input.npy
+    """
+    messages.want_debugging(debug)

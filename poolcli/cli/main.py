@@ -1,0 +1,128 @@
+"""The way in and the way out: one place where errors become one line and an exit code.
+
+Imports wait until they are inside ``main``'s protection, so that Ctrl-C during start-up is as quiet
+as later.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from typing import NoReturn
+
+from poolcli.errors import PoolError
+
+INTERRUPTED, TERMINATED, PIPE_CLOSED = 130, 143, 141
+USAGE = 2
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the program on ``arguments`` (default: the process's own) and exit with its code."""
+    _occupy_closed_streams()
+    signal.signal(signal.SIGTERM, _terminate)
+    code = _outcome(sys.argv[1:] if arguments is None else arguments)
+    if code != 0:
+        _drop_unwritten_output()
+    sys.exit(code)
+
+
+def _outcome(arguments: list[str]) -> int:
+    try:
+        try:
+            code = _run(arguments)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return code
+        except Exception as error:
+            return _report(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except OSError as error:
+        # Even the complaint could not be written: standard error is gone, too.
+        return PIPE_CLOSED if error.errno == errno.EPIPE else 1
+
+
+def _run(arguments: list[str]) -> int:
+    import warnings
+
+    from poolcli.cli import messages
+    from poolcli.cli.app import build
+
+    if not messages.debugging():
+        warnings.simplefilter("ignore")
+    # Names may hold anything: what a stream cannot encode is shown escaped.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    command = build()
+    with command.make_context("poolcli", arguments) as context:
+        result = command.invoke(context)
+    return result if isinstance(result, int) else 0
+
+
+def _report(error: Exception) -> int:
+    """Say what went wrong in one line and give the exit code for it."""
+    from poolcli.cli.messages import complain
+
+    if isinstance(error, PoolError):
+        complain(error)
+        return error.exit_code
+    if isinstance(error, OSError) and error.errno == errno.EPIPE:
+        return PIPE_CLOSED
+    # Typer's own exceptions: Exit carries a code, the others a message about usage.
+    if hasattr(error, "format_message"):
+        complain(error, _usage_line(error))
+        return USAGE
+    if isinstance(code := getattr(error, "exit_code", None), int):
+        return code
+    complain(error, _unforeseen_line(error))
+    return 1
+
+
+def _usage_line(error: Exception) -> str:
+    message = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
+    context = getattr(error, "ctx", None)
+    return f"{message} (see {context.command_path} --help)" if context else message
+
+
+def _unforeseen_line(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error})" if str(error) else "not enough memory"
+    if isinstance(error, RecursionError):
+        return "the input is nested too deeply"
+    if isinstance(error, OSError):
+        # The door to files names its files; what has no name here is where the results go.
+        name = "standard output" if error.filename is None else os.fsdecode(error.filename)
+        return f"{name}: {error.strerror or error}"
+    return f"unexpected {type(error).__name__}: {error}; poolcli --debug shows where"
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    # An exception rather than an end: temporary files are removed on the way out.
+    raise SystemExit(TERMINATED)
+
+
+def _occupy_closed_streams() -> None:
+    """Keep descriptors 0 to 2 from being given to files that we open.
+
+    A library that writes a warning to descriptor 2 would write it into an output.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _drop_unwritten_output() -> None:
+    """Let what nobody can receive go nowhere, or Python complains about it at the very end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

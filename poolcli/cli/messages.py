@@ -1,0 +1,55 @@
+"""What is said to people on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+from poolcli import report
+from poolcli.errors import OutputError
+
+LONGEST = 2000
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted: ``--debug`` or the variable ``POOLCLI_DEBUG``."""
+    return os.environ.get("POOLCLI_DEBUG", "") not in ("", "0")
+
+
+def want_debugging(wanted: bool) -> None:
+    """Remember ``--debug`` where processes started later see it, too."""
+    if wanted:
+        os.environ["POOLCLI_DEBUG"] = "1"
+
+
+def complain(error: Exception, line: str | None = None) -> None:
+    """Say what went wrong: one line (default: the error's own), after a traceback if wanted."""
+    if sys.stderr is None:
+        return
+    if debugging():
+        import traceback
+
+        traceback.print_exception(error)
+    text = str(error) if line is None else line
+    report.error(text if len(text) <= LONGEST else text[:LONGEST] + "...")
+
+
+def hint(text: str) -> None:
+    """Give advice about something that works."""
+    if sys.stderr is not None:
+        report.hint(text)
+
+
+def note(text: str) -> None:
+    """Write text of several lines as it stands."""
+    # print(file=None) would write to standard output, among the results.
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)
+
+
+def results() -> TextIO:
+    """Give standard output, where results and nothing else go."""
+    if sys.stdout is None:
+        raise OutputError("standard output is closed, and the result was to go there")
+    return sys.stdout

@@ -1,0 +1,178 @@
+"""The options that commands share, each said once.
+
+A command's signature is put together from these, so that an option exists exactly where it means
+something.
+"""
+
+from __future__ import annotations
+
+import inspect
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from poolcli.ops import Param
+
+
+class NanPolicy(StrEnum):
+    """What a window with NaN in it gives."""
+
+    propagate = "propagate"
+    skip = "skip"
+    error = "error"
+
+
+def option(
+    name: str, kind: Any, help: str, *flags: str, default: Any = None, **settings: Any
+) -> inspect.Parameter:
+    """Describe one option as the parameter of a command's function."""
+    declared = Annotated[kind, typer.Option(*flags, help=help, show_default=False, **settings)]
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=declared
+    )
+
+
+def switch(name: str, help: str, *flags: str) -> inspect.Parameter:
+    """Describe one option that is on or off, and off by default."""
+    return option(name, bool, help, *flags, default=False)
+
+
+def of_op(param: Param) -> inspect.Parameter:
+    """Describe the option of an op's own parameter.
+
+    Where it is not given the value is None, so that who fills it in can be another's business.
+    """
+    flag = f"--{param.name.replace('_', '-')}"
+    if param.type is bool:
+        flag += f"/--no-{flag[2:]}"
+        default = "yes" if param.default else "no"
+    else:
+        default = str(param.default)
+    return option(param.name, param.type | None, f"{param.help} (default: {default})", flag)
+
+
+INPUTS = inspect.Parameter(
+    "inputs",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=None,
+    annotation=Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT...",
+            help="Files (.npy, .npz, file.npz:name, pictures, .csv .tsv .txt), folders, globs, "
+            "or - for standard input.",
+            show_default=False,
+        ),
+    ],
+)
+
+MATRIX = option(
+    "matrix", list[str] | None, 'A matrix typed in place: "1 3; 5 6".', "--matrix", metavar="TEXT"
+)
+
+SIZE = option("size", str | None, "Window size: N, HxW or DxHxW.", "--size", "-k", metavar="SIZE")
+STRIDE = option(
+    "stride",
+    str | None,
+    "Step from window to window, like the size (default: the size).",
+    "--stride",
+    "-s",
+    metavar="SIZE",
+)
+DILATION = option(
+    "dilation",
+    str,
+    "Step from cell to cell inside a window (default: 1).",
+    "--dilation",
+    "-d",
+    metavar="SIZE",
+    default="1",
+)
+CEIL = switch("ceil_mode", "Keep windows that reach past the end.", "--ceil")
+
+
+def padding(default: str | int) -> inspect.Parameter:
+    """Describe ``--padding``, whose default is the op's to choose."""
+    return option(
+        "padding",
+        str | None,
+        "Cells to add around: N, HxW, top:bottom,left:right, same, same-lower or valid "
+        f"(default: {default}).",
+        "--padding",
+        "-p",
+        metavar="PADDING",
+    )
+
+
+DIVISION = (
+    option(
+        "count_include_pad",
+        bool | None,
+        "Count padding in the divisor (default: no).",
+        "--count-include-pad/--no-count-include-pad",
+    ),
+    option("divisor", float | None, "Divide by this instead of the count of cells.", "--divisor"),
+)
+
+KEEPDIMS = switch("keepdims", "Keep the pooled axes, with length 1.", "--keepdims")
+
+LAYOUT = option(
+    "layout",
+    str | None,
+    "Which axis is which: HW, HWC, CHW, NCHW, ... (default: channels last, or one of those in the "
+    "variable POOLCLI_LAYOUT that has as many letters as the array has axes).",
+    "--layout",
+    "-l",
+    metavar="LETTERS",
+)
+
+VALUES = (
+    option(
+        "nan",
+        NanPolicy,
+        "Windows with NaN: propagate gives NaN, skip leaves NaN out, error refuses "
+        "(default: propagate).",
+        "--nan",
+        default=NanPolicy.propagate,
+    ),
+    option("nodata", float | None, "This value means missing.", "--nodata", metavar="VALUE"),
+    option("dtype", str | None, "Type of the result, such as float32.", "--dtype", metavar="TYPE"),
+    switch("clip", "Clip results to what the target's type holds.", "--clip"),
+)
+
+JSON = switch("as_json", "One JSON object per input on standard output.", "--json")
+
+OUTPUT = (
+    option(
+        "output",
+        str | None,
+        "Write to this file (format by extension), into this folder (DIR/), or - for standard "
+        "output.",
+        "--output",
+        "-o",
+        metavar="TARGET",
+    ),
+    option(
+        "format",
+        str | None,
+        "Write in this format: npy, npz, csv, png, ...",
+        "--format",
+        "-f",
+        metavar="EXT",
+    ),
+    switch("overwrite", "Replace outputs that exist.", "--overwrite"),
+    JSON,
+    switch("full", "Show every number on a terminal, too.", "--full"),
+    switch("no_preview", "Show what was done, without numbers or picture.", "--no-preview"),
+    switch("quiet", "No hints and no report of written files.", "--quiet", "-q"),
+)
+
+THREADS = option(
+    "threads",
+    int | None,
+    "Threads to pool with (default: as many as help).",
+    "--threads",
+    min=1,
+    metavar="N",
+)

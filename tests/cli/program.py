@@ -1,0 +1,51 @@
+"""Running the program as a process of its own, and what a run came to."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Outcome(NamedTuple):
+    """What a run of the program came to."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+
+def start(*arguments: object, **settings: object) -> subprocess.Popen[bytes]:
+    """Start the program as a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(
+        [sys.executable, "-m", "poolcli", *map(str, arguments)],
+        env=environment,
+        **{**pipes, **settings},  # type: ignore[arg-type]
+    )
+
+
+def finished(*arguments: object, given: bytes | None = None, **settings: object) -> Outcome:
+    """Run the program as a process of its own to its end."""
+    with start(*arguments, **settings) as program:
+        out, err = program.communicate(given)
+    return Outcome(program.returncode, out or b"", err.decode())
+
+
+def npy_bytes(array: np.ndarray) -> bytes:
+    """Give the bytes of an .npy file."""
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()

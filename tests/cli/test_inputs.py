@@ -1,0 +1,250 @@
+"""What can be pooled, and what a bad input does to the others."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+from program import Outcome, npy_bytes
+
+from poolcli.ops import OPS
+
+Run = Callable[..., Outcome]
+POOLED = [[6, 4], [4, 4]]
+
+
+def numbers(outcome: Outcome) -> list[list[float]]:
+    """Read plain output the way a script would."""
+    return np.loadtxt(io.BytesIO(outcome.out), ndmin=2).tolist()
+
+
+def test_a_named_file(poolcli: Run, matrix: Path) -> None:
+    outcome = poolcli("max", "--size", 2, "--stride", 2, "x.npy")
+    assert outcome.code == 0
+    assert outcome.err == ""
+    assert outcome.text.endswith("\n6 4\n4 4\n")
+    assert numbers(outcome) == POOLED
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["max", "x.npy", "-k", "2", "-s", "2"],
+        ["max", "-k2", "x.npy", "-s2"],
+        ["max", "--size=2", "--stride=2x2", "--", "x.npy"],
+        ["max", "--padding", "0:0,0:0", "x.npy", "--size", "2x2"],
+        ["max", "-p", "valid", "-d", "1", "-k", "2", "x.npy"],
+    ],
+)
+def test_options_and_inputs_come_in_any_order(
+    poolcli: Run, matrix: Path, arguments: list[str]
+) -> None:
+    outcome = poolcli(*arguments)
+    assert (outcome.code, numbers(outcome)) == (0, POOLED)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("min -k 2", [[1, 1], [1, 0]]),
+        ("sum -k 2", [[15, 9], [9, 8]]),
+        ("avg -k 2", [[3.75, 2.25], [2.25, 2.0]]),
+        ("mean -k 2 --divisor 3", [[5, 3], [3, 8 / 3]]),
+        ("avg -k 3 -s 3 -p 1:1,1:1", [[15 / 4, 9 / 4], [9 / 4, 2.0]]),
+        ("avg -k 3 -s 3 -p 1 --count-include-pad", [[15 / 9, 1.0], [1.0, 8 / 9]]),
+        ("max -k 3", [[6]]),
+        ("max -k 3 --ceil", [[6, 4], [3, 4]]),
+        ("max -k 2 -d 3 -s 1", [[4]]),
+        ("max -k 3 -s 2 -p same", [[6, 4], [4, 4]]),
+        ("max -k 3 -s 2 -p same-lower", [[6, 6], [6, 6]]),
+        ("global sum", [[41]]),
+        ("global max --keepdims", [[6]]),
+    ],
+)
+def test_options_reach_the_windows(
+    poolcli: Run, matrix: Path, arguments: str, expected: object
+) -> None:
+    outcome = poolcli(*arguments.split(), matrix)
+    assert outcome.code == 0, outcome.err
+    np.testing.assert_allclose(numbers(outcome), expected, rtol=1e-15)
+
+
+def test_values_that_are_missing(poolcli: Run) -> None:
+    typed = "nan 1; -9 3"
+    outcome = poolcli("sum", "-k", 2, "--nan", "skip", "--nodata", -9, "--matrix", typed)
+    assert numbers(outcome) == [[4]]
+    outcome = poolcli("sum", "-k", 2, "--nan", "error", "--matrix", typed)
+    assert (outcome.code, outcome.out) == (1, b"")
+    assert "NaN" in outcome.err
+
+
+def test_a_typed_matrix(poolcli: Run) -> None:
+    assert numbers(poolcli("max", "-k", 2, "--matrix", "-1 -3; -5 -6")) == [[-1]]
+
+
+def test_matrices_and_files_together(poolcli: Run, matrix: Path) -> None:
+    outcome = poolcli("max", "-k", 2, "x.npy", "--matrix", "1 2; 3 7", "--matrix", "1 2; 3 8")
+    rows = [line for line in outcome.text.splitlines() if not line.startswith("#")]
+    assert sorted(rows) == ["4 4", "6 4", "7", "8"]
+
+
+def test_arrays_in_a_row_on_standard_input(poolcli: Run) -> None:
+    stream = npy_bytes(np.eye(2)) + npy_bytes(np.full((4, 4), 3))
+    outcome = poolcli("max", "-k", 2, "-", stdin=stream)
+    rows = [line for line in outcome.text.splitlines() if not line.startswith("#")]
+    assert rows == ["1.0", "3 3", "3 3"]
+
+
+def test_text_on_standard_input(poolcli: Run) -> None:
+    outcome = poolcli("max", "-k", 2, "-", stdin=b"1 3 2 4\n5 6 1 2\n")
+    assert numbers(outcome) == [[6, 4]]
+
+
+def test_plain_output_is_input_again(poolcli: Run, matrix: Path) -> None:
+    once = poolcli("max", "-k", 2, matrix)
+    assert numbers(poolcli("min", "-k", 2, "-", stdin=once.out)) == [[4]]
+
+
+def test_members_of_an_archive(poolcli: Run) -> None:
+    np.savez("maps.npz", a=np.eye(2), b=np.full((2, 2), 7))
+    both = poolcli("max", "-k", 2, "maps.npz")
+    assert "maps.npz:a" in both.text
+    assert "maps.npz:b" in both.text
+    assert numbers(poolcli("max", "-k", 2, "maps.npz:b")) == [[7]]
+    assert poolcli("max", "-k", 2, "maps.npz:c").code == 1
+
+
+def test_a_bad_input_does_not_stop_the_others(poolcli: Run, matrix: Path) -> None:
+    Path("bad.npy").write_bytes(b"\x93NUMPY")
+    outcome = poolcli("max", "-k", 2, "missing.npy", "bad.npy", "x.npy")
+    assert outcome.code == 1
+    assert numbers(outcome) == POOLED
+    lines = outcome.err.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("poolcli: missing.npy: ")
+    assert lines[1].startswith("poolcli: bad.npy: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("max -k 5 x.npy", "x.npy: height: effective kernel 5 exceeds input 4"),
+        ("max -k 2x2x2 x.npy", "x.npy: size has 3 numbers, the array has 2 spatial axes"),
+        ("max -k 2 -l NCHW x.npy", "x.npy: layout NCHW names 4 axes, the array has 2 axes: 4x4"),
+        ("max -k 2 -p 2 -s 1 x.npy", "x.npy: height: window 0 of 7 would start at -2"),
+    ],
+)
+def test_windows_that_do_not_fit(poolcli: Run, matrix: Path, arguments: str, said: str) -> None:
+    code, out, err = poolcli(*arguments.split())
+    assert (code, out) == (1, b"")
+    assert err.startswith(f"poolcli: {said}")
+    assert err.count("\n") == 1
+
+
+def test_a_folder_gives_its_readable_files_in_order(poolcli: Run, matrix: Path) -> None:
+    folder = Path("folder")
+    (folder / "deeper").mkdir(parents=True)
+    imageio.imwrite(folder / "b.png", np.zeros((4, 4), np.uint8))
+    (folder / "a.npy").write_bytes(matrix.read_bytes())
+    (folder / ".hidden.npy").write_bytes(matrix.read_bytes())
+    (folder / "c.bin").write_bytes(b"\x00\x01\x02" * 100)
+    (folder / "empty").write_bytes(b"")
+    outcome = poolcli("max", "-k", 2, "folder")
+    assert (outcome.code, outcome.err) == (0, "")
+    comments = [line for line in outcome.text.splitlines() if line.startswith("# folder")]
+    assert [line.split()[1] for line in comments] == ["folder/a.npy", "folder/b.png"]
+
+
+def test_a_folder_without_anything_to_pool(poolcli: Run, matrix: Path) -> None:
+    Path("empty").mkdir()
+    outcome = poolcli("max", "-k", 2, "empty", "x.npy")
+    assert outcome.code == 1
+    assert outcome.err == "poolcli: empty: no file in this folder can be pooled\n"
+    assert numbers(outcome) == POOLED
+
+
+def test_globs_that_the_shell_left_alone(poolcli: Run, matrix: Path) -> None:
+    Path("[x].npy").write_bytes(matrix.read_bytes())
+    assert poolcli("max", "-k", 2, "?.npy").text.startswith("# x.npy")
+    assert poolcli("max", "-k", 2, "[x].npy").text.startswith("# [x].npy")
+    outcome = poolcli("max", "-k", 2, "*.tif")
+    assert outcome.code == 1
+    assert outcome.err.startswith("poolcli: *.tif: ")
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.npy", "-k.npy", "a\nb.npy", "ä→.npy", "\udcff.npy", "[b]x.npy"]
+)
+def test_odd_names(poolcli: Run, matrix: Path, name: str) -> None:
+    Path(name).write_bytes(matrix.read_bytes())
+    outcome = poolcli("max", "-k", 2, "-o", "out/", "--", name)
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("\n") == 1
+    assert np.load(Path("out") / name).tolist() == POOLED
+
+
+def test_layouts_from_the_surroundings(poolcli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save("maps.npy", np.zeros((2, 3, 8, 6), np.float32))
+    np.save("plane.npy", np.zeros((8, 6), np.float32))
+    imageio.imwrite("photo.png", np.zeros((8, 6, 3), np.uint8))
+    monkeypatch.setenv("POOLCLI_LAYOUT", "CHW, nchw")
+    outcome = poolcli("info", "maps.npy", "plane.npy", "photo.png")
+    assert outcome.text.splitlines() == [
+        "maps.npy: 2x3x8x6 NCHW float32 (npy)",
+        "plane.npy: 8x6 HW float32 (npy)",
+        "photo.png: 8x6x3 HWC uint8 (image)",
+    ]
+    outcome = poolcli("max", "-k", 2, "maps.npy", "--json")
+    assert b'"layout": "NCHW"' in outcome.out
+    outcome = poolcli("max", "-k", 2, "-l", "NHWC", "maps.npy", "--json")
+    assert b'"layout": "NHWC"' in outcome.out
+
+
+def test_a_hint_where_a_shape_looks_like_channels_first(poolcli: Run) -> None:
+    np.save("maps.npy", np.zeros((3, 32, 32), np.float32))
+    outcome = poolcli("max", "-k", 2, "maps.npy")
+    assert outcome.code == 0
+    assert outcome.err.startswith("poolcli: hint: 3x32x32 looks like channels first")
+    assert poolcli("max", "-k", 2, "maps.npy", "-q").err == ""
+
+
+def test_info(poolcli: Run, matrix: Path) -> None:
+    outcome = poolcli("info", "x.npy", "missing.npy", "--matrix", "1 2.5")
+    assert outcome.code == 1
+    assert "x.npy: 4x4 HW int64 (npy)\n" in outcome.text
+    assert "1x2 HW float64 (text)\n" in outcome.text
+    assert outcome.err.startswith("poolcli: missing.npy: ")
+    assert poolcli("info", "x.npy", "--json").text == (
+        '{"label": "x.npy", "shape": [4, 4], "dtype": "int64", "layout": "HW", "kind": "npy"}\n'
+    )
+
+
+def test_ops_lists_every_op_with_its_source(poolcli: Run) -> None:
+    outcome = poolcli("ops")
+    assert outcome.code == 0
+    lines = outcome.text.splitlines()
+    for op, name, meaning in zip(OPS.values(), lines[::2], lines[1::2], strict=True):
+        assert name.split(",")[0].split()[0] == op.name
+        assert meaning.strip() == f"{op.formula}  ({op.source})"
+
+
+def test_parameters_of_an_op_are_options(poolcli: Run) -> None:
+    typed = ("--matrix", "1 2; 3 10")
+    assert numbers(poolcli("quantile", "-k", 2, "--q", 1, *typed)) == [[10]]
+    assert numbers(poolcli("quantile", "-k", 2, "--q", 0, *typed)) == [[1]]
+    assert numbers(poolcli("global", "lp", "--norm", 1, *typed)) == [[16]]
+    refused = poolcli("quantile", "-k", 2, "--q", 2, *typed)
+    assert (refused.code, refused.out) == (2, b"")
+    assert refused.err.startswith("poolcli: ")
+    assert "--method" in poolcli("quantile", "--help").text
+    assert "--method" not in poolcli("max", "--help").text
+
+
+@pytest.mark.parametrize("op", list(OPS))
+def test_every_op_works_in_every_family(poolcli: Run, matrix: Path, op: str) -> None:
+    assert poolcli(op, "-k", 2, matrix, "--no-preview").code == 0
+    assert poolcli("global", op, matrix, "--no-preview").code == 0

@@ -1,0 +1,117 @@
+"""Wrong usage: one line on standard error, nothing on standard output, code 2, no file made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from program import Outcome
+
+Run = Callable[..., Outcome]
+
+WRONG = [
+    # arguments, what the line says
+    ("maxx x.npy", "no command 'maxx'; did you mean max?"),
+    ("photo.png", "no command 'photo.png' (see poolcli --help)"),
+    ("global", "Usage: poolcli global"),
+    ("global avgg x.npy", "no op 'avgg'; did you mean avg?"),
+    ("max", "needs a window size"),
+    ("max x.npy", "needs a window size"),
+    ("max -k 2", "no input"),
+    ("max -k two x.npy", "--size two: 'two' is not a whole number"),
+    ("max -k 0 x.npy", "--size 0: numbers here start at 1"),
+    ("max -k -3 x.npy", "--size -3: numbers here start at 1"),
+    ("max -k 2 -s 0 x.npy", "--stride 0"),
+    ("max -k 2 -d 0 x.npy", "--dilation 0"),
+    ("max -k 2 -p full x.npy", "--padding full"),
+    ("max -k 2 -l HXW x.npy", "unknown axis letter 'X'"),
+    ("max -k 2 --nan maybe x.npy", "--nan"),
+    ("max -k 2 --nodata none x.npy", "--nodata"),
+    ("max -k 2 --dtype number x.npy", "dtype 'number' is unknown"),
+    ("max -k 2 --threads 0 x.npy", "--threads"),
+    ("max -k 2 --divisor 3 x.npy", "No such option: --divisor"),
+    ("max -k 2 --count-include-pad x.npy", "No such option: --count-include-pad"),
+    ("global avg --size 2 x.npy", "No such option: --size"),
+    ("global avg --divisor 2 x.npy", "No such option: --divisor"),
+    ("avg -k 2 --divisor 0 x.npy", "divisor 0"),
+    ("max -k", "requires an argument"),
+    ("max -k 2 --bogus x.npy", "No such option: --bogus"),
+    ("max -k 2 - -", "- is named twice"),
+    ("max -k 2 x.npy --format npy", "--format says how to write: it needs --output"),
+    ("max -k 2 x.npy -o out.xyz", "out.xyz"),
+    ("max -k 2 x.npy -o out", "out"),
+    ("max -k 2 x.npy -o out.npy --format xyz", "xyz"),
+    ("max -k 2 x.npy -o - --json", "both want standard output"),
+    ("max -k 2 x.npy --clip", "--clip needs something to fit"),
+    ("max -k 2 x.npy -o out.npy --clip", "--clip needs something to fit"),
+    ("max -k 2 x.npy -o nowhere/out.npy", "there is no folder nowhere"),
+    ("max -k 2 x.npy -o nowhere/out/", "there is no folder nowhere"),
+    ("max -k 2 x.npy -o x.npy", "is the input itself; --overwrite replaces it"),
+    ("max -k 2 x.npy -o ./x.npy", "is the input itself; --overwrite replaces it"),
+    ("max -k 2 x.npy -o there.npy", "there.npy: exists; --overwrite replaces it"),
+    ("max -k 2 x.npy there.npy -o out.npy", "one file for 2 inputs; name a folder: -o out.npy/"),
+    ("max -k 2 . -o out.npy", "name a folder"),
+    ("max -k 2 x.npy ./x.npy -o out/", "would be written for both x.npy and ./x.npy"),
+    ("max -k 2 x.npy -o .", "is the input itself"),
+    ("max -k 2 - -o out/", "has no name to keep"),
+    ("max -k 2 x.npy there.npy -f csv -o -", "only npy can follow npy"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), WRONG, ids=[line for line, _ in WRONG])
+def test_wrong_usage(poolcli: Run, matrix: Path, arguments: str, said: str) -> None:
+    there = matrix.with_name("there.npy")
+    there.write_bytes(matrix.read_bytes())
+    before = {path: path.read_bytes() for path in matrix.parent.iterdir()}
+    code, out, err = poolcli(*arguments.split())
+    assert (code, out) == (2, b"")
+    assert said in err
+    if not err.startswith("Usage:"):
+        assert err.startswith("poolcli: ")
+        assert err.count("\n") == 1
+    assert {path: path.read_bytes() for path in matrix.parent.iterdir()} == before
+
+
+def test_no_arguments_show_the_help_and_fail(poolcli: Run) -> None:
+    code, out, err = poolcli()
+    assert (code, out) == (2, b"")
+    assert "poolcli max --size 2 --stride 2 input.npy" in err
+
+
+@pytest.mark.parametrize(
+    "command", ["", "max", "avg", "mean", "global", "global sum", "ops", "info"]
+)
+def test_help(poolcli: Run, command: str) -> None:
+    code, out, err = poolcli(*command.split(), "--help")
+    assert (code, err) == (0, "")
+    assert out.decode().startswith(f"Usage: poolcli {command}".rstrip())
+
+
+def test_version(poolcli: Run) -> None:
+    from poolcli import __version__
+
+    assert poolcli("--version") == (0, f"poolcli {__version__}\n".encode(), "")
+
+
+def test_options_exist_only_where_they_mean_something(poolcli: Run) -> None:
+    assert "--divisor" in poolcli("avg", "--help").text
+    assert "--divisor" not in poolcli("sum", "--help").text
+    assert "--keepdims" in poolcli("global", "avg", "--help").text
+    assert "--keepdims" not in poolcli("avg", "--help").text
+
+
+def test_the_variable_for_layouts_is_checked(
+    poolcli: Run, matrix: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POOLCLI_LAYOUT", "NCHW,HQ")
+    code, out, err = poolcli("max", "-k", 2, matrix)
+    assert (code, out) == (2, b"")
+    assert err.startswith("poolcli: variable POOLCLI_LAYOUT: layout 'HQ'")
+
+
+def test_debug_shows_the_traceback(poolcli: Run) -> None:
+    code, out, err = poolcli("--debug", "max", "-k", 2, "missing.npy")
+    assert (code, out) == (1, b"")
+    assert "Traceback" in err
+    assert err.splitlines()[-1].startswith("poolcli: missing.npy:")

@@ -1,0 +1,12 @@
+"""Settings and helpers that all tests share."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+# The same examples on every machine and every day: a failure is never a matter of luck.
+settings.register_profile("poolcli", derandomize=True, deadline=None)
+settings.load_profile("poolcli")
+
+# Doctests are looked for in every module; two of one name, as these are, cannot both be imported.
+collect_ignore_glob = ["conftest.py", "*/conftest.py"]

@@ -1,0 +1,94 @@
+"""Positions of winners in three conventions, unpooling, and pyramids (S11, S12)."""
+
+import numpy as np
+import pytest
+from cases import GEOMETRIES, random_case
+from naive import naive_pool, naive_pyramid
+from naive_indices import naive_indices, naive_unpool, unpool_size
+from naive_windows import Refused, sliding
+
+from poolcli import pool, pyramid_pool, unpool
+from poolcli.errors import PoolError
+from poolcli.plan import Request
+
+CONVENTIONS = ("plane", "tensor", "channels-last")
+
+
+@pytest.mark.parametrize("seed", range(500))
+def test_winners_as_specified(seed):
+    case = random_case(seed, ("max", "min")[seed % 2])
+    nan = "skip" if case.options["nan"] == "skip" else "propagate"
+    layout, convention = case.options.get("layout"), CONVENTIONS[seed % 3]
+    specified, asked = GEOMETRIES[case.kind]
+    request = Request(case.op, asked(**case.windows), layout=layout, nan=nan, index=convention)
+    try:
+        expected = naive_indices(
+            case.x,
+            case.op,
+            specified(**case.windows),
+            layout=layout,
+            convention=convention,
+            nan=nan,
+        )
+    except Refused:
+        with pytest.raises(PoolError):
+            request.plan(case.x.shape, case.x.dtype)
+        return
+    got = request.plan(case.x.shape, case.x.dtype).winners(case.x)
+    assert got.dtype == np.int64
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("layout", ["W", "HW", "HWC", "NHWC", "NCHW", "HNWC", "NDHWC", "NCDHW"])
+@pytest.mark.parametrize("dtype", ["u1", ">i4", "f2", "f8"])
+def test_unpool_as_specified(layout, convention, dtype):
+    lengths = {"N": 2, "C": 3, "D": 4, "H": 5, "W": 6}
+    shape = tuple(lengths[letter] for letter in layout)
+    rng = np.random.default_rng(len(layout))
+    x = rng.permutation(int(np.prod(shape))).reshape(shape) % 251 + 1
+    options = {"layout": layout, "index": convention}
+    y, indices = pool(x.astype(dtype), "max", 2, return_indices=True, **options)
+    cells = [lengths[letter] for letter in layout if letter in "DHW"]
+    smallest = [unpool_size(n // 2, 2, 2) for n in cells]
+    expected = naive_unpool(y, indices, cells, layout=layout, convention=convention)
+    np.testing.assert_array_equal(unpool(y, indices, 2, output_size=cells, **options), expected)
+    if smallest == cells:
+        np.testing.assert_array_equal(unpool(y, indices, 2, **options), expected)
+    np.testing.assert_array_equal(expected[expected > 0], x.astype(dtype)[expected > 0])
+
+
+def test_unpool_refuses_what_lies_outside():
+    y = np.array([[9.0]])
+    for wrong in (4, 10**18, -2):
+        with pytest.raises(PoolError) as refusal:
+            unpool(y, np.array([[wrong]]), 2)
+        assert "\n" not in str(refusal.value)
+        with pytest.raises(Refused):
+            naive_unpool(y, np.array([[wrong]]), (2, 2))
+    with pytest.raises(PoolError):
+        unpool(y, np.array([1]), 2)
+    with pytest.raises(PoolError):
+        unpool(y, np.array([[0.5]]), 2)
+
+
+@pytest.mark.parametrize("layout", ["W", "HW", "HWC", "NHWC", "NCHW", "HNWC", "NCDHW"])
+@pytest.mark.parametrize("op", ["max", "avg", "median"])
+def test_pyramids_as_specified(layout, op):
+    lengths = {"N": 2, "C": 3, "D": 3, "H": 5, "W": 6}
+    shape = tuple(lengths[letter] for letter in layout)
+    x = np.random.default_rng(1).integers(0, 50, shape).astype(np.float64)
+    for levels in ([1], [1, 2, 3], [3, 2]):
+        got = pyramid_pool(x, op, levels, layout=layout)
+        expected = naive_pyramid(x, op, levels, layout=layout)
+        assert got.shape == expected.shape
+        np.testing.assert_allclose(got, expected, rtol=1e-15)
+
+
+def test_indices_go_with_their_values():
+    x = np.random.default_rng(5).random((2, 9, 7, 3))
+    y, indices = pool(x, "max", 3, stride=2, padding=1, return_indices=True)
+    np.testing.assert_array_equal(y, naive_pool(x, "max", sliding(3, 2, 1)))
+    planes = x.transpose(0, 3, 1, 2).reshape(2, 3, -1)
+    picked = np.take_along_axis(planes, indices.transpose(0, 3, 1, 2).reshape(2, 3, -1), axis=2)
+    np.testing.assert_array_equal(picked.reshape(2, 3, *y.shape[1:3]).transpose(0, 2, 3, 1), y)
