@@ -7,7 +7,6 @@ array, it gives one :class:`~poolcli.windows.Windows` per axis.
 from __future__ import annotations
 
 import operator
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +15,9 @@ from poolcli.errors import InputError, UsageError
 from poolcli.windows import Windows
 
 PADDING_WORDS = ("valid", "same", "same-upper", "same-lower", "center")
+
+# Sums of a few such numbers still fit the 63 bits of a range's length.
+_MOST = 2**60
 
 Padding = str | int | tuple[int | tuple[int, int], ...]
 
@@ -122,6 +124,8 @@ class Fractional:
             sizes = axis_values("size", self.size, names, least=1)
         samples = self.samples
         if samples is None:
+            import random  # takes ten milliseconds that only this geometry needs
+
             draw = random.Random(self.seed)
             samples = tuple(draw.random() for _ in names)
         if len(samples) != len(names) or not all(0 <= u < 1 for u in samples):
@@ -284,4 +288,6 @@ def whole_number(what: str, value: object, *, least: int) -> int:
         raise UsageError(f"{what} {value!r}: a whole number is meant") from None
     if isinstance(value, bool) or number < least:
         raise UsageError(f"{what} {value!r}: must be a whole number of at least {least}")
+    if number > _MOST:
+        raise UsageError(f"{what}: {number.bit_length()} bits are too large; at most 2^60")
     return number

@@ -18,7 +18,7 @@ from poolcli.engine.run import run
 from poolcli.engine.storage import ArraySource, ArrayTarget, slow_first, view_order
 from poolcli.errors import InputError, UsageError
 from poolcli.geometry import Geometry, Sliding
-from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout
+from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout, show_shape
 from poolcli.ops import find_op
 from poolcli.presets import INDEX_CONVENTIONS, Preset, find_preset
 from poolcli.windows import Windows
@@ -108,6 +108,8 @@ class Request:
             dtype=dtype.newbyteorder("="),
             most=math.prod(w.largest for w in windows),
             levels=sum((w.largest - 1).bit_length() for w in windows),
+            target=None if self.dtype is None else _number_type(self.dtype).newbyteorder("="),
+            fit=self.fit,
         )
         op = find_op(self.op)
         preset = find_preset(self.like).params
@@ -162,7 +164,7 @@ class Plan:
                 f"planned for {self.input_shape} {self.input_dtype}, got {x.shape} {x.dtype}"
             )
         if out is None:
-            out = np.empty(self.output_shape, self.output_dtype)
+            out = self._allocate(self.output_dtype)
         self._check_out(x, out)
         self._run(self.kernel, x, out, block_bytes)
         return out
@@ -176,7 +178,7 @@ class Plan:
         if op.winner is None:
             raise UsageError(f"{op.name} has no winners, so it has no indices; max and min do")
         kernel = op.winner(Cells(x.dtype.newbyteorder("="), 0, 0), {})
-        out = np.empty(self.output_shape, np.int64)
+        out = self._allocate(np.dtype(np.int64))
         self._run(kernel, x, out, block_bytes)
         return out
 
@@ -227,12 +229,22 @@ class Plan:
                 step *= shape[self.layout.index(letter)]
         return tuple(coefficients[self.layout[axis]] for axis in order)
 
+    def _allocate(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        try:
+            return np.empty(self.output_shape, dtype)
+        except (MemoryError, ValueError, OverflowError):
+            raise InputError(
+                f"the result, {show_shape(self.output_shape)} {dtype}, does not fit in memory"
+            ) from None
+
     def _check_out(self, x: NDArray[Any], out: NDArray[Any]) -> None:
         if out.shape != self.output_shape or out.dtype != self.output_dtype:
             raise UsageError(
                 f"out has shape {out.shape} and dtype {out.dtype}; the result has "
                 f"{self.output_shape} and {self.output_dtype}"
             )
+        if not out.flags.writeable:
+            raise UsageError("out is read-only; give an array that can be written")
         if np.may_share_memory(x, out):
             raise UsageError("out shares memory with the input; give an array of its own")
 
@@ -265,7 +277,7 @@ def _as_cell(value: float, dtype: np.dtype[Any], what: str) -> Any:
 def _number_type(name: str | np.dtype[Any]) -> np.dtype[Any]:
     try:
         dtype = np.dtype(name)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):
         raise UsageError(
             f"dtype {name!r} is unknown; use bool, int8 … uint64, float16 … float64"
         ) from None

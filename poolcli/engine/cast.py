@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from poolcli.engine.buffers import Array
@@ -21,12 +23,19 @@ def convert(values: Array, out: Array, fit: str) -> None:
     Raises InputError with the offending number.
     """
     source, target = values.dtype, out.dtype
-    if source == target or np.can_cast(source, target, "safe"):
+    if source == target or _always_exact(source, target):
         out[...] = values
     elif target.kind == "f":
         _to_float(values, out)
     else:
         _to_integer(values, out, fit)
+
+
+def _always_exact(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
+    # NumPy calls int64 → float64 safe, and it is not exact beyond 2⁵³.
+    if source.kind in "iu" and target.kind == "f":
+        return int(np.iinfo(source).max).bit_length() <= np.finfo(target).nmant + 1
+    return source.kind != "O" and np.can_cast(source, target, "safe")
 
 
 def _to_float(values: Array, out: Array) -> None:
@@ -43,9 +52,8 @@ def _to_float(values: Array, out: Array) -> None:
 
 def _inexact(values: Array, floats: Array) -> Array:
     """Where the integers ``values`` are not exactly the numbers ``floats``."""
-    beyond = (
-        2.0 ** int(np.iinfo(values.dtype).max).bit_length()
-    )  # the first power of two past the dtype
+    # The first power of two past the dtype.
+    beyond = 2.0 ** int(np.iinfo(values.dtype).max).bit_length()
     outside = ~(floats.astype(np.float64) < beyond)
     back = np.where(outside, 0, floats).astype(values.dtype)
     return np.asarray(outside | (back != values))

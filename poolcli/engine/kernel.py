@@ -108,6 +108,10 @@ class Cells:
     """The most cells in one window."""
     levels: int
     """The height of a window's tree: how many roundings one value can pass through."""
+    target: np.dtype[Any] | None = None
+    """The dtype that is wanted for the results, in native byte order; None for the op's choice."""
+    fit: str = "exact"
+    """How results enter an integer target, see ``cast``."""
 
 
 def ufunc_combine(ufunc: np.ufunc) -> Combine:

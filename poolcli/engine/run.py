@@ -6,7 +6,6 @@ import itertools
 import math
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 
@@ -49,6 +48,9 @@ def run(job: Job, *, threads: int | None = None, block_bytes: int | None = None)
     if len(runs) == 1:
         _walk(job, tiling, *runs[0], block_bytes, stop)
         return
+    # Late: a small run, which is most of them, starts no thread and should start quickly.
+    from concurrent.futures import ThreadPoolExecutor, wait
+
     with ThreadPoolExecutor(len(runs)) as pool:
         futures = [pool.submit(_walk, job, tiling, *part, block_bytes, stop) for part in runs]
         try:

@@ -29,7 +29,7 @@ def subsample(cells: Cells) -> Select:
 
 def blur(cells: Cells) -> Select:
     """The mean weighted by binomial coefficients around the window's centre."""
-    wide = wide_float(cells.dtype)
+    wide = wide_float(real_result(cells))
 
     def choose(windows: Gathered, out: Array) -> None:
         weights = windows.weights().astype(wide)
@@ -41,4 +41,4 @@ def blur(cells: Cells) -> Select:
         values = np.where(windows.valid, values, 0)
         out[...] = tree_sum(values * weights) / tree_sum(weights)
 
-    return Select(real_result(cells.dtype), choose, mirrors=True)
+    return Select(real_result(cells), choose, mirrors=True)

@@ -47,7 +47,7 @@ def _positive(name: str, value: float) -> None:
 def _power_fold(
     cells: Cells, p: float, *, signed: bool, mean: bool, least: float | None = None
 ) -> Fold:
-    wide = wide_float(cells.dtype)
+    wide = wide_float(real_result(cells))
 
     def load(values: Array, state: State, _: Places) -> None:
         powers = state[0]
@@ -61,7 +61,7 @@ def _power_fold(
         out[...] = np.sqrt(total) if p == 2 else total ** (1 / p)
 
     return Fold(
-        result=real_result(cells.dtype),
+        result=real_result(cells),
         parts=(wide,),
         identity=(0.0,),
         combine=ufunc_combine(np.add),
@@ -84,7 +84,7 @@ def _raise(values: Array, p: float, signed: bool) -> None:
 
 def _scaled_fold(cells: Cells, p: float, *, mean: bool, least: float | None) -> Fold:
     """Power sums as (m, s): m is the largest magnitude and s the sum of (|x|/m)^p."""
-    wide = wide_float(cells.dtype)
+    wide = wide_float(real_result(cells))
 
     def load(values: Array, state: State, _: Places) -> None:
         largest, total = state
@@ -107,7 +107,7 @@ def _scaled_fold(cells: Cells, p: float, *, mean: bool, least: float | None) -> 
         out[...] = np.where(np.isfinite(largest), largest * total ** (1 / p), largest)
 
     return Fold(
-        result=real_result(cells.dtype),
+        result=real_result(cells),
         parts=(wide, wide),
         identity=(0.0, 0.0),
         combine=combine,
@@ -125,8 +125,8 @@ def _largest_magnitude(cells: Cells) -> Fold:
         out[...] = state[0]
 
     return Fold(
-        result=real_result(cells.dtype),
-        parts=(wide_float(cells.dtype),),
+        result=real_result(cells),
+        parts=(wide_float(real_result(cells)),),
         identity=(0.0,),
         combine=ufunc_combine(np.maximum),
         load=load,

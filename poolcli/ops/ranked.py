@@ -57,7 +57,7 @@ def quantile(cells: Cells, q: float, method: str) -> Select:
         above = np.take_along_axis(ordered, np.broadcast_to(high, shape), axis=0)[0]
         _between(below, above, part, method, out)
 
-    result = cells.dtype if picks else real_result(cells.dtype)
+    result = cells.dtype if picks else real_result(cells)
     return Select(result, choose, ranks=ranks, blend=blend)
 
 

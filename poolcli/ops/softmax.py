@@ -17,7 +17,7 @@ def log_sum_exp(cells: Cells, r: float) -> Fold:
     """The fold of (1/r)·log(mean(exp(r·x))), as (m, Σexp(r·x − m)) with m the largest r·x."""
     if r == 0 or not math.isfinite(r):
         raise UsageError(f"r {r}: must be a number other than 0")
-    wide = wide_float(cells.dtype)
+    wide = wide_float(real_result(cells))
 
     def load(values: Array, state: State, _: Places) -> None:
         np.multiply(values, r, out=state[0], dtype=wide)
@@ -34,7 +34,7 @@ def log_sum_exp(cells: Cells, r: float) -> Fold:
         out[...] = np.where(np.isinf(top), top, top + np.log(total / counts)) / r
 
     return Fold(
-        result=real_result(cells.dtype),
+        result=real_result(cells),
         parts=(wide, wide),
         identity=(-np.inf, 0.0),
         combine=combine,
@@ -45,7 +45,7 @@ def log_sum_exp(cells: Cells, r: float) -> Fold:
 
 def soft(cells: Cells) -> Fold:
     """The fold of Σx·eˣ / Σeˣ, as (m, Σe^(x−m), Σx·e^(x−m)) with m the largest x."""
-    wide = wide_float(cells.dtype)
+    wide = wide_float(real_result(cells))
 
     def load(values: Array, state: State, _: Places) -> None:
         state[0][...] = values
@@ -67,7 +67,7 @@ def soft(cells: Cells) -> Fold:
         out[...] = np.where(np.isinf(top), top, weighted / weights)
 
     return Fold(
-        result=real_result(cells.dtype),
+        result=real_result(cells),
         parts=(wide, wide, wide),
         identity=(-np.inf, 0.0, 0.0),
         combine=combine,

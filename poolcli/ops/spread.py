@@ -28,7 +28,7 @@ def deviation(cells: Cells, ddof: int) -> Fold:
 def _fold(cells: Cells, ddof: int, *, root: bool) -> Fold:
     if ddof < 0:
         raise UsageError(f"ddof {ddof}: must be at least 0")
-    wide = wide_float(cells.dtype)
+    wide = wide_float(real_result(cells))
 
     def load(values: Array, state: State, _: Places) -> None:
         state[0][...] = 1
@@ -41,7 +41,7 @@ def _fold(cells: Cells, ddof: int, *, root: bool) -> Fold:
         out[...] = np.sqrt(result) if root else result
 
     return Fold(
-        result=real_result(cells.dtype),
+        result=real_result(cells),
         parts=(wide, wide, wide),
         identity=(0.0, 0.0, 0.0),
         combine=_merge,

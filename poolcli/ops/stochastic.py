@@ -14,12 +14,12 @@ from poolcli.engine.kernel import (
     Kernel,
     Places,
     Select,
-    ufunc_combine,
 )
 from poolcli.errors import InputError, UsageError
 from poolcli.ops.floats import real_result, wide_float
 
 MODES = ("sample", "expected")
+_SCALE = 2.0**-540
 NEGATIVES = ("error", "relu", "shift")
 
 
@@ -40,7 +40,8 @@ def stochastic(cells: Cells, mode: str, seed: int, negatives: str) -> Kernel:
         values, weights = _activations(windows, negatives)
         if mode == "expected":
             total = tree_sum(weights)
-            value = tree_sum(weights * values) / np.where(total == 0, 1, total)
+            parts = np.where(weights == 0, 0, weights * values)
+            value = tree_sum(parts) / np.where(total == 0, 1, total)
             out[...] = np.where(total == 0, values[0], value)
             return
         # Where the running sum first passes u·Σa, with the same u however the work is cut.
@@ -51,7 +52,7 @@ def stochastic(cells: Cells, mode: str, seed: int, negatives: str) -> Kernel:
         drawn = np.minimum(drawn, last)[None]
         out[...] = np.take_along_axis(values, drawn, axis=0)[0]
 
-    return Select(cells.dtype if mode == "sample" else real_result(cells.dtype), choose)
+    return Select(cells.dtype if mode == "sample" else real_result(cells), choose)
 
 
 def _activations(windows: Gathered, negatives: str) -> tuple[Array, Array]:
@@ -66,6 +67,9 @@ def _activations(windows: Gathered, negatives: str) -> tuple[Array, Array]:
     if negatives == "shift":
         weights = weights - np.where(valid, weights, np.inf).min(axis=0)
     weights = np.where(valid, weights, 0)
+    # Beside an infinity nothing else has a chance.
+    endless = np.isinf(weights)
+    weights = np.where(endless.any(axis=0), endless.astype(weights.dtype), weights)
     # Where nothing has any weight the first cell that counts stands for all: they are equal.
     first = np.argmax(np.broadcast_to(valid, values.shape), axis=0)[None]
     values = np.where(valid, values, np.take_along_axis(values, first, axis=0))
@@ -82,30 +86,37 @@ def _refuse_negative(values: Array, valid: Array | bool) -> None:
 
 
 def _expected_fold(cells: Cells, negatives: str) -> Fold:
-    wide = wide_float(cells.dtype)
-    add = ufunc_combine(np.add)
+    return _scaled_expectation(cells, negatives, 1.0)
+
+
+def _scaled_expectation(cells: Cells, negatives: str, scale: float) -> Fold:
+    """Σa² and Σa of cells times ``scale``, a power of two that keeps huge squares finite."""
+    wide = wide_float(real_result(cells))
 
     def load(values: Array, state: State, _: Places) -> None:
         if negatives == "error":
             _refuse_negative(values, True)
         np.maximum(values, 0, out=state[0], casting="unsafe")
+        state[0][...] *= scale
         np.multiply(state[0], state[0], out=state[1])
 
     def combine(a: State, b: State, out: State) -> None:
-        add(a[:1], b[:1], out[:1])
-        add(a[1:], b[1:], out[1:])
+        np.add(a[0], b[0], out=out[0])
+        np.add(a[1], b[1], out=out[1])
 
     def finish(state: State, _: Counts, out: Array) -> None:
         total, squares = state
-        out[...] = np.where(total == 0, 0, squares / np.where(total == 0, 1, total))
+        value = squares / np.where(total == 0, 1, total) / scale
+        out[...] = np.where(np.isinf(total), total, value)
 
     return Fold(
-        result=real_result(cells.dtype),
+        result=real_result(cells),
         parts=(wide, wide),
         identity=(0.0, 0.0),
         combine=combine,
         load=load,
         finish=finish,
+        rescue=_scaled_expectation(cells, negatives, _SCALE) if scale == 1.0 else None,
     )
 
 

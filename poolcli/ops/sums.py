@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from poolcli.engine.buffers import Array
+from poolcli.engine.cast import convert
 from poolcli.engine.fold import State
 from poolcli.engine.kernel import Cells, Counts, Fold, Places, ufunc_combine
 from poolcli.errors import InputError
+from poolcli.ops.floats import real_result
 
 _OWN_LEVELS = 3
 _HALF = 1 << 32
@@ -38,16 +40,21 @@ def average(cells: Cells) -> Fold:
     """The fold of the mean: float64 for integers, the cells' dtype for floats."""
     if cells.dtype.kind == "f":
         return _float_fold(cells, average=True)
-    return _integer_fold(cells, np.dtype(np.float64), average=True)
+    result = np.dtype(np.float64)
+    if cells.target is not None and cells.target.kind in "iu":
+        result = cells.target
+    return _integer_fold(cells, result, average=True)
 
 
 def _float_fold(cells: Cells, *, average: bool) -> Fold:
-    own = cells.dtype
+    own, result = cells.dtype, real_result(cells)
     if own == np.float16:
-        return _plain_floats(own, np.dtype(np.float32), average, rescue=None)
+        wide = np.result_type(np.float32, result)
+        return _plain_floats(result, wide, average, rescue=None, loads=True)
+    own = result
     rescue = _rescue_fold(own, average)
     if cells.levels <= _OWN_LEVELS:
-        return _plain_floats(own, own, average, rescue)
+        return _plain_floats(own, own, average, rescue, loads=own != cells.dtype)
     if own == np.float32:
         return _plain_floats(own, np.dtype(np.float64), average, rescue=None)
     return _paired_floats(own, 1.0, average, rescue)
@@ -61,8 +68,15 @@ def _rescue_fold(own: np.dtype[Any], average: bool) -> Fold:
 
 
 def _plain_floats(
-    own: np.dtype[Any], wide: np.dtype[Any], average: bool, rescue: Fold | None
+    own: np.dtype[Any],
+    wide: np.dtype[Any],
+    average: bool,
+    rescue: Fold | None,
+    *,
+    loads: bool = False,
 ) -> Fold:
+    """Sums in the dtype ``wide``, results in ``own``; ``loads`` if the cells are of another."""
+
     def load(values: Array, state: State, _: Places) -> None:
         state[0][...] = values
 
@@ -80,7 +94,7 @@ def _plain_floats(
         parts=(wide,),
         identity=(-0.0,),  # -0.0 + x is x for every x; 0.0 + -0.0 is not
         combine=ufunc_combine(np.add),
-        load=None if wide == own else load,
+        load=load if loads or wide != own else None,
         finish=finish if average or wide != own else None,
         rescue=rescue,
     )
@@ -137,17 +151,19 @@ def _integer_fold(cells: Cells, result: np.dtype[Any], *, average: bool) -> Fold
         bounds = np.iinfo(wide)
         same_sign = (bounds.min == 0) == (dtype.kind == "u")
         if same_sign and bounds.min <= low * cells.most and high * cells.most <= bounds.max:
-            return _plain_integers(np.dtype(wide), result, average)
+            return _plain_integers(cells, np.dtype(wide), result, average)
     return _halved_integers(cells, result, average)
 
 
-def _plain_integers(wide: np.dtype[Any], result: np.dtype[Any], average: bool) -> Fold:
+def _plain_integers(
+    cells: Cells, wide: np.dtype[Any], result: np.dtype[Any], average: bool
+) -> Fold:
     def load(values: Array, state: State, _: Places) -> None:
         state[0][...] = values
 
     def finish(state: State, counts: Counts, out: Array) -> None:
         if average:
-            np.divide(state[0], counts, out=out, dtype=np.float64)
+            _divide(state[0], counts, out, cells.fit)
         else:
             out[...] = state[0]
 
@@ -181,9 +197,13 @@ def _halved_integers(cells: Cells, result: np.dtype[Any], average: bool) -> Fold
     def finish(state: State, counts: Counts, out: Array) -> None:
         carry(state)
         high, low = state
-        if average:
+        if average and result.kind == "f":
             # high·2³² and low are exact in float64 wherever they can cancel.
             np.divide(high * float(_HALF) + low, counts, out=out)
+            return
+        if average:
+            # Beyond 64 bits there are Python's integers: slow, exact, and rarely asked for.
+            _divide(high.astype(object) * _HALF + low.astype(object), counts, out, cells.fit)
             return
         top = _HALF // 2 if result.kind == "i" else _HALF
         bottom = -top if result.kind == "i" else 0
@@ -204,3 +224,29 @@ def _halved_integers(cells: Cells, result: np.dtype[Any], average: bool) -> Fold
         load=load,
         finish=finish,
     )
+
+
+def _divide(totals: Array, counts: Counts, out: Array, fit: str) -> None:
+    """Averages of integers: float64 ones, or exact ones in an integer dtype by the rules of fit."""
+    if isinstance(counts, float) and counts == int(counts):
+        counts = int(counts)
+    if out.dtype.kind == "f" or isinstance(counts, float):
+        convert(np.asarray(totals / counts, np.float64), out, fit)
+        return
+    if totals.dtype != object:
+        # So that totals, counts and twice the remainder are of one dtype and fit it.
+        totals = totals.astype(np.uint64 if totals.dtype.kind == "u" else np.int64)
+        counts = np.asarray(counts, totals.dtype)
+    quotients = totals // counts
+    rest = totals - quotients * counts
+    if fit == "exact" and (rest != 0).any():
+        lost = np.broadcast_to(rest != 0, out.shape)
+        example = (totals / counts)[lost][0]
+        raise InputError(
+            f"{example} is no whole number and does not fit {out.dtype}; "
+            "choose a float --dtype or --clip"
+        )
+    half = counts // 2
+    tie = (rest == half) & (counts % 2 == 0)
+    quotients = quotients + ((rest > half) | (tie & (quotients % 2 == 1)))
+    convert(quotients, out, fit)
