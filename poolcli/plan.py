@@ -8,14 +8,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from poolcli.dtypes import as_cell, number_type
 from poolcli.engine.cast import FITS
 from poolcli.engine.cells import NanFound
 from poolcli.engine.job import Job, Missing
 from poolcli.engine.kernel import Cells, Kernel
-from poolcli.engine.run import run
-from poolcli.engine.storage import ArraySource, ArrayTarget, slow_first, view_order
+from poolcli.engine.run import Progress, run
+from poolcli.engine.storage import (
+    StoredInput,
+    StoredOutput,
+    memory_order,
+    source_of,
+    target_of,
+    view_order,
+)
 from poolcli.errors import InputError, UsageError
 from poolcli.geometry import Geometry, Sliding
 from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout, show_shape
@@ -45,7 +53,7 @@ class Request:
     count_include_pad: bool | None = None
     divisor: float | None = None
     index: str | None = None
-    dtype: str | np.dtype[Any] | None = None
+    dtype: DTypeLike | None = None
     fit: str = "exact"
     keepdims: bool = True
     threads: int | None = None
@@ -87,11 +95,19 @@ class Request:
         hint = None if chosen or self.like else channels_first_hint(axes, shape)
         windows = self._placed(preset).resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
         kernel = self._kernel(dtype, windows)
-        target = kernel.result if self.dtype is None else _number_type(self.dtype)
+        target = kernel.result if self.dtype is None else number_type(self.dtype)
         kept = list(shape)
         for axis, w in zip(axes.spatial, windows, strict=True):
             kept[axis] = w.out
         return Plan(self, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, hint)
+
+    @property
+    def counts_padding(self) -> bool:
+        """Whether averages count explicit padding: as said, or else by the preset."""
+        said = self.count_include_pad
+        if said is None:
+            said = find_preset(self.like).count_include_pad
+        return said and find_op(self.op).divides
 
     def _placed(self, preset: Preset) -> Geometry:
         """The geometry with what it leaves open filled in by the preset and the op."""
@@ -108,7 +124,7 @@ class Request:
             dtype=dtype.newbyteorder("="),
             most=math.prod(w.largest for w in windows),
             levels=sum((w.largest - 1).bit_length() for w in windows),
-            target=None if self.dtype is None else _number_type(self.dtype).newbyteorder("="),
+            target=None if self.dtype is None else number_type(self.dtype).newbyteorder("="),
             fit=self.fit,
         )
         op = find_op(self.op)
@@ -153,23 +169,33 @@ class Plan:
 
     def run(
         self,
-        x: NDArray[Any],
+        x: NDArray[Any] | StoredInput,
         out: NDArray[Any] | None = None,
         *,
         block_bytes: int | None = None,
+        progress: Progress | None = None,
     ) -> NDArray[Any]:
         """Pool ``x``, into ``out`` if given (of the output's shape and dtype, not overlapping)."""
-        if x.shape != self.input_shape or x.dtype != self.input_dtype:
-            raise InputError(
-                f"planned for {self.input_shape} {self.input_dtype}, got {x.shape} {x.dtype}"
-            )
         if out is None:
             out = self._allocate(self.output_dtype)
-        self._check_out(x, out)
-        self._run(self.kernel, x, out, block_bytes)
+        self._check(x, out)
+        self._run(self.kernel, x, out, block_bytes, progress)
         return out
 
-    def winners(self, x: NDArray[Any], *, block_bytes: int | None = None) -> NDArray[np.int64]:
+    def stream(
+        self,
+        x: NDArray[Any] | StoredInput,
+        out: StoredOutput,
+        *,
+        block_bytes: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Pool ``x`` into a stored array whose boxes have all axes (``kept_shape``)."""
+        self._run(self.kernel, x, out, block_bytes, progress)
+
+    def winners(
+        self, x: NDArray[Any] | StoredInput, *, block_bytes: int | None = None
+    ) -> NDArray[np.int64]:
         """The position of each window's winner: the first one on ties, the first NaN if NaN won.
 
         Raises UsageError where the op picks no cell by its value.
@@ -179,23 +205,25 @@ class Plan:
             raise UsageError(f"{op.name} has no winners, so it has no indices; max and min do")
         kernel = op.winner(Cells(x.dtype.newbyteorder("="), 0, 0), {})
         out = self._allocate(np.dtype(np.int64))
-        self._run(kernel, x, out, block_bytes)
+        self._run(kernel, x, out, block_bytes, None)
         return out
 
     def _run(
-        self, kernel: Kernel, x: NDArray[Any], out: NDArray[Any], block_bytes: int | None
+        self,
+        kernel: Kernel,
+        x: NDArray[Any] | StoredInput,
+        out: NDArray[Any] | StoredOutput,
+        block_bytes: int | None,
+        progress: Progress | None,
     ) -> None:
         axes, request = Layout(self.layout), self.request
-        lead, order = view_order(axes.spatial, slow_first(x.strides))
-        kept = out if request.keepdims else np.expand_dims(out, axes.spatial)
-        count_include_pad = request.count_include_pad
-        if count_include_pad is None:
-            count_include_pad = find_preset(request.like).count_include_pad
-        count_include_pad = count_include_pad and find_op(request.op).divides
+        lead, order = view_order(axes.spatial, memory_order(x))
+        if isinstance(out, np.ndarray) and not request.keepdims:
+            out = np.expand_dims(out, axes.spatial)
         job = Job(
             kernel=kernel,
-            source=ArraySource(x, order),
-            target=ArrayTarget(kept, order),
+            source=source_of(x, order),
+            target=target_of(out, order),
             windows=self.windows,
             lead=lead,
             cell_places=self._places(self._index_order(), self.input_shape, order),
@@ -203,11 +231,11 @@ class Plan:
             missing=self._missing(kernel),
             refuse_nan=request.nan == "error" and kernel is self.kernel and x.dtype.kind == "f",
             divisor=request.divisor,
-            count_include_pad=count_include_pad,
+            count_include_pad=request.counts_padding,
             fit=request.fit,
         )
         try:
-            run(job, threads=request.threads, block_bytes=block_bytes)
+            run(job, threads=request.threads, block_bytes=block_bytes, progress=progress)
         except NanFound as found:
             place = dict(zip(order, found.place, strict=True))
             where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(axes.letters))
@@ -237,7 +265,12 @@ class Plan:
                 f"the result, {show_shape(self.output_shape)} {dtype}, does not fit in memory"
             ) from None
 
-    def _check_out(self, x: NDArray[Any], out: NDArray[Any]) -> None:
+    def _check(self, x: NDArray[Any] | StoredInput, out: NDArray[Any]) -> None:
+        if x.dtype != self.input_dtype or math.prod(x.shape) != math.prod(self.input_shape):
+            raise InputError(
+                f"planned for {show_shape(self.input_shape)} {self.input_dtype}, "
+                f"got {show_shape(x.shape)} {x.dtype}"
+            )
         if out.shape != self.output_shape or out.dtype != self.output_dtype:
             raise UsageError(
                 f"out has shape {out.shape} and dtype {out.dtype}; the result has "
@@ -245,7 +278,7 @@ class Plan:
             )
         if not out.flags.writeable:
             raise UsageError("out is read-only; give an array that can be written")
-        if np.may_share_memory(x, out):
+        if isinstance(x, np.ndarray) and np.may_share_memory(x, out):
             raise UsageError("out shares memory with the input; give an array of its own")
 
     def _missing(self, kernel: Kernel) -> Missing | None:
@@ -254,36 +287,11 @@ class Plan:
         if request.nodata is None:
             fill = np.nan if kernel.result.kind == "f" else -1
             return Missing(True, None, fill, request.min_valid) if skips else None
-        value = _as_cell(request.nodata, self.input_dtype, "input")
-        fill = (
-            -1 if kernel is not self.kernel else _as_cell(request.nodata, kernel.result, "result")
-        )
+        value = as_cell(request.nodata, self.input_dtype, "input")
+        fill = -1 if kernel is not self.kernel else as_cell(request.nodata, kernel.result, "result")
         if isinstance(value, np.floating) and np.isnan(value):
             return Missing(True, None, fill, request.min_valid)
         return Missing(skips, value, fill, request.min_valid)
-
-
-def _as_cell(value: float, dtype: np.dtype[Any], what: str) -> Any:
-    """``nodata`` as a value of ``dtype``: the nearest float, or exactly an integer."""
-    native = dtype.newbyteorder("=")
-    if native.kind == "f":
-        return native.type(value)
-    low, high = (0, 1) if native.kind == "b" else (np.iinfo(native).min, np.iinfo(native).max)
-    if not (math.isfinite(value) and value == int(value) and low <= int(value) <= high):
-        raise InputError(f"nodata {value:g} is no value of the {what}'s dtype {native}")
-    return native.type(int(value))
-
-
-def _number_type(name: str | np.dtype[Any]) -> np.dtype[Any]:
-    try:
-        dtype = np.dtype(name)
-    except (TypeError, ValueError, SyntaxError):
-        raise UsageError(
-            f"dtype {name!r} is unknown; use bool, int8 … uint64, float16 … float64"
-        ) from None
-    if dtype.kind not in "biuf":
-        raise UsageError(f"dtype {name!r}: results are bool, integers or floats")
-    return dtype
 
 
 def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:

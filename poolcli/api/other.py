@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from poolcli.api.common import PerAxis, number_type, per_axis, run
+from poolcli.api.common import PerAxis, per_axis, run
 from poolcli.geometry import Adaptive, Fractional, Global
 from poolcli.layout import find_layout
 from poolcli.ops import find_op
@@ -51,7 +51,7 @@ def global_pool(
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
-        dtype=number_type(dtype),
+        dtype=dtype,
         fit=fit,
         keepdims=keepdims,
         threads=threads,
@@ -94,7 +94,7 @@ def adaptive_pool(
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
-        dtype=number_type(dtype),
+        dtype=dtype,
         fit=fit,
         threads=threads,
         params=op_params,
@@ -148,7 +148,7 @@ def fractional_pool(
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
-        dtype=number_type(dtype),
+        dtype=dtype,
         fit=fit,
         threads=threads,
         params=op_params,

@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from poolcli.api.common import PerAxis, number_type, per_axis
+from poolcli.api.common import PerAxis, per_axis
 from poolcli.geometry import Padding, Sliding
 from poolcli.plan import Request
 
@@ -112,7 +112,7 @@ def pool(
         count_include_pad=count_include_pad,
         divisor=divisor,
         index=index,
-        dtype=number_type(dtype),
+        dtype=dtype,
         fit=fit,
         threads=threads,
         params=op_params,

@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import threading
+from collections.abc import Callable
 
 import numpy as np
 
@@ -24,7 +25,17 @@ THREADED_BYTES = 1 << 22
 _MOST_COPIES = 32
 
 
-def run(job: Job, *, threads: int | None = None, block_bytes: int | None = None) -> None:
+Progress = Callable[[float], None]
+"""Told, by any thread, what part of the whole was done since it was last told."""
+
+
+def run(
+    job: Job,
+    *,
+    threads: int | None = None,
+    block_bytes: int | None = None,
+    progress: Progress | None = None,
+) -> None:
     """Pool ``job.source`` into ``job.target``.
 
     ``threads`` defaults to the processors this process may use; ``block_bytes`` is the input that
@@ -46,13 +57,15 @@ def run(job: Job, *, threads: int | None = None, block_bytes: int | None = None)
     runs = _contiguous_runs(len(tiling), threads)
     stop = threading.Event()
     if len(runs) == 1:
-        _walk(job, tiling, *runs[0], block_bytes, stop)
+        _walk(job, tiling, *runs[0], block_bytes, stop, progress)
         return
     # Late: a small run, which is most of them, starts no thread and should start quickly.
     from concurrent.futures import ThreadPoolExecutor, wait
 
     with ThreadPoolExecutor(len(runs)) as pool:
-        futures = [pool.submit(_walk, job, tiling, *part, block_bytes, stop) for part in runs]
+        futures = [
+            pool.submit(_walk, job, tiling, *part, block_bytes, stop, progress) for part in runs
+        ]
         try:
             wait(futures)
         finally:
@@ -62,7 +75,13 @@ def run(job: Job, *, threads: int | None = None, block_bytes: int | None = None)
 
 
 def _walk(
-    job: Job, tiling: Tiling, first: int, last: int, block_bytes: int, stop: threading.Event
+    job: Job,
+    tiling: Tiling,
+    first: int,
+    last: int,
+    block_bytes: int,
+    stop: threading.Event,
+    progress: Progress | None,
 ) -> None:
     """Pool the blocks ``first .. last-1`` with buffers of this thread's own."""
     buffers = Buffers()
@@ -84,6 +103,8 @@ def _walk(
             if not direct:
                 cast.convert(results, out, job.fit)
             job.target.close(box, out)
+            if progress is not None:
+                progress(1 / len(tiling))
 
 
 def _worker(

@@ -79,7 +79,7 @@ class ArraySource:
     def __init__(self, array: Array, order: tuple[int, ...]) -> None:
         self._view = array.transpose(order)
         self.shape, self.dtype = self._view.shape, array.dtype
-        self.slow_first = slow_first(self._view.strides)
+        self.slow_first = _by_stride(self._view.strides)
         self._copies = not array.dtype.isnative or _last_is_strided(self._view)
 
     def read(self, box: Box, buffers: Buffers, name: Hashable = "cells") -> Array:
@@ -146,12 +146,28 @@ class StoredTarget:
         self._stored.write_box(stored_box, results.transpose(back))
 
 
-def slow_first(strides: tuple[int, ...]) -> tuple[int, ...]:
-    """Axes from the largest stride to the smallest.
+def source_of(x: Array | StoredInput, order: tuple[int, ...]) -> Source:
+    """The source that reads ``x`` with its axes permuted by ``order``."""
+    return ArraySource(x, order) if isinstance(x, np.ndarray) else StoredSource(x, order)
 
-    >>> slow_first((4, 400))
+
+def target_of(out: Array | StoredOutput, order: tuple[int, ...]) -> Target:
+    """The target that writes ``out`` with its axes permuted by ``order``."""
+    return ArrayTarget(out, order) if isinstance(out, np.ndarray) else StoredTarget(out, order)
+
+
+def memory_order(x: Array | StoredInput) -> tuple[int, ...]:
+    """The axes from the one whose neighbours lie farthest apart in memory to the nearest.
+
+    >>> memory_order(np.zeros((3, 100), order="F"))
     (1, 0)
     """
+    if isinstance(x, np.ndarray):
+        return _by_stride(x.strides)
+    return tuple(x.axes.index(axis) for axis in range(len(x.axes)))
+
+
+def _by_stride(strides: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(range(len(strides)), key=lambda axis: -abs(strides[axis])))
 
 

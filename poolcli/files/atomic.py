@@ -1,0 +1,108 @@
+"""Writing beside the target and renaming: a target is either as it was or complete.
+
+The data are flushed to the system before the rename but not forced to the disk (no fsync): that
+holds against every failure of the program, a full disk or a kill, at the speed of the page cache.
+"""
+
+import errno
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from poolcli.errors import OutputError
+
+_OWN_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+_STANDARD = {"/dev/stdin": "0", "/dev/stdout": "1", "/dev/stderr": "2"}
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+@contextmanager
+def atomic_target(path: str, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """Give a file to write; when the block ends well it becomes ``path``, otherwise it vanishes.
+
+    Without ``overwrite`` an existing target is refused, also one that appears meanwhile. A symbolic
+    link stays, and what it points at is written. Pipes and devices (/dev/stdout, /dev/null) are
+    written straight. Raises ``OutputError`` without the path for targets that cannot be.
+    """
+    special = _open_special(path)
+    if special is not None:
+        with special:
+            yield special
+        return
+    target = os.path.realpath(path)
+    old_mode = _check_target(target, overwrite)
+    # A short name of its own: target names may already be as long as the system allows.
+    temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(6)}.tmp")
+    try:
+        with _create(temporary) as file:
+            if old_mode is not None:
+                with suppress(OSError):  # a file system without modes
+                    os.chmod(temporary, old_mode)
+            yield file
+        if overwrite:
+            os.replace(temporary, target)
+        else:
+            _rename_to_new(temporary, target)
+    except FileExistsError as error:
+        raise OutputError(_EXISTS) from error
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)
+
+
+_EXISTS = "it exists; say --overwrite to replace it"
+
+
+def _open_special(path: str) -> BinaryIO | None:
+    """Open a target that is no file: it is written straight and never replaced."""
+    descriptor = _OWN_DESCRIPTOR.fullmatch(path)
+    number = descriptor[1] if descriptor else _STANDARD.get(path)
+    if number is not None:
+        # A second opening of /dev/stdout would start at the beginning of a file behind it.
+        return os.fdopen(os.dup(int(number)), "wb")
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return None
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        return open(path, "wb")
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    raise OutputError("it is a socket or a disk; name a file")
+
+
+def _check_target(target: str, overwrite: bool) -> int | None:
+    """Refuse what cannot be a target; return the permissions of the file to be replaced."""
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise OutputError(f"there is no folder {folder}; make it first")
+    try:
+        mode = os.lstat(target).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise OutputError("it is a folder; name a file in it")
+    if not overwrite:
+        raise OutputError(_EXISTS)
+    return stat.S_IMODE(mode)
+
+
+def _create(temporary: str) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(temporary, flags, 0o666), "wb")  # 0666 less the user's umask
+
+
+def _rename_to_new(temporary: str, target: str) -> None:
+    """Give the file its name, or raise ``FileExistsError`` when somebody took it meanwhile."""
+    try:
+        os.link(temporary, target)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        # Without hard links: take the name with an empty file of our own, then replace that.
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        os.replace(temporary, target)

@@ -1,0 +1,109 @@
+"""PNG beyond what Pillow does: checksums, and 16 bits a channel, which it would cut to 8 silently.
+
+Pillow undoes compression, filters and interlacing for us, but keeps one byte of each channel. So
+each deep picture is decoded twice: once for the high bytes and once for the low ones.
+"""
+
+import struct
+import zlib
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from poolcli.errors import InputError
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_DEEP = {"I;16B", "RGB;16B", "RGBA;16B", "LA;16B"}
+_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> PNG colour type
+
+
+def check_checksums(file: BinaryIO) -> None:
+    """Compare the checksums of all chunks that make up the picture; Pillow skips the pixels'."""
+    file.seek(len(SIGNATURE))
+    name = b""
+    while name != b"IEND":
+        head = file.read(8)
+        if len(head) < 8:
+            raise InputError("it cannot be decoded as PNG: it is truncated")
+        length, name = struct.unpack(">I4s", head)
+        body = file.read(length) if length < 2**31 else b""
+        tail = file.read(4)
+        if len(body) < length or len(tail) < 4:
+            raise InputError("it cannot be decoded as PNG: it is truncated")
+        needed = name[:1].isupper() or name in (b"fdAT", b"fcTL", b"tRNS")
+        if needed and zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(tail):
+            raise InputError(f"it cannot be decoded as PNG: the checksum of {_shown(name)} differs")
+
+
+def _shown(name: bytes) -> str:
+    return ascii(name.decode("latin-1"))
+
+
+def is_deep(image: Any) -> bool:
+    """Tell whether a PNG that Pillow has opened has 16 bits a channel."""
+    return bool(image.tile) and image.tile[0].args in _DEEP
+
+
+def read_deep(file: BinaryIO, image: Any) -> np.ndarray:
+    """Decode a 16-bit PNG as uint16, (H, W) or (H, W, 2 to 4); a transparent colour gives alpha."""
+    raw_mode = image.tile[0].args
+    if raw_mode == "I;16B":
+        pixels = np.asarray(image).astype(np.uint16)
+    elif raw_mode == "LA;16B":  # 2 x 16 bits are laid out as 4 x 8
+        pixels = decode_raw(file, "PNG", "RGBA").view(">u2").astype(np.uint16)
+    else:
+        mode = raw_mode.removesuffix(";16B")
+        pixels = join_halves(
+            decode_raw(file, "PNG", f"{mode};16B"), decode_raw(file, "PNG", f"{mode};16L")
+        )
+    key = image.info.get("transparency")
+    if key is None or isinstance(key, bytes):
+        return pixels
+    channels = pixels.reshape(*pixels.shape[:2], -1)
+    opaque = (channels != np.asarray(key, np.int64)).any(axis=2)
+    alpha = np.where(opaque, 65535, 0).astype(np.uint16)
+    return np.concatenate([channels, alpha[..., None]], axis=2)
+
+
+def decode_raw(file: BinaryIO, kind: str, raw_mode: str, frame: int = 0) -> np.ndarray:
+    """Decode with another reading of the stored bytes than Pillow's own choice."""
+    from PIL import Image
+
+    file.seek(0)
+    image: Any
+    with Image.open(file, formats=(kind,)) as image:
+        image.seek(frame)
+        image.tile = [
+            tile._replace(args=_with_raw_mode(tile.args, raw_mode)) for tile in image.tile
+        ]
+        image.load()
+        return np.asarray(image)
+
+
+def _with_raw_mode(arguments: Any, raw_mode: str) -> Any:
+    return (raw_mode, *arguments[1:]) if isinstance(arguments, tuple) else raw_mode
+
+
+def join_halves(high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Join the high and low bytes of each channel."""
+    joined: np.ndarray = high.astype(np.uint16) << 8 | low
+    return joined
+
+
+def encode_deep(pixels: np.ndarray) -> bytes:
+    """Return a PNG of uint16 pixels, (H, W) or (H, W, 2 to 4)."""
+    height, width = pixels.shape[:2]
+    colour_type = _COLOUR_TYPES[1 if pixels.ndim == 2 else pixels.shape[2]]
+    stored = np.ascontiguousarray(pixels, ">u2").reshape(height, -1).view(np.uint8)
+    rows = np.empty((height, 1 + stored.shape[1]), np.uint8)
+    rows[:, 0] = 2  # filter "up": each byte less the one above
+    rows[0, 1:] = stored[0]
+    np.subtract(stored[1:], stored[:-1], out=rows[1:, 1:])
+    head = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows.data)), (b"IEND", b""))
+    return SIGNATURE + b"".join(_chunk(name, data) for name, data in chunks)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    body = name + data
+    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))

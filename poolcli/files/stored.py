@@ -1,0 +1,146 @@
+"""Arrays that stay on disk: boxes of an .npy file are read, and boxes of a new one written.
+
+Plain reads into small buffers, not a memory map: a file that shrinks under a map kills the process
+(SIGBUS), and a map's pages count as the process's own memory.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from poolcli.errors import InputError, OutputError
+from poolcli.files import npy
+
+Box = tuple[tuple[int, int], ...]
+
+
+class StoredNpy:
+    """An .npy file's array, read box by box; ``shape`` is in the order that it is stored in.
+
+    ``axes[i]`` is the stored axis of the array's axis i: they are reversed in Fortran order.
+    Several threads may read at once. The file is open until ``close``.
+    """
+
+    def __init__(self, file: BinaryIO, header: npy.NpyHeader) -> None:
+        self._file, self._header = file, header
+        self._lock = threading.Lock()
+        reverse = header.fortran_order
+        self.shape = header.shape[::-1] if reverse else header.shape
+        self.dtype = header.dtype
+        count = len(header.shape)
+        self.axes = tuple(range(count))[::-1] if reverse else tuple(range(count))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def read_box(self, box: Box, out: np.ndarray[Any, Any]) -> None:
+        """Fill ``out``, C-contiguous and of the box's shape and this dtype.
+
+        Raises InputError (without the file's name) where the file has become shorter, or holds
+        what is no bool.
+        """
+        data = out.reshape(-1).view(np.uint8).data
+        done = 0
+        for offset, size in runs(self.shape, box, self.dtype.itemsize):
+            self._read(data[done : done + size], self._header.data_offset + offset)
+            done += size
+        if self.dtype.kind == "b" and out.size and out.view(np.uint8).max() > 1:
+            wrong = out.view(np.uint8).max()
+            raise InputError(f"a bool is 0 or 1, and its data hold {wrong}; save it as uint8")
+
+    def _read(self, buffer: memoryview, offset: int) -> None:
+        while len(buffer):
+            count = self._read_some(buffer, offset)
+            if not count:
+                raise InputError(
+                    f"header says {self._header} = {self._header.nbytes} bytes, and it ends after "
+                    f"{offset - self._header.data_offset}; it has become shorter"
+                )
+            buffer, offset = buffer[count:], offset + count
+
+    def _read_some(self, buffer: memoryview, offset: int) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file.fileno(), [buffer], offset)
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.readinto(buffer) or 0  # type: ignore[attr-defined]  # a BufferedReader
+
+
+class NpyOutput:
+    """A new .npy file that is written box by box, in C order; several threads may write at once.
+
+    ``shape`` is the array's, and ``box_shape`` the same with axes of length 1 that boxes have beside.
+    Its space is reserved at once, so that a full disk shows before the work and not after it.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        shape: tuple[int, ...],
+        box_shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+    ) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self.shape, self.dtype = box_shape, dtype
+        file.write(npy.header_bytes(shape, dtype))
+        file.flush()
+        self._offset = file.tell()
+        size = math.prod(shape) * dtype.itemsize
+        if size and hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), self._offset, size)
+        else:
+            file.truncate(self._offset + size)
+
+    def write_box(self, box: Box, values: np.ndarray[Any, Any]) -> None:
+        """Store ``values``, C-contiguous and of the box's shape and this dtype."""
+        data = values.reshape(-1).view(np.uint8).data
+        done = 0
+        for offset, size in runs(self.shape, box, self.dtype.itemsize):
+            self._write(data[done : done + size], self._offset + offset)
+            done += size
+
+    def _write(self, data: memoryview, offset: int) -> None:
+        while len(data):
+            if hasattr(os, "pwrite"):
+                count = os.pwrite(self._file.fileno(), data, offset)
+            else:
+                with self._lock:
+                    self._file.seek(offset)
+                    count = self._file.write(data)
+            if not count:
+                raise OutputError("the system takes no more bytes")
+            data, offset = data[count:], offset + count
+
+
+def runs(shape: tuple[int, ...], box: Box, itemsize: int) -> Iterator[tuple[int, int]]:
+    """The box's contiguous byte ranges in a C-ordered array, as (offset, size) in order.
+
+    >>> list(runs((4, 5), ((1, 3), (0, 5)), 8))
+    [(40, 80)]
+    >>> list(runs((4, 5), ((1, 3), (2, 4)), 8))
+    [(56, 16), (96, 16)]
+    """
+    if any(low >= high for low, high in box):
+        return
+    # From which axis on the box holds everything: from the axis before it, memory is contiguous.
+    whole = len(shape)
+    while whole and box[whole - 1] == (0, shape[whole - 1]):
+        whole -= 1
+    along = max(whole - 1, 0)
+    steps = [itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    if not shape:
+        yield 0, itemsize
+        return
+    low, high = box[along]
+    for place in itertools.product(*(range(*part) for part in box[:along])):
+        start = sum(i * step for i, step in zip(place, steps, strict=False))
+        yield start + low * steps[along], (high - low) * steps[along]

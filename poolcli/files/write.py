@@ -1,0 +1,95 @@
+"""The doors outwards: a path, written beside its target and renamed, or a stream."""
+
+import os
+import stat
+from collections.abc import Mapping
+from typing import BinaryIO
+
+import numpy as np
+
+from poolcli.errors import OutputError
+from poolcli.files import npy
+from poolcli.files.atomic import atomic_target
+from poolcli.files.causes import writing
+
+SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": " "}
+
+
+def write_file(
+    path: str,
+    array: np.ndarray,
+    *,
+    layout: str | None = None,
+    overwrite: bool = False,
+    format: str | None = None,
+) -> None:
+    """Write an array to a path, in the format that ``format`` or the path's extension names.
+
+    .npy, .npz (as ``arr_0``), .csv, .tsv, .txt and pictures; a device or pipe without an extension
+    gets .npy. ``layout`` tells a picture which axes are height, width, channels and frames. An
+    existing file is replaced only with ``overwrite``, and only by a complete one.
+
+    Raises ``OutputError``, one line that starts with the path.
+    """
+    with writing(path):
+        extension = (format or os.path.splitext(path)[1]).lower()
+        if not extension and os.path.exists(path) and not os.path.isfile(path):
+            extension = ".npy"
+        content = _prepared(array, extension, layout)
+        with atomic_target(path, overwrite) as stream:
+            _write(stream, content, extension)
+
+
+def write_stream(
+    stream: BinaryIO, array: np.ndarray, *, format: str = ".npy", layout: str | None = None
+) -> None:
+    """Write an array to an open stream, such as stdout, and flush it.
+
+    Raises ``BrokenPipeError`` when the reader has gone, ``OutputError`` for everything else.
+    """
+    with writing("-"):
+        extension = format.lower()
+        _write(stream, _prepared(array, extension, layout), extension)
+        stream.flush()
+
+
+def write_npz(path: str, arrays: Mapping[str, np.ndarray], *, overwrite: bool = False) -> None:
+    """Write several arrays as one .npz; the same arrays give the same bytes."""
+    from poolcli.files import npz
+
+    with writing(path), atomic_target(path, overwrite) as stream:
+        if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            npz.write_members(stream, arrays)
+        else:
+            npy.write_all(stream, npz.encode(arrays))
+
+
+def _prepared(array: np.ndarray, extension: str, layout: str | None) -> np.ndarray | bytes:
+    """Return what to write; everything that may be refused is refused here, before any file is."""
+    if extension in (".npy", ".npz", *SEPARATORS):
+        if array.dtype.kind not in "biuf":
+            raise OutputError(f"an array of {array.dtype} cannot be written; numbers and bool can")
+        if extension != ".npz":
+            return array
+        from poolcli.files.npz import encode
+
+        return encode({"arr_0": array})
+    from poolcli.files.picture_writing import FORMATS, encode_picture
+
+    if extension not in FORMATS:
+        known = " ".join((".npy", ".npz", *SEPARATORS, *FORMATS))
+        named = f"extension {extension!r} is unknown" if extension else "it has no extension"
+        raise OutputError(f"{named}; those written are {known}")
+    return encode_picture(array, extension, layout)
+
+
+def _write(stream: BinaryIO, content: np.ndarray | bytes, extension: str) -> None:
+    if isinstance(content, bytes):
+        npy.write_all(stream, content)
+    elif extension == ".npy":
+        npy.write_array(stream, content)
+    else:
+        from poolcli.files.text import format_plain
+
+        for line in format_plain(content, SEPARATORS[extension]):
+            npy.write_all(stream, f"{line}\n".encode("ascii"))
