@@ -66,6 +66,8 @@ class Gathered:
     weights: Callable[[], Array]
     places: Places
     """Of each window, for draws that depend on nothing but the window."""
+    cell_places: Places
+    """Of each cell, for ops that answer with positions."""
 
     @property
     def counts(self) -> Array:

@@ -126,6 +126,7 @@ class BlockSelector:
             valid,
             weights=lambda: self._across([axis.weights() for axis in axes]),
             places=lambda: self._window_places(lead, ranges),
+            cell_places=lambda: self._cell_places(lead, axes),
         )
         self.kernel.choose(gathered, out)
         if out.dtype.kind == "f" and cells.dtype.kind == "f" and self.kernel.sorts:
@@ -141,16 +142,30 @@ class BlockSelector:
             return np.asarray(valid & ~self.job.missing.mask(cells))
         return None if valid.all() else valid
 
-    def _across(self, tables: list[Array]) -> Array:
-        """The product of one (window, place) table per axis, broadcasting to gathered cells."""
+    def _cell_places(self, lead: tuple[Range, ...], axes: list[_AxisIndex]) -> Array:
+        """The position of each gathered cell in the whole array."""
+        coefficients = self.job.cell_places
+        last = self.job.lead + len(axes)
+        total: Any = self._across(
+            [a.index * c for a, c in zip(axes, coefficients[self.job.lead :], strict=False)],
+            np.add,
+        )
+        flat = ((0, 1),) * len(axes)
+        spatial = (0,) * len(axes)
+        others = (*coefficients[: self.job.lead], *spatial, *coefficients[last:])
+        return np.asarray(total + linear_places(others, (*lead, *flat, *self.inner)))
+
+    def _across(self, tables: list[Array], combine: np.ufunc = np.multiply) -> Array:
+        """One (window, place) table per axis combined, broadcasting to gathered cells."""
         count = len(tables)
         inner = len(self.job.inner)
-        total: Any = True
+        total: Any = None
         for number, table in enumerate(tables):
             windows, places = table.shape
             shape = [1] * (2 * count)
             shape[number], shape[count + number] = places, windows
-            total = total * table.T.reshape(shape)
+            along = table.T.reshape(shape)
+            total = along if total is None else combine(total, along)
         outs = [len(table) for table in tables]
         shape = [-1, *[1] * self.job.lead, *outs, *[1] * inner]
         return np.asarray(total).reshape(shape)

@@ -77,7 +77,7 @@ class StoredNpy:
 class NpyOutput:
     """A new .npy file that is written box by box, in C order; several threads may write at once.
 
-    ``shape`` is the array's, and ``box_shape`` the same with axes of length 1 that boxes have beside.
+    ``shape`` is the array's; ``box_shape`` is the same with the axes of length 1 that boxes keep.
     Its space is reserved at once, so that a full disk shows before the work and not after it.
     """
 

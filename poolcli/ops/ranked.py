@@ -97,6 +97,25 @@ def _sorted(windows: Gathered) -> Array:
     return np.sort(cells, axis=0)
 
 
+def median_place(cells: Cells) -> Select:
+    """The position of the lower median, the first cell of its value; the first NaN if any."""
+
+    def choose(windows: Gathered, out: Array) -> None:
+        valid = True if windows.valid is None else windows.valid
+        rank = np.maximum(windows.counts - 1, 0) // 2
+        ordered = _sorted(windows)
+        index = np.broadcast_to(rank, ordered.shape[1:])[None]
+        middle = np.take_along_axis(ordered, index, axis=0)
+        found = (windows.cells == middle) & valid
+        if cells.dtype.kind == "f":
+            nan = np.isnan(windows.cells) & valid
+            found = np.where(nan.any(axis=0), nan, found)
+        places = np.where(found, windows.cell_places(), np.iinfo(np.int64).max)
+        out[...] = places.min(axis=0)
+
+    return Select(np.dtype(np.int64), choose)
+
+
 def mode(cells: Cells) -> Select:
     """The most frequent value of the window, the smallest of several."""
 

@@ -63,6 +63,7 @@ RECORDS = (
         formula="x₍₍ₙ₋₁₎/₂₎ of x₍₀₎ ≤ … ≤ x₍ₙ₋₁₎",
         source="Tukey 1977; scipy.ndimage.median_filter",
         kernel=lazy("poolcli.ops.ranked", "median"),
+        winner=lazy("poolcli.ops.ranked", "median_place"),
         params=(Param("method", str, "linear", _METHOD_HELP),),
     ),
     Op(
