@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolcli import files
 from poolcli.batch.formats import PICTURES
 from poolcli.batch.outputs import STDOUT, Job
 from poolcli.errors import InputError, OutputError, PoolError, UsageError
 from poolcli.files import Loaded
-from poolcli.plan import Request
+from poolcli.plan import Plan, Request
 from poolcli.report import Result
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def run(
@@ -73,6 +77,8 @@ def _write_single(job: Job, request: Request, layouts: Mapping[int, str]) -> Res
             "or pool one of them"
         )
     format = job.format or loaded.format
+    if format == ".npy" and (not os.path.exists(path) or os.path.isfile(path)):
+        return _stream(loaded, request, job, layouts)
     result = _pool(loaded, request, format, layouts)
     _make_folder(path)
     files.write_file(
@@ -121,20 +127,50 @@ def _make_folder(path: str) -> None:
 def _pool(
     loaded: Loaded, request: Request, format: str | None, layouts: Mapping[int, str]
 ) -> Result:
-    array = loaded.array
-    try:
-        request = _for_target(request, format, array)
-        plan = request.plan(array.shape, array.dtype, loaded.layout or layouts.get(array.ndim))
-        pooled = plan.run(array)
-    except (InputError, OutputError) as error:
-        raise type(error)(f"{loaded.label}: {error}") from error
-    source = array if loaded.kind == "image" else None
+    with _labelled(loaded):
+        plan = _plan(loaded, request, format, layouts)
+        pooled = plan.run(loaded.content)
+    source = loaded.array if loaded.kind == "image" else None
     return Result(loaded.label, plan, pooled, loaded.kind, source=source)
 
 
-def _for_target(request: Request, format: str | None, array: Any) -> Request:
+def _stream(loaded: Loaded, request: Request, job: Job, layouts: Mapping[int, str]) -> Result:
+    """Pool into a new .npy file block by block: neither array need fit in memory."""
+    path = str(job.output)
+    with _labelled(loaded):
+        plan = _plan(loaded, request, ".npy", layouts)
+    _make_folder(path)
+    with (
+        files.npy_output(
+            path, plan.output_shape, plan.kept_shape, plan.output_dtype, overwrite=job.overwrite
+        ) as output,
+        _labelled(loaded),
+    ):
+        plan.stream(loaded.content, output)
+    return Result(loaded.label, plan, None, loaded.kind, written=path)
+
+
+@contextmanager
+def _labelled(loaded: Loaded) -> Iterator[None]:
+    """Name the input in what goes wrong with it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{loaded.label}: {error}") from error
+
+
+def _plan(loaded: Loaded, request: Request, format: str | None, layouts: Mapping[int, str]) -> Plan:
+    shape, dtype = loaded.shape, loaded.content.dtype
+    try:
+        request = _for_target(request, format, dtype)
+    except OutputError as error:
+        raise OutputError(f"{loaded.label}: {error}") from error
+    return request.plan(shape, dtype, loaded.layout or layouts.get(len(shape)))
+
+
+def _for_target(request: Request, format: str | None, source: np.dtype[Any]) -> Request:
     """Ask for what a picture can hold: rounded values of the depth it had, or that was asked."""
     if format is None or format not in PICTURES:
         return request
     fit = "clip" if request.fit == "clip" else "round"
-    return replace(request, fit=fit, dtype=request.dtype or files.target_dtype(format, array.dtype))
+    return replace(request, fit=fit, dtype=request.dtype or files.target_dtype(format, source))

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from poolcli.files.causes import reading
+from poolcli.files.stored import StoredNpy
+
 
 @dataclass(frozen=True)
 class Loaded:
     """One array from a file, a pipe or the command line.
 
     label: what people are shown: ``photo.png``, ``in.npz:features``, ``-``
-    array: as stored, in its dtype and byte order
+    content: the array, or one that is still on disk and is read in boxes
     kind: "npy", "npz", "image" or "text"
     layout: what the file itself tells ("HW", "HWC", "NHW", "NHWC" for pictures), else None
     format: the extension that writes the same kind again: ``.npy``, ``.png``, ``.csv``
@@ -21,9 +24,24 @@ class Loaded:
     """
 
     label: str
-    array: np.ndarray
+    content: np.ndarray | StoredNpy
     kind: str
     layout: str | None = None
     format: str = ".npy"
     member: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+        if isinstance(self.content, np.ndarray):
+            return self.content.shape
+        return self.content.logical_shape
+
+    @property
+    def array(self) -> np.ndarray:
+        """The array in memory, as stored: in its dtype and byte order."""
+        if isinstance(self.content, np.ndarray):
+            return self.content
+        with reading(self.label):
+            return self.content.read_all()

@@ -166,7 +166,7 @@ def read_array(
     """
     header = read_header(file)
     if size is not None:
-        _check_size(header, size, whole)
+        check_size(header, size, whole)
     check_memory(header.nbytes, max_bytes)
     data = np.empty(header.nbytes, np.uint8)
     fill(file, data, header)
@@ -176,7 +176,8 @@ def read_array(
     return array.reshape(header.shape, order="F" if header.fortran_order else "C")
 
 
-def _check_size(header: NpyHeader, size: int, whole: str) -> None:
+def check_size(header: NpyHeader, size: int, whole: str) -> None:
+    """Refuse a header that does not agree with the ``size`` in bytes of the ``whole``."""
     held = size - header.data_offset
     said = f"header says {header} = {header.nbytes} bytes, {whole} has {held}"
     if held < header.nbytes:

@@ -11,6 +11,7 @@ from poolcli.errors import InputError
 from poolcli.files import npy, sniff
 from poolcli.files.causes import available_memory, check_memory, reading, size_text
 from poolcli.files.loaded import Loaded
+from poolcli.files.stored import StoredNpy
 
 _TEXT_FORMATS = {".csv": ".csv", ".tsv": ".tsv"}
 _CHUNK = 1 << 20
@@ -39,9 +40,10 @@ def read_file(path: str, *, max_bytes: int | None = None) -> Iterator[Loaded]:
                 raise InputError(f"it has no array {name!r}: only .npz files have names inside")
         if kind == "npy":
             with reading(path):
-                size = os.fstat(file.fileno()).st_size
-                array = npy.read_array(file, size, max_bytes)
-            yield Loaded(path, array, "npy")
+                header = npy.read_header(file)
+                npy.check_size(header, os.fstat(file.fileno()).st_size, "the file")
+                stored = StoredNpy(file, header, max_bytes)
+            yield Loaded(path, stored, "npy")
         else:
             yield from _read_seekable(file, path, kind, name, max_bytes)
 

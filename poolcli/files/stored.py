@@ -10,13 +10,15 @@ import itertools
 import math
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from poolcli.errors import InputError, OutputError
+from poolcli.errors import InputError
 from poolcli.files import npy
+from poolcli.files.causes import cause, check_memory, writing
 
 Box = tuple[tuple[int, int], ...]
 
@@ -25,21 +27,27 @@ class StoredNpy:
     """An .npy file's array, read box by box; ``shape`` is in the order that it is stored in.
 
     ``axes[i]`` is the stored axis of the array's axis i: they are reversed in Fortran order.
-    Several threads may read at once. The file is open until ``close``.
+    Several threads may read at once. It has a descriptor of its own, open as long as it lives.
     """
 
-    def __init__(self, file: BinaryIO, header: npy.NpyHeader) -> None:
-        self._file, self._header = file, header
+    def __init__(self, file: BinaryIO, header: npy.NpyHeader, max_bytes: int | None = None) -> None:
+        self._descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
+        self._header, self._max_bytes = header, max_bytes
         self._lock = threading.Lock()
         reverse = header.fortran_order
+        self.logical_shape = header.shape
         self.shape = header.shape[::-1] if reverse else header.shape
         self.dtype = header.dtype
         count = len(header.shape)
         self.axes = tuple(range(count))[::-1] if reverse else tuple(range(count))
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+    def read_all(self) -> np.ndarray[Any, Any]:
+        """The whole array, of ``logical_shape``; refused where memory is too small for it."""
+        check_memory(self._header.nbytes, self._max_bytes)
+        whole = np.empty(self.shape, self.dtype)
+        self.read_box(tuple((0, n) for n in self.shape), whole)
+        return whole.transpose(self.axes)
 
     def read_box(self, box: Box, out: np.ndarray[Any, Any]) -> None:
         """Fill ``out``, C-contiguous and of the box's shape and this dtype.
@@ -67,28 +75,35 @@ class StoredNpy:
             buffer, offset = buffer[count:], offset + count
 
     def _read_some(self, buffer: memoryview, offset: int) -> int:
-        if hasattr(os, "preadv"):
-            return os.preadv(self._file.fileno(), [buffer], offset)
-        with self._lock:
-            self._file.seek(offset)
-            return self._file.readinto(buffer) or 0  # type: ignore[attr-defined]  # a BufferedReader
+        try:
+            if hasattr(os, "preadv"):
+                return os.preadv(self._descriptor, [buffer], offset)
+            with self._lock:
+                os.lseek(self._descriptor, offset, os.SEEK_SET)
+                data = os.read(self._descriptor, len(buffer))
+                buffer[: len(data)] = data
+                return len(data)
+        except OSError as error:
+            raise InputError(cause(error)) from error
 
 
 class NpyOutput:
     """A new .npy file that is written box by box, in C order; several threads may write at once.
 
-    ``shape`` is the array's; ``box_shape`` is the same with the axes of length 1 that boxes keep.
+    ``label`` names the file in errors. ``shape`` is the array's, and ``box_shape`` the same
+    with the axes of length 1 that boxes keep.
     Its space is reserved at once, so that a full disk shows before the work and not after it.
     """
 
     def __init__(
         self,
+        label: str,
         file: BinaryIO,
         shape: tuple[int, ...],
         box_shape: tuple[int, ...],
         dtype: np.dtype[Any],
     ) -> None:
-        self._file = file
+        self._label, self._file = label, file
         self._lock = threading.Lock()
         self.shape, self.dtype = box_shape, dtype
         file.write(npy.header_bytes(shape, dtype))
@@ -110,15 +125,16 @@ class NpyOutput:
 
     def _write(self, data: memoryview, offset: int) -> None:
         while len(data):
-            if hasattr(os, "pwrite"):
-                count = os.pwrite(self._file.fileno(), data, offset)
-            else:
-                with self._lock:
-                    self._file.seek(offset)
-                    count = self._file.write(data)
-            if not count:
-                raise OutputError("the system takes no more bytes")
+            with writing(self._label):
+                count = self._write_some(data, offset)
             data, offset = data[count:], offset + count
+
+    def _write_some(self, data: memoryview, offset: int) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(self._file.fileno(), data, offset)
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.write(data)
 
 
 def runs(shape: tuple[int, ...], box: Box, itemsize: int) -> Iterator[tuple[int, int]]:

@@ -2,8 +2,10 @@
 
 import os
 import stat
-from collections.abc import Mapping
-from typing import BinaryIO
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from poolcli.errors import OutputError
 from poolcli.files import npy
 from poolcli.files.atomic import atomic_target
 from poolcli.files.causes import writing
+from poolcli.files.stored import NpyOutput
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": " "}
 
@@ -38,6 +41,34 @@ def write_file(
         content = _prepared(array, extension, layout)
         with atomic_target(path, overwrite) as stream:
             _write(stream, content, extension)
+
+
+@contextmanager
+def npy_output(
+    path: str,
+    shape: tuple[int, ...],
+    box_shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    *,
+    overwrite: bool = False,
+) -> Iterator[NpyOutput]:
+    """Give an .npy file to write box by box; when the block ends well it becomes ``path``.
+
+    Only for paths that are, or will be, regular files. Raises ``OutputError``, one line that starts
+    with the path; what the block raises passes as it is.
+    """
+    target = atomic_target(path, overwrite)
+    with writing(path):
+        file = target.__enter__()
+    try:
+        with writing(path):
+            output = NpyOutput(path, file, shape, box_shape, dtype)
+        yield output
+    except BaseException:
+        target.__exit__(*sys.exc_info())
+        raise
+    with writing(path):
+        target.__exit__(None, None, None)
 
 
 def write_stream(

@@ -17,7 +17,7 @@ class Result:
 
     ``label``: what people call the input (``"in.npz:features"``, ``"-"``, ``"photo.png"``).
     ``plan``: what was asked and what it came to (shapes, dtypes, layouts, dropped rows).
-    ``array``: the output, of ``plan.output_shape``.
+    ``output``: the pooled array, or None when it went to its file block by block.
     ``kind``: ``"npy" | "npz" | "image" | "text"``; pictures are drawn, all else is numbers.
     ``written``: the file or folder entry that holds the output, or None when nothing was written.
     ``source``: the input array, given only when a picture is to be drawn beside its result.
@@ -25,7 +25,14 @@ class Result:
 
     label: str
     plan: Plan
-    array: NDArray[Any]
+    output: NDArray[Any] | None
     kind: str
     written: str | None = None
     source: NDArray[Any] | None = None
+
+    @property
+    def array(self) -> NDArray[Any]:
+        """The pooled array, where it is in memory."""
+        if self.output is None:
+            raise ValueError(f"{self.label}: the result went to {self.written} block by block")
+        return self.output
