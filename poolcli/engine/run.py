@@ -45,9 +45,7 @@ def run(
     if math.prod(job.target.shape) == 0:
         return
     itemsize = job.source.dtype.itemsize
-    if isinstance(job.kernel, Select):
-        # Its windows' cells stand side by side, so a block holds each cell once per window.
-        block_bytes = block_bytes // min(math.prod(w.largest for w in job.windows), _MOST_COPIES)
+    block_bytes = max(1, int(block_bytes / _growth(job)))
     lead = job.source.shape[: job.lead]
     inner_bytes = itemsize * math.prod(job.inner)
     tiling = tiles.tile(lead, job.windows, inner_bytes, job.source.slow_first, block_bytes)
@@ -72,6 +70,16 @@ def run(
             stop.set()
     for future in futures:
         future.result()
+
+
+def _growth(job: Job) -> float:
+    """How many times the bytes of its cells a block's working state takes, roughly."""
+    itemsize = job.source.dtype.itemsize
+    if isinstance(job.kernel, Select):
+        # The cells of each window stand side by side: each cell once per window.
+        return min(math.prod(w.largest for w in job.windows), _MOST_COPIES)
+    state = sum(part.itemsize for part in job.kernel.parts)
+    return max(1.0, state / itemsize) if job.kernel.load is not None else 1.0
 
 
 def _walk(
