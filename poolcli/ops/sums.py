@@ -150,7 +150,9 @@ def _integer_fold(cells: Cells, result: np.dtype[Any], *, average: bool) -> Fold
     for wide in (np.uint8, np.uint16, np.uint32, np.uint64, np.int16, np.int32, np.int64):
         bounds = np.iinfo(wide)
         same_sign = (bounds.min == 0) == (dtype.kind == "u")
-        if same_sign and bounds.min <= low * cells.most and high * cells.most <= bounds.max:
+        # Half a count more than the sum is what rounding its average needs.
+        fits = bounds.min <= low * cells.most and (high + 1) * cells.most <= bounds.max
+        if same_sign and fits:
             return _plain_integers(cells, np.dtype(wide), result, average)
     return _halved_integers(cells, result, average)
 
@@ -163,7 +165,7 @@ def _plain_integers(
 
     def finish(state: State, counts: Counts, out: Array) -> None:
         if average:
-            _divide(state[0], counts, out, cells.fit)
+            _divide(cells, state[0], counts, out)
         else:
             out[...] = state[0]
 
@@ -203,7 +205,7 @@ def _halved_integers(cells: Cells, result: np.dtype[Any], average: bool) -> Fold
             return
         if average:
             # Beyond 64 bits there are Python's integers: slow, exact, and rarely asked for.
-            _divide(high.astype(object) * _HALF + low.astype(object), counts, out, cells.fit)
+            _divide(cells, high.astype(object) * _HALF + low.astype(object), counts, out)
             return
         top = _HALF // 2 if result.kind == "i" else _HALF
         bottom = -top if result.kind == "i" else 0
@@ -226,27 +228,49 @@ def _halved_integers(cells: Cells, result: np.dtype[Any], average: bool) -> Fold
     )
 
 
-def _divide(totals: Array, counts: Counts, out: Array, fit: str) -> None:
-    """Averages of integers: float64 ones, or exact ones in an integer dtype by the rules of fit."""
+def _divide(cells: Cells, totals: Array, counts: Counts, out: Array) -> None:
+    """Averages of integers: float64 ones, or exact ones in an integer dtype by the rules of fit.
+
+    ``totals`` is scratch memory, and has room for half a count more than the largest total.
+    """
     if isinstance(counts, float) and counts == int(counts):
         counts = int(counts)
     if out.dtype.kind == "f" or isinstance(counts, float):
-        convert(np.asarray(totals / counts, np.float64), out, fit)
+        convert(np.asarray(totals / counts, np.float64), out, cells.fit)
         return
-    if totals.dtype != object:
-        # So that totals, counts and twice the remainder are of one dtype and fit it.
+    own = totals.dtype == object or (isinstance(counts, int) and 0 < counts <= cells.most)
+    if not own:  # a divisor of any size, or one for each window, in 64 bits
         totals = totals.astype(np.uint64 if totals.dtype.kind == "u" else np.int64)
         counts = np.asarray(counts, totals.dtype)
-    quotients = totals // counts
-    rest = totals - quotients * counts
-    if fit == "exact" and (rest != 0).any():
-        lost = np.broadcast_to(rest != 0, out.shape)
-        example = (totals / counts)[lost][0]
+    if cells.fit == "exact":
+        _refuse_rest(totals, counts, out)
+    quotients = _half_to_even(totals, counts)
+    if own and quotients.dtype != object and np.can_cast(cells.dtype, out.dtype, "safe"):
+        out[...] = quotients  # a mean lies within the range of what it is the mean of
+    else:
+        convert(quotients, out, cells.fit)
+
+
+def _half_to_even(totals: Array, counts: int | Array) -> Array:
+    """totals / counts, rounded: ⌊(t + ⌊(c−1)/2⌋ + e) / c⌋ with e = 1 where only a tie to an odd
+    quotient must still go up, which it does for even c where ⌊t/c⌋ is odd.
+    """
+    even = 1 - counts % 2
+    if isinstance(counts, int) and counts.bit_count() == 1:
+        shift = counts.bit_length() - 1
+        odd = (totals >> shift) & even
+        odd += totals
+        odd += (counts - 1) // 2
+        return np.asarray(odd >> shift)
+    up = (counts - 1) // 2
+    odd = (totals // counts) % 2 * even
+    return np.asarray((totals + up + odd) // counts)
+
+
+def _refuse_rest(totals: Array, counts: int | Array, out: Array) -> None:
+    lost = np.broadcast_to(totals % counts != 0, out.shape)
+    if lost.any():
         raise InputError(
-            f"{example} is no whole number and does not fit {out.dtype}; "
+            f"{(totals / counts)[lost][0]} is no whole number and does not fit {out.dtype}; "
             "choose a float --dtype or --clip"
         )
-    half = counts // 2
-    tie = (rest == half) & (counts % 2 == 0)
-    quotients = quotients + ((rest > half) | (tie & (quotients % 2 == 1)))
-    convert(quotients, out, fit)
