@@ -17,13 +17,10 @@ from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Kernel, Select
 from poolcli.engine.select import BlockSelector
 from poolcli.engine.tiles import Tiling
+from poolcli.windows import Windows
 
 # Below this many input bytes starting threads costs more than it gains.
 THREADED_BYTES = 1 << 22
-
-# Blocks of selects shrink with the window's size down to this part.
-_MOST_COPIES = 32
-
 
 Progress = Callable[[float], None]
 """Told, by any thread, what part of the whole was done since it was last told."""
@@ -44,42 +41,44 @@ def run(
     block_bytes = tiles.BLOCK_BYTES if block_bytes is None else block_bytes
     if math.prod(job.target.shape) == 0:
         return
-    itemsize = job.source.dtype.itemsize
-    block_bytes = max(1, int(block_bytes / _growth(job)))
-    lead = job.source.shape[: job.lead]
-    inner_bytes = itemsize * math.prod(job.inner)
-    tiling = tiles.tile(lead, job.windows, inner_bytes, job.source.slow_first, block_bytes)
+    tiling = _tiling(job, block_bytes)
     if threads is None:
-        large = math.prod(job.source.shape) * itemsize >= THREADED_BYTES
-        threads = processors() if large else 1
+        nbytes = math.prod(job.source.shape) * job.source.dtype.itemsize
+        threads = processors() if nbytes >= THREADED_BYTES else 1
     runs = _contiguous_runs(len(tiling), threads)
     stop = threading.Event()
     if len(runs) == 1:
         _walk(job, tiling, *runs[0], block_bytes, stop, progress)
         return
     # Late: a small run, which is most of them, starts no thread and should start quickly.
-    from concurrent.futures import ThreadPoolExecutor, wait
+    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     with ThreadPoolExecutor(len(runs)) as pool:
         futures = [
             pool.submit(_walk, job, tiling, *part, block_bytes, stop, progress) for part in runs
         ]
         try:
-            wait(futures)
+            wait(futures, return_when=FIRST_EXCEPTION)
         finally:
             stop.set()
     for future in futures:
         future.result()
 
 
-def _growth(job: Job) -> float:
-    """How many times the bytes of its cells a block's working state takes, roughly."""
+def _tiling(job: Job, block_bytes: int) -> Tiling:
+    """Blocks whose working memory is about ``block_bytes``."""
+    lead, windows = job.source.shape[: job.lead], job.windows
     itemsize = job.source.dtype.itemsize
     if isinstance(job.kernel, Select):
-        # The cells of each window stand side by side: each cell once per window.
-        return min(math.prod(w.largest for w in job.windows), _MOST_COPIES)
-    state = sum(part.itemsize for part in job.kernel.parts)
-    return max(1.0, state / itemsize) if job.kernel.load is not None else 1.0
+        # What fills memory is not the cells but the windows, with all of their cells each.
+        block_bytes //= 2
+        itemsize *= math.prod(w.largest for w in windows)
+        windows = tuple(Windows(w.axis, w.out, range(w.out), 1) for w in windows)
+    elif job.kernel.load is not None:
+        state = sum(part.itemsize for part in job.kernel.parts)
+        block_bytes = block_bytes * itemsize // max(itemsize, state)
+    inner_bytes = itemsize * math.prod(job.inner)
+    return tiles.tile(lead, windows, inner_bytes, job.source.slow_first, block_bytes)
 
 
 def _walk(
