@@ -1,18 +1,24 @@
 # Everything runs in .venv, which is made on first use and again when pyproject.toml changes.
 # make demo, make test, make lint; PYTHON=python3.12 chooses the interpreter.
+# make bench has an environment of its own, .venv-bench, for the libraries that it compares with;
+# make parity .venv-parity, for PyTorch and onnxruntime.
 
 SHELL := /bin/sh
 VENV := .venv
+BENCH := .venv-bench
+PARITY := .venv-parity
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint format parity bench clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
 	@echo 'make test    run all tests, README examples included'
 	@echo 'make lint    check style and types'
 	@echo 'make format  let ruff rewrite the style'
+	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
+	@echo 'make bench   measure beside other libraries, write docs/benchmarks.md (QUICK=1, LARGE=1)'
 	@echo 'make clean   remove everything that make made'
 
 demo: $(VENV)/installed
@@ -41,8 +47,14 @@ format: $(VENV)/tools
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+parity: $(PARITY)/installed
+	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity
+
+bench: $(VENV)/installed $(BENCH)/installed
+	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(LARGE),--large)
+
 clean:
-	rm -rf $(VENV) demo_output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(PARITY) demo_output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/python:
 	@set -e; \
@@ -65,4 +77,16 @@ $(VENV)/installed: $(VENV)/python pyproject.toml
 
 $(VENV)/tools: $(VENV)/installed
 	$(PIP) install --editable '.[dev]'
+	@touch $@
+
+$(BENCH)/installed: $(VENV)/python pyproject.toml benchmarks/requirements.txt
+	$(BIN)/python -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install \
+	  --editable . -r benchmarks/requirements.txt
+	@touch $@
+
+$(PARITY)/installed: $(VENV)/python pyproject.toml tests/parity/requirements.txt
+	$(BIN)/python -m venv $(PARITY)
+	$(PARITY)/bin/python -m pip --disable-pip-version-check --quiet install \
+	  --editable '.[dev]' -r tests/parity/requirements.txt
 	@touch $@

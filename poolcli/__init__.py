@@ -10,6 +10,7 @@ __all__ = [
     "OPS",
     "PoolError",
     "adaptive_pool",
+    "chain",
     "fractional_pool",
     "global_pool",
     "output_shape",
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from poolcli.api import (
         OPS,
         adaptive_pool,
+        chain,
         fractional_pool,
         global_pool,
         output_shape,

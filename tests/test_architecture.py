@@ -16,9 +16,10 @@ FLOORS = [
     {"cli"},
     {"batch"},
     {"report"},
-    {"files", "api"},
+    {"files", "api", "pictures"},
+    {"chains", "conform"},
     {"plan", "unpool", "pyramid"},
-    {"ops"},
+    {"ops", "notation"},
     {"engine"},
     {"presets", "geometry"},
     {"windows", "layout"},
@@ -35,7 +36,7 @@ ONLY_IN = {
     "PIL": {"files"},
     "tifffile": {"files"},
 }
-WITHOUT_NUMPY = ("errors", "geometry", "layout", "ops/record", "presets", "windows")
+WITHOUT_NUMPY = ("errors", "geometry", "layout", "notation", "ops/record", "presets", "windows")
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # The root hands out the public names on request, from wherever they are.

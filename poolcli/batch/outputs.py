@@ -1,4 +1,4 @@
-"""To which outputs, and everything that can be refused before any work is done."""
+"""To which outputs: a file, a name for each input in a folder, or a stream."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from poolcli.batch.formats import PICTURES, TEXTS, WRITABLE
+from poolcli.batch.names import Template
 from poolcli.batch.sources import Source
 from poolcli.errors import UsageError
 
@@ -14,11 +15,23 @@ STDOUT = "-"
 
 
 class Target(NamedTuple):
-    """Where results go: a file, a folder, ``-`` for standard output, or None to be only shown."""
+    """Where results go: a file, a folder, ``-`` for standard output, or None to be only shown.
+
+    ``indices`` is the file or folder for the positions of winners, or None. ``template`` names the
+    outputs in a folder, with ``op`` for its field of that name.
+
+    Of outputs that exist already, ``overwrite`` replaces all, ``skip_existing`` leaves all as they
+    are, and ``resume`` replaces those that a manifest knows; otherwise they are refused.
+    """
 
     output: str | None = None
     format: str | None = None
     overwrite: bool = False
+    indices: str | None = None
+    template: Template | None = None
+    op: str = ""
+    skip_existing: bool = False
+    resume: bool = False
 
     @property
     def is_stdout(self) -> bool:
@@ -28,14 +41,12 @@ class Target(NamedTuple):
     @property
     def is_folder(self) -> bool:
         """Whether each result gets a file of its own in a folder."""
-        return self.output is not None and (
-            self.output.endswith(os.sep) or os.path.isdir(self.output)
-        )
+        return self.output is not None and names_folder(self.output)
 
     @property
     def is_binary(self) -> bool:
-        """Whether standard output would get bytes that are no text."""
-        return self.is_stdout and self.format not in TEXTS
+        """Whether standard output would surely get bytes that are no text."""
+        return self.is_stdout and self.format is not None and self.format not in TEXTS
 
     @property
     def may_be_picture(self) -> bool:
@@ -44,57 +55,107 @@ class Target(NamedTuple):
             return False
         if self.format is not None:
             return self.format in PICTURES
-        return self.is_folder or _extension(self.output) in PICTURES
+        return self.is_folder or extension_of(self.output) in PICTURES
 
 
 class Job(NamedTuple):
     """One source and the place its results go to: a path, ``-``, or None to be only shown.
 
     ``format`` is the extension that says how to write; None writes the kind that was read.
+    ``indices`` is the path for the positions of winners, or None where nobody asks for them.
+    ``skip`` says that the outputs are there already and are left as they are.
     """
 
     source: Source
     output: str | None
     format: str | None
     overwrite: bool
+    indices: str | None = None
+    skip: bool = False
+
+    @property
+    def takes_one(self) -> bool:
+        """Whether the outputs hold one array, so that the source may not hold several."""
+        to_file = self.output is not None and self.output != STDOUT and self.format != ".npz"
+        return to_file or self.indices is not None
+
+    @property
+    def paths(self) -> list[str]:
+        """The files that are to be written."""
+        both = (self.output, self.indices)
+        return [path for path in both if path is not None and path != STDOUT]
 
 
-def assign(sources: Sequence[Source], target: Target) -> list[Job]:
-    """Give each source its output, refusing what cannot end well before anything is done.
+def name_outputs(sources: Sequence[Source], target: Target) -> list[Job]:
+    """Give each source its output; whether that can be written is not looked at.
 
     Raises
     ------
-    UsageError: many inputs for one file, two inputs for one output, an output that exists or is
-        an input, a folder that is missing, a format that cannot be written.
+    UsageError: many inputs for one file, a format that cannot be written, no name for an output.
     """
-    output = target.output
+    if target.template is not None and not target.is_folder:
+        raise UsageError(f"--name-template names files in a folder: say -o DIR{os.sep}")
     if target.format is not None:
         _check_format(target.format, f"--format {target.format}")
+    jobs = _with_outputs(sources, target)
+    if target.indices is not None:
+        jobs = [
+            _with_indices(job, number, len(sources), target) for number, job in enumerate(jobs, 1)
+        ]
+    return jobs
+
+
+def is_many(sources: Sequence[Source]) -> bool:
+    """Tell whether there are several inputs, or could be another time."""
+    return len(sources) > 1 or any(source.from_folder for source in sources)
+
+
+def _with_outputs(sources: Sequence[Source], target: Target) -> list[Job]:
+    output = target.output
     if output is None:
-        return [Job(source, None, None, False) for source in sources]
-    many = len(sources) > 1 or any(source.from_folder for source in sources)
+        return [Job(source, None, None, target.overwrite) for source in sources]
     if output == STDOUT:
-        format = target.format or ".npy"
-        if many and format != ".npy":
-            raise UsageError(f"-o -: only npy can follow npy on standard output, not {format[1:]}")
-        return [Job(source, STDOUT, format, False) for source in sources]
+        format = target.format
+        if is_many(sources):
+            format = format or ".npy"
+            if format != ".npy":
+                raise UsageError(
+                    f"-o -: only npy can follow npy on standard output, not {format[1:]}"
+                )
+        return [Job(source, STDOUT, format, target.overwrite) for source in sources]
     if target.is_folder:
-        jobs = [_job_in_folder(source, target) for source in sources]
-    elif many:
+        return [_job_in_folder(source, number, target) for number, source in enumerate(sources, 1)]
+    if is_many(sources):
         raise UsageError(
             f"{output}: one file for {len(sources)} inputs; name a folder: -o {output}{os.sep}"
         )
-    else:
-        jobs = [_job_with_file(sources[0], target)]
-    _check_places(jobs, target)
-    return jobs
+    return [_job_with_file(sources[0], target)]
+
+
+def _with_indices(job: Job, number: int, count: int, target: Target) -> Job:
+    source, indices = job.source, str(target.indices)
+    if indices == STDOUT:
+        raise UsageError("--indices -: standard output is for results; name a file for positions")
+    if source.fails:
+        return job
+    if names_folder(indices):
+        name = _name(source, number, target, indices, "--indices", ".npy")
+        return job._replace(indices=os.path.join(indices, name))
+    if count > 1 or source.from_folder:
+        raise UsageError(
+            f"{indices}: one file for the positions of {count} inputs; "
+            f"name a folder: --indices {indices}{os.sep}"
+        )
+    if extension_of(indices) != ".npy" and not is_special(indices):
+        raise UsageError(f"{indices}: positions are written as .npy; say --indices FILE.npy")
+    return job._replace(indices=indices)
 
 
 def _job_with_file(source: Source, target: Target) -> Job:
     path = str(target.output)
-    format = target.format or _extension(path)
-    if os.path.exists(path) and not os.path.isfile(path):
-        format = format or ".npy"  # a pipe or device, which has no extension to go by
+    format = target.format or extension_of(path)
+    if is_special(path):
+        format = format or ".npy"  # which has no extension to go by
     _check_format(format, path)
     return Job(source, path, format, target.overwrite)
 
@@ -105,52 +166,40 @@ def _check_format(format: str, where: str) -> None:
         raise UsageError(f"{where}: {named}; those written are {' '.join(WRITABLE)}")
 
 
-def _job_in_folder(source: Source, target: Target) -> Job:
+def _job_in_folder(source: Source, number: int, target: Target) -> Job:
     folder = str(target.output)
     if source.fails:
-        return Job(source, None, None, False)
-    if source.path is None:
-        raise UsageError(f"{source.label}: has no name to keep in {folder}; say -o FILE for it")
-    name = os.path.basename(_file_behind(source.path))
-    if target.format is not None:
-        name = os.path.splitext(name)[0] + target.format
-    format = _extension(name) if _extension(name) in WRITABLE else None
-    return Job(source, os.path.join(folder, name), format, target.overwrite)
+        return Job(source, None, None, target.overwrite)
+    name = _name(source, number, target, folder, "-o", target.format)
+    format = target.format or extension_of(name)
+    known = format if format in WRITABLE else None
+    return Job(source, os.path.join(folder, name), known, target.overwrite)
 
 
-def _extension(path: str) -> str:
+def _name(
+    source: Source, number: int, target: Target, folder: str, flag: str, extension: str | None
+) -> str:
+    """Give the name for the source's output in ``folder``: its own, or as the template says."""
+    if source.file is None:
+        raise UsageError(f"{source.label}: has no name to keep in {folder}; say {flag} FILE for it")
+    if target.template is not None:
+        name = target.template.name(source.file, extension, target.op, number)
+    else:
+        stem, own = os.path.splitext(os.path.basename(source.file))
+        name = stem + (own if extension is None else extension)
+    return os.path.join(source.folder, name)
+
+
+def extension_of(path: str) -> str:
+    """Give the extension with its dot, in small letters."""
     return os.path.splitext(path)[1].lower()
 
 
-def _check_places(jobs: Sequence[Job], target: Target) -> None:
-    folder = os.path.dirname(str(target.output).rstrip(os.sep)) or os.curdir
-    if not os.path.isdir(folder):
-        raise UsageError(f"{target.output}: there is no folder {folder}; make it first")
-    taken: dict[str, str] = {}
-    for job in jobs:
-        if job.output is None:
-            continue
-        path, label = job.output, job.source.label
-        if path in taken:
-            raise UsageError(f"{path}: would be written for both {taken[path]} and {label}")
-        taken[path] = label
-        if os.path.isdir(path):
-            raise UsageError(f"{path}: is a folder, and the result for {label} is a file")
-        # Pipes and devices, such as /dev/null, exist to be written to.
-        if os.path.isfile(path) and not target.overwrite:
-            what = "is the input itself" if _is_input(path, job.source) else "exists"
-            raise UsageError(f"{path}: {what}; --overwrite replaces it")
+def names_folder(path: str) -> bool:
+    """Tell whether a target is a folder, there or to be made."""
+    return path.endswith(os.sep) or os.path.isdir(path)
 
 
-def _is_input(path: str, source: Source) -> bool:
-    if source.path is None:
-        return False
-    file = _file_behind(source.path)
-    return os.path.exists(file) and os.path.samefile(path, file)
-
-
-def _file_behind(path: str) -> str:
-    """Give the file that holds an array named as ``file.npz:name``."""
-    while ":" in path and not os.path.lexists(path):
-        path = path.rpartition(":")[0]
-    return path
+def is_special(path: str) -> bool:
+    """Tell whether the path is a pipe or a device, such as /dev/null."""
+    return os.path.exists(path) and not os.path.isfile(path)

@@ -1,93 +1,144 @@
-"""Which inputs: what was named or typed, with folders and leftover globs as their files."""
+"""Which inputs: what was named, listed or typed, with folders and leftover globs as their files."""
 
 from __future__ import annotations
 
 import glob
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from poolcli import files
 from poolcli.batch.formats import WRITABLE
+from poolcli.batch.lists import STDIN, read_list
+from poolcli.batch.walk import walk
 from poolcli.errors import InputError, UsageError
-from poolcli.files import Loaded, sniff
+from poolcli.files import AS_USUAL, Loaded, PictureInput, sniff
 from poolcli.files.text import check_start
 
-STDIN = "-"
+
+class Read(Protocol):
+    """Reads the arrays of a source, as ``files.read_file`` does."""
+
+    def __call__(
+        self, *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    ) -> Iterator[Loaded]: ...
 
 
 class Source(NamedTuple):
     """Something to pool.
 
-    ``path`` is None for what is no file: standard input, a typed matrix. ``fails`` says that
-    reading it only raises the error to report, as for a folder with nothing in it.
+    ``path`` is None for what is no file: standard input, a typed matrix. ``root`` is the folder
+    that was named, for a file found in it, and ``folder`` where below it the file lies. ``fails``
+    says that reading it only raises the error to report, as for a folder with nothing in it.
     """
 
     label: str
-    read: Callable[[], Iterator[Loaded]]
+    read: Read
     path: str | None = None
-    from_folder: bool = False
+    root: str | None = None
+    folder: str = ""
     fails: bool = False
 
+    @property
+    def from_folder(self) -> bool:
+        """Whether it was found in a folder rather than named."""
+        return self.root is not None
 
-def find_sources(inputs: Sequence[str], matrices: Sequence[str] = ()) -> list[Source]:
-    """Turn what was named or typed into sources; folders and leftover globs become their files.
+    @property
+    def file(self) -> str | None:
+        """The file behind it: that of an array named as ``file.npz:name`` is ``file.npz``."""
+        path = self.path
+        while path is not None and ":" in path and not os.path.lexists(path):
+            path = path.rpartition(":")[0]
+        return path
 
-    Raises UsageError where standard input is named twice.
+
+class Search(NamedTuple):
+    """How folders are searched: with their subfolders or not, and which folder to leave out."""
+
+    recursive: bool = False
+    leave_out: str | None = None
+
+
+def find_sources(
+    inputs: Sequence[str],
+    matrices: Sequence[str] = (),
+    lists: Sequence[str] = (),
+    search: Search = Search(),  # noqa: B008 (it is immutable)
+) -> list[Source]:
+    """Turn what was named, typed or listed into sources; folders and globs become their files.
+
+    Raises UsageError where standard input is named twice, or a list cannot be read.
     """
-    if list(inputs).count(STDIN) > 1:
+    if [*inputs, *lists].count(STDIN) > 1:
         raise UsageError("- is named twice, but standard input can be read only once")
     sources = [_typed(text) for text in matrices]
     for name in inputs:
-        sources += _sources_named(name)
+        sources += _sources_named(name, search)
+    for name in [name for file in lists for name in read_list(file)]:
+        sources += _sources_in_folder(name, search) if os.path.isdir(name) else [_file(name)]
     return sources
 
 
 def _typed(text: str) -> Source:
-    return Source("--matrix", lambda: iter([files.parse_matrix(text)]))
+    def read(
+        *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    ) -> Iterator[Loaded]:
+        yield files.parse_matrix(text)
+
+    return Source("--matrix", read)
 
 
-def _sources_named(name: str) -> list[Source]:
+def _sources_named(name: str, search: Search) -> list[Source]:
     if name == STDIN:
         return [Source(STDIN, _read_stdin)]
     if os.path.isdir(name):
-        return _sources_in_folder(name)
+        return _sources_in_folder(name, search)
     if glob.has_magic(name) and not os.path.lexists(name):
-        found = [path for path in sorted(glob.glob(name)) if not os.path.isdir(path)]
-        if found:
+        matches = sorted(glob.glob(name, recursive=search.recursive))
+        if found := [path for path in matches if not os.path.isdir(path)]:
             return [_file(path) for path in found]
     return [_file(name)]
 
 
-def _sources_in_folder(folder: str) -> list[Source]:
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError as error:
-        return [_failing(folder, f"{folder}: {error.strerror or error}")]
-    paths = [os.path.join(folder, name) for name in names if not name.startswith(".")]
-    # Only regular files: opening a named pipe would wait for somebody to write into it.
-    found = [path for path in paths if os.path.isfile(path) and _is_input(path)]
-    if not found:
-        return [_failing(folder, f"{folder}: no file in this folder can be pooled")]
-    return [_file(path, from_folder=True) for path in found]
+def _sources_in_folder(root: str, search: Search) -> list[Source]:
+    sources = []
+    for found in walk(root, recursive=search.recursive, leave_out=search.leave_out):
+        if found.problem is not None:
+            sources.append(_failing(found.path, f"{found.path}: {found.problem}"))
+        elif _is_input(found.path):
+            sources.append(_file(found.path)._replace(root=root, folder=found.folder))
+    if not sources:
+        where = "in or below this folder" if search.recursive else "in this folder"
+        return [_failing(root, f"{root}: no file {where} can be pooled")]
+    return sources
 
 
-def _file(path: str, from_folder: bool = False) -> Source:
-    return Source(path, lambda: files.read_file(path), path, from_folder)
+def _file(path: str) -> Source:
+    def read(
+        *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    ) -> Iterator[Loaded]:
+        return files.read_file(path, max_bytes=max_bytes, pictures=pictures)
+
+    return Source(path, read, path)
 
 
 def _failing(label: str, message: str) -> Source:
-    def read() -> Iterator[Loaded]:
+    def read(
+        *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    ) -> Iterator[Loaded]:
         raise InputError(message)
 
     return Source(label, read, fails=True)
 
 
-def _read_stdin() -> Iterator[Loaded]:
+def _read_stdin(
+    *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+) -> Iterator[Loaded]:
     if sys.stdin is None:
         raise InputError("-: standard input is closed")
-    return files.read_stdin(sys.stdin.buffer)
+    return files.read_stdin(sys.stdin.buffer, max_bytes=max_bytes, pictures=pictures)
 
 
 def _is_input(path: str) -> bool:
@@ -100,8 +151,9 @@ def _is_input(path: str) -> bool:
     if extension in WRITABLE and extension != ".txt":
         return True
     try:
-        with open(path, "rb") as file:
-            head = file.read(sniff.HEAD)
+        file, is_stream = sniff.open_input(path)
+        with file:
+            head = b"" if is_stream else file.read(sniff.HEAD)
         kind = sniff.kind_of(head)
         if kind == "text":
             check_start(head if len(head) == sniff.HEAD else head + b"\n")

@@ -1,153 +1,251 @@
-"""The work: read, pool, write; one input's failure leaves the others alone."""
+"""One job: read, pool, write."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from poolcli import files
-from poolcli.batch.formats import PICTURES
-from poolcli.batch.outputs import STDOUT, Job
-from poolcli.errors import InputError, OutputError, PoolError, UsageError
+from poolcli.batch.asked import Asked
+from poolcli.batch.formats import TEXTS
+from poolcli.batch.outputs import STDOUT, Job, is_special
+from poolcli.batch.pictures import Pictures
+from poolcli.errors import InputError, OutputError, UsageError
 from poolcli.files import Loaded
-from poolcli.plan import Plan, Request
+from poolcli.plan import Plan
 from poolcli.report import Result
 
 if TYPE_CHECKING:
-    import numpy as np
+    from poolcli.batch.manifest import Manifest
 
 
-def run(
-    jobs: Sequence[Job], request: Request, layouts: Mapping[int, str]
-) -> Iterator[Result | PoolError]:
-    """Do the jobs in turn, giving each result, or the error that stopped one job; others go on.
+@dataclass(frozen=True)
+class Worker:
+    """Does jobs, one at a time in each thread.
 
-    ``layouts`` are assumed, by number of axes, for arrays whose file does not tell.
-
-    Raises
-    ------
-    UsageError: the request itself means nothing, whatever the input.
+    ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``max_bytes``
+    bounds the memory of one input, and ``pictures`` says what is asked of pictures. ``manifest`` is
+    told of outputs before they get their names. ``tick`` is called again and again with the job
+    and what part of its input was pooled since; by raising it ends the job, which leaves nothing.
     """
-    for job in jobs:
-        try:
-            yield from _run_job(job, request, layouts)
-        except UsageError:
-            raise
-        except PoolError as error:
-            yield error
-        except BrokenPipeError:
-            raise
-        except Exception as error:
-            yield _unforeseen(error, job.source.label)
 
+    asked: Asked
+    layouts: Mapping[int, str]
+    max_bytes: int | None = None
+    pictures: Pictures = field(default_factory=Pictures)
+    manifest: Manifest | None = None
+    tick: Callable[[Job, float], None] = lambda _job, _part: None
 
-def _unforeseen(error: Exception, label: str) -> InputError:
-    """Make one line of what nobody thought of, so that the other inputs still get their turn."""
-    what = f"unexpected {type(error).__name__}: {error}; --debug shows where"
-    if isinstance(error, MemoryError):
-        what = "there is not enough memory to pool it"
-    failure = InputError(f"{label}: {what}")
-    failure.__cause__ = error
-    return failure
+    def do(self, job: Job) -> Iterator[Result]:
+        """Do a job, giving each array's result. Raises PoolErrors."""
+        if job.takes_one:
+            yield self._do_single(job)
+        elif job.output is not None and job.output != STDOUT:
+            yield from self._write_archive(job)
+        else:
+            for number, loaded in enumerate(self._read(job)):
+                result = self._pool(loaded, job)
+                if job.output is not None:
+                    self._write_stdout(job, loaded, result, first=number == 0)
+                yield replace(result, written=job.output)
 
+    def _read(self, job: Job) -> Iterator[Loaded]:
+        return job.source.read(max_bytes=self.max_bytes, pictures=self.pictures.reading(job))
 
-def _run_job(job: Job, request: Request, layouts: Mapping[int, str]) -> Iterator[Result]:
-    if job.output is None or job.output == STDOUT:
-        for loaded in job.source.read():
-            result = _pool(loaded, request, job.format, layouts)
-            if job.output is not None:
-                _write_stdout(result, str(job.format))
-            yield replace(result, written=job.output)
-    elif job.format == ".npz":
-        yield from _write_archive(job, request, layouts)
-    else:
-        yield _write_single(job, request, layouts)
-
-
-def _write_single(job: Job, request: Request, layouts: Mapping[int, str]) -> Result:
-    path, arrays = str(job.output), job.source.read()
-    loaded = next(arrays)
-    if next(arrays, None) is not None:
-        raise InputError(
-            f"{job.source.label}: holds several arrays and {path} takes one; write an .npz, "
-            "or pool one of them"
+    def _do_single(self, job: Job) -> Result:
+        """Do a job whose source must hold one array, because a file takes one."""
+        ready = self._ready(job)
+        loaded = self._only_array(job)
+        if job.output is not None and job.format is None:
+            job = job._replace(format=loaded.format)
+        if job.indices is None:
+            return self._pool_and_write(job, loaded, ready)
+        with _labelled(loaded):
+            # Positions first: once the result is written, nothing should be left to go wrong.
+            plan = self.plan(files.described_as(loaded), job.format)
+            winners = plan.winners(loaded.content)
+        result = self._pool_and_write(job, loaded, ready)
+        _make_folder(job.indices)
+        files.write_file(
+            job.indices,
+            winners,
+            overwrite=job.overwrite,
+            format=".npy",
+            ready=ready(job.indices),
         )
-    format = job.format or loaded.format
-    if format == ".npy" and (not os.path.exists(path) or os.path.isfile(path)):
-        return _stream(loaded, request, job, layouts)
-    result = _pool(loaded, request, format, layouts)
-    _make_folder(path)
-    files.write_file(
-        path,
-        result.array,
-        layout=result.plan.output_layout,
-        overwrite=job.overwrite,
-        format=format,
+        return replace(result, indices=job.indices)
+
+    def _only_array(self, job: Job) -> Loaded:
+        arrays = self._read(job)
+        loaded = next(arrays)
+        if next(arrays, None) is not None:
+            refuse_several(job)
+        return loaded
+
+    def _pool_and_write(self, job: Job, loaded: Loaded, ready: _ReadyFor) -> Result:
+        path = job.output
+        if path is None:
+            return self._pool(loaded, job)
+        if path == STDOUT:
+            result = self._pool(loaded, job)
+            self._write_stdout(job, loaded, result, first=True)
+            return replace(result, written=path)
+        plainly = not self.pictures.are_concerned(loaded)
+        if job.format == ".npy" and plainly and not is_special(path):
+            with _labelled(loaded):
+                plan = self.plan(files.described_as(loaded), ".npy")
+            if isinstance(plan, Plan):
+                return self._stream(job, loaded, plan, path, ready)
+        result = self._pool(loaded, job)
+        _make_folder(path)
+        if job.format == ".npz":
+            files.write_npz(
+                path,
+                {loaded.member or "arr_0": result.array},
+                overwrite=job.overwrite,
+                ready=ready(path),
+            )
+        else:
+            format, layout = str(job.format), result.plan.output_layout
+            written = self.pictures.writable(result.array, layout, loaded, format, path)
+            files.write_file(
+                path,
+                written.array,
+                layout=written.layout,
+                overwrite=job.overwrite,
+                format=format,
+                notes=written.notes,
+                how=self.pictures.packing,
+                ready=ready(path),
+            )
+        return replace(result, written=path)
+
+    def _stream(
+        self, job: Job, loaded: Loaded, plan: Plan, path: str, ready: _ReadyFor
+    ) -> Result:
+        """Pool into a new .npy file block by block: neither array need fit in memory."""
+        _make_folder(path)
+        with (
+            files.npy_output(
+                path,
+                plan.output_shape,
+                plan.kept_shape,
+                plan.output_dtype,
+                overwrite=job.overwrite,
+                ready=ready(path),
+            ) as output,
+            _labelled(loaded),
+        ):
+            plan.stream(loaded.content, output, progress=lambda part: self.tick(job, part))
+        return Result(loaded.label, plan, None, loaded.kind, written=path)
+
+    def _write_archive(self, job: Job) -> Iterator[Result]:
+        path = str(job.output)
+        ready = self._ready(job)
+        results, arrays = [], {}
+        for number, loaded in enumerate(self._read(job)):
+            name = loaded.member or f"arr_{number}"
+            if name in arrays:
+                raise InputError(
+                    f"{loaded.label}: a second array of this name; {path} holds one each"
+                )
+            result = self._pool(loaded, job)
+            arrays[name] = result.array
+            results.append(replace(result, written=path))
+        _make_folder(path)
+        files.write_npz(path, arrays, overwrite=job.overwrite, ready=ready(path))
+        yield from results
+
+    def _pool(self, loaded: Loaded, job: Job) -> Result:
+        self.tick(job, 0)
+        with _labelled(loaded):
+            plan = self.plan(files.described_as(loaded), job.format)
+        # Only a plan of windows and nothing else can pool an array that is still on disk.
+        if not isinstance(plan, Plan):
+            array = loaded.array
+            with _labelled(loaded):
+                pooled = plan.run(array)
+        else:
+            with _labelled(loaded):
+                pooled = self.pictures.pool(plan, loaded, lambda part: self.tick(job, part))
+        source = loaded.array if loaded.kind == "image" else None
+        return Result(loaded.label, plan, pooled, loaded.kind, source=source)
+
+    def _write_stdout(self, job: Job, loaded: Loaded, result: Result, *, first: bool) -> None:
+        if sys.stdout is None:
+            raise OutputError("standard output is closed, and the result was to go there")
+        format = _stream_format(job, loaded)
+        if format not in TEXTS and sys.stdout.isatty():
+            raise UsageError("-o - would write binary to the terminal; redirect it or use -o FILE")
+        array, stream = result.array, sys.stdout.buffer
+        if format in TEXTS and array.ndim == 2 and not first:
+            # Without it the rows would be read as more of the matrix before.
+            stream.write(f"# shape: {array.shape[0]}x{array.shape[1]}\n".encode("ascii"))
+        written = self.pictures.writable(array, result.plan.output_layout, loaded, format, STDOUT)
+        files.write_stream(
+            stream,
+            written.array,
+            format=format,
+            layout=written.layout,
+            notes=written.notes,
+            how=self.pictures.packing,
+        )
+
+    def plan(self, described: files.Described, format: str | None) -> Any:
+        """Say what will be done to an array whose result is written in ``format``."""
+        shape = described.shape
+        try:
+            asked = self.pictures.ask(self.asked, format, described)
+        except OutputError as error:
+            raise OutputError(f"{described.label}: {error}") from error
+        layout = described.layout or self.layouts.get(len(shape))
+        return asked.plan(shape, described.dtype, layout)
+
+    def _ready(self, job: Job) -> _ReadyFor:
+        """Prepare what happens just before an output gets its name."""
+        source, manifest = job.source.file, self.manifest
+        before = None if source is None or not os.path.isfile(source) else os.stat(source)
+
+        def ready_for(path: str) -> files.Ready:
+            def ready(output: os.stat_result) -> None:
+                self.tick(job, 0)
+                if manifest is not None and source is not None and before is not None:
+                    manifest.note(path, source, before, output)
+
+            return ready
+
+        return ready_for
+
+
+def refuse_several(job: Job) -> NoReturn:
+    """Say that a source holds more arrays than its output takes."""
+    path = job.indices or job.output
+    advice = "" if path == job.indices else "write an .npz, or "
+    raise InputError(
+        f"{job.source.label}: holds several arrays and {path} takes one; {advice}pool one of them"
     )
-    return replace(result, written=path)
 
 
-def _write_archive(job: Job, request: Request, layouts: Mapping[int, str]) -> Iterator[Result]:
-    path = str(job.output)
-    results, arrays = [], {}
-    for number, loaded in enumerate(job.source.read()):
-        name = loaded.member or f"arr_{number}"
-        if name in arrays:
-            raise InputError(f"{loaded.label}: a second array of this name; {path} holds one each")
-        result = _pool(loaded, request, job.format, layouts)
-        arrays[name] = result.array
-        results.append(replace(result, written=path))
-    _make_folder(path)
-    files.write_npz(path, arrays, overwrite=job.overwrite)
-    yield from results
+_ReadyFor = Callable[[str], "files.Ready"]
 
 
-def _write_stdout(result: Result, format: str) -> None:
-    if sys.stdout is None:
-        raise OutputError("standard output is closed, and the result was to go there")
-    layout = result.plan.output_layout
-    files.write_stream(sys.stdout.buffer, result.array, format=format, layout=layout)
-    sys.stdout.buffer.flush()
+def _stream_format(job: Job, loaded: Loaded) -> str:
+    """Text gives text and everything else .npy, unless another format was asked for."""
+    return job.format or (loaded.format if loaded.format in TEXTS else ".npy")
 
 
 def _make_folder(path: str) -> None:
-    """Make the last folder of ``path``: that the one above exists was checked before any work."""
+    """Make the folders of ``path``: that there is one to make them in was checked before."""
     folder = os.path.dirname(path)
     try:
         if folder:
             os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: {error.strerror or error}") from error
-
-
-def _pool(
-    loaded: Loaded, request: Request, format: str | None, layouts: Mapping[int, str]
-) -> Result:
-    with _labelled(loaded):
-        plan = _plan(loaded, request, format, layouts)
-        pooled = plan.run(loaded.content)
-    source = loaded.array if loaded.kind == "image" else None
-    return Result(loaded.label, plan, pooled, loaded.kind, source=source)
-
-
-def _stream(loaded: Loaded, request: Request, job: Job, layouts: Mapping[int, str]) -> Result:
-    """Pool into a new .npy file block by block: neither array need fit in memory."""
-    path = str(job.output)
-    with _labelled(loaded):
-        plan = _plan(loaded, request, ".npy", layouts)
-    _make_folder(path)
-    with (
-        files.npy_output(
-            path, plan.output_shape, plan.kept_shape, plan.output_dtype, overwrite=job.overwrite
-        ) as output,
-        _labelled(loaded),
-    ):
-        plan.stream(loaded.content, output)
-    return Result(loaded.label, plan, None, loaded.kind, written=path)
 
 
 @contextmanager
@@ -157,20 +255,3 @@ def _labelled(loaded: Loaded) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{loaded.label}: {error}") from error
-
-
-def _plan(loaded: Loaded, request: Request, format: str | None, layouts: Mapping[int, str]) -> Plan:
-    shape, dtype = loaded.shape, loaded.content.dtype
-    try:
-        request = _for_target(request, format, dtype)
-    except OutputError as error:
-        raise OutputError(f"{loaded.label}: {error}") from error
-    return request.plan(shape, dtype, loaded.layout or layouts.get(len(shape)))
-
-
-def _for_target(request: Request, format: str | None, source: np.dtype[Any]) -> Request:
-    """Ask for what a picture can hold: rounded values of the depth it had, or that was asked."""
-    if format is None or format not in PICTURES:
-        return request
-    fit = "clip" if request.fit == "clip" else "round"
-    return replace(request, fit=fit, dtype=request.dtype or files.target_dtype(format, source))

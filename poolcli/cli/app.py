@@ -7,13 +7,21 @@ from typing import Annotated, Any
 import typer
 
 from poolcli import __version__
-from poolcli.cli import listing, messages, pooling
+from poolcli.cli import chain, conform, listing, messages, pooling, shape, unpooling
 from poolcli.cli.lazy import build_group
 
 
 def build() -> Any:
     """Make the ``poolcli`` command."""
-    entries = {**pooling.op_entries(), **pooling.family_entries(), **listing.entries()}
+    entries = {
+        **pooling.op_entries(),
+        **pooling.family_entries(),
+        **unpooling.entries(),
+        **chain.entries(),
+        **shape.entries(),
+        **conform.entries(),
+        **listing.entries(),
+    }
     return build_group("poolcli", entries, what="command", callback=_program)
 
 

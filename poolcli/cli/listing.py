@@ -2,38 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
 
 from poolcli.cli import messages, options
 from poolcli.cli.lazy import Entry, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
-from poolcli.ops import OPS
+from poolcli.ops import OPS, Op, find_op
+
+GAP = "  "
 
 
 def entries() -> Mapping[str, Entry]:
     """Give the commands of this module."""
     return {
-        "ops": Entry("list the ops with formula and source", _ops_command),
+        "ops": Entry("list the ops with formula and source, or show one: ops NAME", _ops_command),
         "info": Entry("show the shape, type and layout of inputs", _info_command),
     }
 
 
 def _ops_command() -> Any:
-    return build_command("ops", "List the ops with formula and source.", [], _ops)
+    name = inspect.Parameter(
+        "name",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[
+            str | None, typer.Argument(metavar="[NAME]", help="An op.", show_default=False)
+        ],
+    )
+    return build_command(
+        "ops",
+        "List the ops with formula and source, or show everything about one.\n\n"
+        "In a pipe each op is one line of name, aliases, summary, formula and source, with a tab "
+        "between them.",
+        [name],
+        _ops,
+    )
 
 
-def _ops(_values: Values) -> int:
-    names = {", ".join((op.name, *op.aliases)): op for op in OPS.values()}
-    width = max(map(len, names))
-    for name, op in names.items():
-        print(f"{name:{width}}  {op.summary}", file=messages.results())
-        print(f"{'':{width}}  {op.formula}  ({op.source})", file=messages.results())
+def _ops(values: Values) -> int:
+    stream = messages.results()
+    if values["name"] is not None:
+        lines = _everything(find_op(values["name"]))
+    elif stream.isatty():
+        lines = _table()
+    else:
+        lines = ("\t".join(_row(op)) for op in OPS.values())
+    for line in lines:
+        print(line, file=stream)
     return 0
 
 
+def _row(op: Op) -> tuple[str, ...]:
+    return (op.name, ",".join(op.aliases), op.summary, op.formula, op.source)
+
+
+def _table() -> Iterator[str]:
+    """Give the lines of a table that fits the terminal: long texts go on in the next line."""
+    import shutil
+    import textwrap
+
+    rows = [(", ".join((op.name, *op.aliases)), *_row(op)[2:]) for op in OPS.values()]
+    first = max(len(row[0]) for row in rows)
+    rest = max(12, (shutil.get_terminal_size().columns - first) // 3 - len(GAP))
+    for row in [("op", "gives", "formula", "source"), ("-" * first, *["-" * rest] * 3), *rows]:
+        cells = [[row[0]], *(textwrap.wrap(text, rest) for text in row[1:])]
+        for number in range(max(map(len, cells))):
+            parts = [cell[number] if number < len(cell) else "" for cell in cells]
+            widths = (first, rest, rest, rest)
+            padded = [part.ljust(width) for part, width in zip(parts, widths, strict=True)]
+            yield GAP.join(padded).rstrip()
+
+
+def _everything(op: Op) -> Iterator[str]:
+    from poolcli.cli.pooling import family_entries
+
+    facts = [("formula", op.formula), ("source", op.source)]
+    for param in op.params:
+        said = f"{options.flag_of(param)}  {param.help} (default: {options.default_of(param)})"
+        facts.append(("options", said))
+    if op.divides:
+        facts.append(("divisor", "--count-include-pad, --divisor"))
+    if op.winner is not None:
+        facts.append(("positions", "--indices, --index"))
+    facts += [
+        ("commands", f"poolcli {words} --help")
+        for words in (op.name, *(f"{family} {op.name}" for family in family_entries()))
+    ]
+    yield f"{', '.join((op.name, *op.aliases))}: {op.summary}"
+    above = ""
+    for heading, text in facts:
+        yield f"  {heading if heading != above else '':9}  {text}"
+        above = heading
+
+
 def _info_command() -> Any:
-    parameters = [options.INPUTS, options.LAYOUT, options.JSON, options.MATRIX]
+    parameters = [options.INPUTS, *options.AXES, options.JSON, options.MATRIX]
     return build_command(
         "info", "Show the shape, type and layout that inputs would be read with.", parameters, _info
     )
@@ -42,14 +109,13 @@ def _info_command() -> Any:
 def _info(values: Values) -> int:
     import json
 
-    from poolcli.cli.running import default_layouts, find_sources
+    from poolcli.cli.running import find_sources
 
-    defaults = default_layouts()
     failed = False
     for source in find_sources(values):
         try:
             for loaded in source.read():
-                record = _facts(loaded, values["layout"], defaults)
+                record = _facts(loaded, values)
                 line = json.dumps(record) if values["as_json"] else _line(record)
                 print(line, file=messages.results(), flush=True)
         except UsageError:
@@ -60,17 +126,20 @@ def _info(values: Values) -> int:
     return 1 if failed else 0
 
 
-def _facts(loaded: Any, layout: str | None, defaults: Mapping[int, str]) -> dict[str, Any]:
+def _facts(loaded: Any, values: Values) -> dict[str, Any]:
     from poolcli import report
+    from poolcli.cli.variables import read_defaults
     from poolcli.layout import channels_first_hint, find_layout
+    from poolcli.presets import find_preset
 
-    array = loaded.array
-    known = layout or loaded.layout or defaults.get(array.ndim)
+    array, defaults = loaded.array, read_defaults(values["like"])
+    known = values["layout"] or loaded.layout or defaults.layouts.get(array.ndim)
     try:
-        found = find_layout(known, array.shape)
+        found = find_layout(known, array.shape, find_preset(defaults.like).layouts)
     except InputError as error:
         raise InputError(f"{loaded.label}: {error}") from error
-    if known is None and (hint := channels_first_hint(found, array.shape)):
+    guessed = known is None and defaults.like is None
+    if guessed and (hint := channels_first_hint(found, array.shape)):
         messages.hint(hint)
     return {
         "label": report.safe(loaded.label),

@@ -41,6 +41,18 @@ def hint(text: str) -> None:
         report.hint(text)
 
 
+def summary(text: str) -> None:
+    """Say what was done, all in all."""
+    if sys.stderr is not None:
+        report.note(text)
+
+
+def warn(text: str) -> None:
+    """Say that something works, but probably not as it was meant."""
+    if sys.stderr is not None:
+        report.warning(text)
+
+
 def note(text: str) -> None:
     """Write text of several lines as it stands."""
     # print(file=None) would write to standard output, among the results.

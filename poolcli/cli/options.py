@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from poolcli.ops import Param
+from poolcli.presets import INDEX_CONVENTIONS, PRESETS
 
 
 class NanPolicy(StrEnum):
@@ -38,18 +39,30 @@ def switch(name: str, help: str, *flags: str) -> inspect.Parameter:
     return option(name, bool, help, *flags, default=False)
 
 
+def flag_of(param: Param) -> str:
+    """Give the flag of an op's own parameter, with its opposite if it has one.
+
+    >>> flag_of(Param("max_gap", int, 1, ""))
+    '--max-gap'
+    >>> flag_of(Param("signed", bool, False, ""))
+    '--signed/--no-signed'
+    """
+    flag = f"--{param.name.replace('_', '-')}"
+    return f"{flag}/--no-{flag[2:]}" if param.type is bool else flag
+
+
+def default_of(param: Param) -> str:
+    """Give the default of an op's own parameter, as people write it."""
+    return {True: "yes", False: "no"}[param.default] if param.type is bool else str(param.default)
+
+
 def of_op(param: Param) -> inspect.Parameter:
     """Describe the option of an op's own parameter.
 
     Where it is not given the value is None, so that who fills it in can be another's business.
     """
-    flag = f"--{param.name.replace('_', '-')}"
-    if param.type is bool:
-        flag += f"/--no-{flag[2:]}"
-        default = "yes" if param.default else "no"
-    else:
-        default = str(param.default)
-    return option(param.name, param.type | None, f"{param.help} (default: {default})", flag)
+    help = f"{param.help} (default: {default_of(param)})"
+    return option(param.name, param.type | None, help, flag_of(param))
 
 
 INPUTS = inspect.Parameter(
@@ -115,18 +128,78 @@ DIVISION = (
     option("divisor", float | None, "Divide by this instead of the count of cells.", "--divisor"),
 )
 
+OUTPUT_SIZE = option(
+    "output_size",
+    str | None,
+    "Cells of the result per spatial axis: N, HxW or DxHxW.",
+    "--output-size",
+    metavar="SIZE",
+)
+FRACTION_SIZE = option(
+    "size",
+    str | None,
+    "Window size (default: the smallest that leaves no gap).",
+    "--size",
+    "-k",
+    metavar="SIZE",
+)
+SEED = option("seed", int | None, "Of the draws (default: 0).", "--seed")
+LEVELS = option(
+    "levels",
+    str | None,
+    "Output sizes, one after another: 1,2,4.",
+    "--levels",
+    metavar="SIZES",
+)
+
+INDEX = option(
+    "index",
+    str | None,
+    "What positions count: the cells of a plane, of the whole tensor, or of a plane with its "
+    "channels last (default: plane, or as --like says).",
+    "--index",
+    metavar="|".join(INDEX_CONVENTIONS),
+)
+WINNERS = (
+    option(
+        "indices",
+        str | None,
+        "Write the position of each window's winner to this .npy file, or into this folder (DIR/).",
+        "--indices",
+        metavar="TARGET",
+    ),
+    INDEX,
+)
+INDICES_TO_READ = option(
+    "indices", str | None, "The positions that the values go to.", "--indices", metavar="FILE"
+)
+
 KEEPDIMS = switch("keepdims", "Keep the pooled axes, with length 1.", "--keepdims")
 
 LAYOUT = option(
     "layout",
     str | None,
-    "Which axis is which: HW, HWC, CHW, NCHW, ... (default: channels last, or one of those in the "
-    "variable POOLCLI_LAYOUT that has as many letters as the array has axes).",
+    "Which axis is which: HW, HWC, CHW, NCHW, ... (default: what a picture file tells, else "
+    "channels last, or one of those in the variable POOLCLI_LAYOUT that has as many letters as "
+    "the array has axes).",
     "--layout",
     "-l",
     metavar="LETTERS",
 )
+LIKE = option(
+    "like",
+    str | None,
+    "Take a framework's defaults for what is not given: layout, stride, counting of padding, "
+    "positions, signs (default: the variable POOLCLI_LIKE).",
+    "--like",
+    metavar="|".join(PRESETS),
+)
+AXES = (LAYOUT, LIKE)
 
+TYPES = (
+    option("dtype", str | None, "Type of the result, such as float32.", "--dtype", metavar="TYPE"),
+    switch("clip", "Clip results to what the target's type holds.", "--clip"),
+)
 VALUES = (
     option(
         "nan",
@@ -137,8 +210,15 @@ VALUES = (
         default=NanPolicy.propagate,
     ),
     option("nodata", float | None, "This value means missing.", "--nodata", metavar="VALUE"),
-    option("dtype", str | None, "Type of the result, such as float32.", "--dtype", metavar="TYPE"),
-    switch("clip", "Clip results to what the target's type holds.", "--clip"),
+    option(
+        "min_valid",
+        float | None,
+        "Give no value where less than this fraction of a window's cells is there "
+        "(default: 0, one cell is enough).",
+        "--min-valid",
+        metavar="FRACTION",
+    ),
+    *TYPES,
 )
 
 JSON = switch("as_json", "One JSON object per input on standard output.", "--json")

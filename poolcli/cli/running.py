@@ -2,71 +2,124 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from poolcli import batch, report
 from poolcli.cli import messages
+from poolcli.cli.batch_options import settings_of, target_of
 from poolcli.cli.lazy import Values
+from poolcli.cli.picture_options import pictures_of
+from poolcli.cli.telling import Telling
+from poolcli.cli.values import Levels
+from poolcli.cli.variables import read_defaults
 from poolcli.errors import PoolError, UsageError
-from poolcli.geometry import Geometry
-from poolcli.layout import Layout
+from poolcli.geometry import Adaptive, Geometry
 from poolcli.plan import Request
 
 if TYPE_CHECKING:
     from poolcli.ops import Op
+    from poolcli.pyramid import Pyramid
 
 
-def pool_inputs(op: Op, geometry: Geometry, values: Values) -> int:
-    """Pool every input, show or write each result, and give the exit code."""
-    request = Request(
+def ask(op: Op, geometry: Geometry, values: Values) -> Request:
+    """Say in the library's words what the options ask for."""
+    if values["min_valid"] is not None and values["nan"] != "skip" and values["nodata"] is None:
+        raise UsageError("--min-valid counts what is not missing: it needs --nan skip or --nodata")
+    return Request(
         op=op.name,
         geometry=geometry,
         layout=values["layout"],
+        like=read_defaults(values["like"]).like,
         nan=values["nan"].value,
         nodata=values["nodata"],
+        min_valid=values["min_valid"] or 0.0,
         count_include_pad=values.get("count_include_pad"),
         divisor=values.get("divisor"),
+        index=values.get("index"),
         dtype=values["dtype"],
         fit="clip" if values["clip"] else "exact",
         keepdims=values.get("keepdims", True),
         threads=values["threads"],
         params={p.name: values[p.name] for p in op.params if values[p.name] is not None},
     )
-    format = values["format"]
-    if format is not None:
-        format = "." + format.lower().removeprefix(".")
-    target = batch.Target(values["output"], format, values["overwrite"])
+
+
+def ask_for_pyramid(op: Op, levels: Levels, values: Values) -> Pyramid:
+    """Say in the library's words what the options of a pyramid ask for."""
+    from poolcli.pyramid import Pyramid
+
+    level = ask(op, Adaptive(levels[0]), values)
+    return Pyramid(replace(level, dtype=None, fit="exact"), levels, level.dtype, level.fit)
+
+
+def run(asked: batch.Asked, values: Values, sources: Sequence[batch.Source] | None = None) -> int:
+    """Do what is asked of every input, show or write each result, and give the exit code.
+
+    ``sources`` are the inputs where they are not simply those that were named or typed.
+    """
+    target = target_of(values, getattr(asked, "op", "pooled"))
     _refuse_contradictions(values, target)
-    jobs = batch.assign(find_sources(values), target)
-    failed = False
-    for outcome in batch.run(jobs, request, default_layouts()):
-        if isinstance(outcome, PoolError):
-            messages.complain(outcome)
-            failed = True
-        else:
-            _show(outcome, values)
-    return 1 if failed else 0
+    search = batch.Search(values.get("recursive", False), target.output)
+    if sources is None:
+        sources = find_sources(values, search)
+    layouts = read_defaults(values["like"]).layouts
+    is_batch = target.is_folder and batch.is_many(sources)
+    manifest = None
+    if is_batch or target.resume:
+        manifest = _open_manifest(target, batch.recipe_of(asked, layouts, target.format))
+    jobs = batch.assign(sources, target, manifest, search)
+    if values.get("dry_run"):
+        return _rehearse(jobs, batch.Worker(asked, layouts), values)
+    settings = settings_of(values, in_order=not values["as_json"])
+    with Telling(jobs, values, is_batch=is_batch) as telling:
+        for outcome in batch.run(
+            jobs, asked, layouts, settings, manifest=manifest, watch=telling
+        ):
+            telling.tell(outcome)
+    return 1 if telling.failed else 0
 
 
-def find_sources(values: Values) -> list[batch.Source]:
-    """Give every input that was named or typed."""
-    sources = batch.find_sources(values["inputs"] or [], values["matrix"] or [])
+def find_sources(
+    values: Values, search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
+) -> list[batch.Source]:
+    """Give every input that was named, listed or typed."""
+    inputs, lists = values["inputs"] or [], values.get("files_from") or []
+    sources = batch.find_sources(inputs, values["matrix"] or [], lists, search)
     if not sources:
         raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
     return sources
 
 
-def default_layouts() -> dict[int, str]:
-    """Read ``POOLCLI_LAYOUT``: layouts to assume, comma-separated, by their number of axes."""
-    layouts = {}
-    for letters in filter(None, os.environ.get("POOLCLI_LAYOUT", "").upper().split(",")):
+def _open_manifest(target: batch.Target, recipe: Mapping[str, str]) -> batch.Manifest:
+    folder = str(target.output)
+    manifest = batch.Manifest(folder, recipe)
+    difference = manifest.difference() if target.resume and not target.overwrite else None
+    if difference is not None:
+        raise UsageError(
+            f"{folder}: holds results of other options ({difference}); name another folder, or "
+            "say --overwrite to make what is left with these"
+        )
+    return manifest
+
+
+def _rehearse(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -> int:
+    """Say what would be done; give the exit code."""
+    failed = False
+    for job in jobs:
         try:
-            layouts[len(letters.strip())] = Layout(letters.strip()).letters
-        except UsageError as error:
-            raise UsageError(f"variable POOLCLI_LAYOUT: {error}") from None
-    return layouts
+            for result in [] if job.skip else batch.rehearse(job, worker):
+                as_json = values["as_json"]
+                line = report.planned_json(result) if as_json else report.planned_line(result)
+                print(line, file=messages.results())
+        except UsageError:
+            raise
+        except PoolError as error:
+            messages.complain(error)
+            failed = True
+    return 1 if failed else 0
 
 
 def _refuse_contradictions(values: Values, target: batch.Target) -> None:
@@ -75,26 +128,9 @@ def _refuse_contradictions(values: Values, target: batch.Target) -> None:
             raise UsageError("--json and -o - both want standard output; write to a file instead")
         if target.is_binary and sys.stdout is not None and sys.stdout.isatty():
             raise UsageError("-o - would write binary to the terminal; redirect it or use -o FILE")
+    if values.get("index") is not None and target.indices is None:
+        raise UsageError("--index says how positions count: it needs --indices FILE")
     if target.output is None and values["format"] is not None:
         raise UsageError("--format says how to write: it needs --output")
     if values["clip"] and values["dtype"] is None and not target.may_be_picture:
         raise UsageError("--clip needs something to fit: --dtype, or a picture as --output")
-
-
-def _show(result: report.Result, values: Values) -> None:
-    quiet = values["quiet"]
-    if result.plan.hint is not None and not quiet:
-        messages.hint(result.plan.hint)
-    if values["as_json"]:
-        print(report.json_line(result), file=messages.results(), flush=True)
-    elif result.written is None:
-        stream = messages.results()
-        report.show(
-            result,
-            stream=stream,
-            terminal=stream.isatty(),
-            full=values["full"],
-            preview=not values["no_preview"],
-        )
-    elif result.written != batch.STDOUT and not quiet and sys.stderr is not None:
-        report.show(result, stream=sys.stderr, terminal=sys.stderr.isatty(), preview=False)

@@ -1,85 +1,23 @@
-"""Window options as people write them: ``2``, ``2x3``, ``1:2,0:1``, ``same``.
-
-Text in, numbers out. Whether a size has one number for each axis, or fits the array at all, is
-the plan's to say: only the plan knows the layout.
-"""
+"""What option values mean: window options as they are written, and what was probably meant."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
-from poolcli.errors import UsageError
-from poolcli.geometry import PADDING_WORDS, Padding
+from poolcli.notation import parse_counts, parse_padding, shorten
 
-# No axis is that long, and sums of a few such numbers still fit a machine's index.
-LARGEST = 2**60
+__all__ = ["Levels", "closest", "parse_counts", "parse_levels", "parse_padding", "shorten"]
+
+Levels = tuple[int | tuple[int, ...], ...]
 
 
-def parse_counts(text: str, what: str, *, least: int = 1) -> int | tuple[int, ...]:
-    """Read ``N`` (for every axis) or ``HxW``, ``DxHxW`` (one number for each axis).
+def parse_levels(text: str) -> Levels:
+    """Read the levels of a pyramid, each one as a size is written.
 
-    Parameters
-    ----------
-    text: as typed.
-    what: the option's name for the message, such as ``--size``.
-    least: the smallest number that means something.
-
-    Raises
-    ------
-    UsageError: not a number, too small or too large.
-
-    >>> parse_counts("2", "--size")
-    2
-    >>> parse_counts("2x3", "--size")
-    (2, 3)
-    >>> parse_counts("2x0", "--size")
-    Traceback (most recent call last):
-    poolcli.errors.UsageError: --size 2x0: numbers here start at 1, not 0
+    >>> parse_levels("1,2,4x2")
+    (1, 2, (4, 2))
     """
-    asked = f"{what} {shorten(text)}"
-    numbers = [_number(part, asked, least) for part in _split_axes(text)]
-    return numbers[0] if len(numbers) == 1 else tuple(numbers)
-
-
-def parse_padding(text: str) -> Padding:
-    """Read ``N``, ``HxW``, ``before:after`` for each axis, or a word such as ``same``.
-
-    Raises
-    ------
-    UsageError: none of these.
-
-    >>> parse_padding("1")
-    1
-    >>> parse_padding("0x1")
-    (0, 1)
-    >>> parse_padding("1:2,0:1")
-    ((1, 2), (0, 1))
-    >>> parse_padding("same")
-    'same'
-    """
-    word = text.strip().lower()
-    if word in PADDING_WORDS:
-        return word
-    if ":" in word:
-        return tuple(_sides(axis, text) for axis in word.split(","))
-    if "," in word:
-        raise UsageError(
-            f"--padding {shorten(text)}: write before:after for each axis, such as 1:2,0:1"
-        )
-    try:
-        return parse_counts(word, "--padding", least=0)
-    except UsageError as error:
-        raise UsageError(f"{error}; or one of {', '.join(PADDING_WORDS)}") from None
-
-
-def shorten(text: str, limit: int = 40) -> str:
-    """Cut what the user typed to a length that leaves the message readable.
-
-    >>> shorten("9" * 50, limit=8)
-    '99999999...'
-    """
-    return text if len(text) <= limit else text[:limit] + "..."
+    return tuple(parse_counts(level, "--levels") for level in text.split(","))
 
 
 def closest(word: str, known: Sequence[str]) -> str:
@@ -90,31 +28,7 @@ def closest(word: str, known: Sequence[str]) -> str:
     >>> closest("photo.png", ["max", "min"])
     ''
     """
+    from difflib import get_close_matches  # costs a millisecond that only mistakes need
+
     near = get_close_matches(word.lower(), known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
-
-
-def _split_axes(text: str) -> list[str]:
-    return text.strip().lower().replace("×", "x").split("x")
-
-
-def _number(part: str, asked: str, least: int) -> int:
-    digits = part.strip()
-    sign = digits[:1] if digits[:1] in ("-", "+") else ""
-    if not digits.isascii() or not digits[len(sign) :].isdigit():
-        raise UsageError(f"{asked}: {shorten(digits)!r} is not a whole number")
-    # Python refuses to read thousands of digits, so their count is looked at first.
-    if len(digits) > len(str(LARGEST)) + 1 or abs(int(digits)) > LARGEST:
-        raise UsageError(f"{asked}: larger than any axis can be")
-    number = int(digits)
-    if number < least:
-        raise UsageError(f"{asked}: numbers here start at {least}, not {number}")
-    return number
-
-
-def _sides(axis: str, text: str) -> tuple[int, int]:
-    asked = f"--padding {shorten(text)}"
-    sides = axis.split(":")
-    if len(sides) != 2:
-        raise UsageError(f"{asked}: write before:after for each axis, such as 1:2,0:1")
-    return _number(sides[0], asked, 0), _number(sides[1], asked, 0)

@@ -31,6 +31,9 @@ SMALL_INNER = 16
 # between two ways to build the same tree.
 CALL_COST = 2000
 
+# What all the Python around the folding of one window by itself costs, in the same unit.
+WINDOW_COST = 50_000
+
 
 @dataclass(frozen=True)
 class Folding:
@@ -70,7 +73,7 @@ def fold_uneven(
     """
     length, across = state[0].shape[axis], out[0].size // len(starts)
     kinds = sorted(set(sizes))
-    alone = sum(size * across + size.bit_length() * CALL_COST for size in sizes)
+    alone = sum(size * across + WINDOW_COST for size in sizes)
     shared = sum(size.bit_length() * (length * across + CALL_COST) for size in kinds)
     if alone <= shared:
         for i, (start, size) in enumerate(zip(starts, sizes, strict=True)):

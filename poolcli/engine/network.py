@@ -1,28 +1,61 @@
-"""Selection networks: certain ranks of k values by minima and maxima alone.
+"""Selection networks: certain ranks of a window's cells by minima and maxima alone.
 
-Batcher's odd-even merge sort gives a sorting network for any k; exchanges that the wanted ranks do
-not depend on are then pruned from the end, and of the others only the needed half is computed.
+The cells of a window are ``columns`` lists of ``length`` cells each (a list runs along the first
+spatial axis). Each list is sorted first; windows that overlap along later axes share their sorted
+lists. Then lists are merged two by two. Both steps are Batcher's (1968, "Sorting networks and
+their applications"); exchanges that the wanted ranks do not depend on are pruned from the end, and
+of the others only the needed half is computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
+Exchange = tuple[int, int]
 Step = tuple[int, int, bool, bool]
-"""Wires i < j, and whether the minimum (to i) and the maximum (to j) are needed."""
+"""Wires i and j, and whether the minimum (to i) and the maximum (to j) are needed."""
 
 
-@lru_cache(maxsize=256)
-def selection_network(size: int, ranks: tuple[int, ...]) -> tuple[Step, ...]:
-    """The steps after which wire r holds the value of rank r, for each wanted rank.
+@dataclass(frozen=True)
+class Network:
+    """Steps that sort one list, then steps that merge all, and where the wanted ranks end up.
 
-    >>> selection_network(2, (0,))
-    ((0, 1, True, False),)
+    Wire ``c·length + r`` holds cell r of list c at first.
     """
-    needed = set(ranks)
+
+    sort: tuple[Step, ...]
+    merge: tuple[Step, ...]
+    wires: tuple[int, ...]
+
+
+@lru_cache(maxsize=64)
+def selection_network(columns: int, length: int, ranks: tuple[int, ...]) -> Network:
+    """The network for these ranks of ``columns`` · ``length`` cells.
+
+    >>> selection_network(1, 2, (0,))
+    Network(sort=((0, 1, True, False),), merge=(), wires=(0,))
+    """
+    sorts: list[Exchange] = []
+    order = _sort(list(range(length)), sorts)
+    lists = [[c * length + wire for wire in order] for c in range(columns)]
+    merges: list[Exchange] = []
+    while len(lists) > 1:
+        lists.sort(key=len)
+        first, second, *others = lists
+        lists = [*others, _merge(first, second, merges)]
+    wires = tuple(lists[0][rank] for rank in ranks)
+    needed = set(wires)
+    merge = _pruned(merges, needed)
+    # All lists go through one sort: it gives what any of them needs.
+    sort = _pruned(sorts, {wire % length for wire in needed})
+    return Network(sort, merge, wires)
+
+
+def _pruned(exchanges: list[Exchange], needed: set[int]) -> tuple[Step, ...]:
+    """The exchanges that matter for ``needed``, which becomes the wires needed before them."""
     steps: list[Step] = []
-    for i, j in reversed(list(_odd_even_merge_sort(size))):
+    for i, j in reversed(exchanges):
         low, high = i in needed, j in needed
         if low or high:
             steps.append((i, j, low, high))
@@ -30,17 +63,25 @@ def selection_network(size: int, ranks: tuple[int, ...]) -> tuple[Step, ...]:
     return tuple(reversed(steps))
 
 
-def _odd_even_merge_sort(size: int) -> Iterator[tuple[int, int]]:
-    """The exchanges of Batcher's network (1968), as in Knuth, TAOCP 3, 5.2.2, algorithm M."""
-    top = 1 << (size - 1).bit_length() >> 1
-    p = top
-    while p > 0:
-        q, r, d = top, 0, p
-        while True:
-            for i in range(size - d):
-                if i & p == r:
-                    yield i, i + d
-            if q == p:
-                break
-            d, q, r = q - p, q >> 1, p
-        p >>= 1
+def _sort(wires: list[int], exchanges: list[Exchange]) -> list[int]:
+    if len(wires) < 2:
+        return wires
+    half = len(wires) // 2
+    return _merge(_sort(wires[:half], exchanges), _sort(wires[half:], exchanges), exchanges)
+
+
+def _merge(a: list[int], b: list[int], exchanges: list[Exchange]) -> list[int]:
+    """Odd-even merge of two sorted lists of wires of any lengths; the wires in their new order."""
+    if not a or not b:
+        return a + b
+    if len(a) == len(b) == 1:
+        exchanges.append((a[0], b[0]))
+        return [a[0], b[0]]
+    evens = _merge(a[0::2], b[0::2], exchanges)
+    odds = _merge(a[1::2], b[1::2], exchanges)
+    merged = [evens[0]]
+    for odd, even in zip(odds, evens[1:], strict=False):
+        exchanges.append((odd, even))
+        merged += [odd, even]
+    paired = min(len(odds), len(evens) - 1)
+    return merged + odds[paired:] + evens[1 + paired :]

@@ -15,7 +15,7 @@ from poolcli.engine.block import BlockFolder
 from poolcli.engine.buffers import Array, Buffers
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Kernel, Select
-from poolcli.engine.select import BlockSelector
+from poolcli.engine.select import BlockSelector, has_network
 from poolcli.engine.tiles import Tiling
 from poolcli.windows import Windows
 
@@ -70,8 +70,9 @@ def _tiling(job: Job, block_bytes: int) -> Tiling:
     lead, windows = job.source.shape[: job.lead], job.windows
     itemsize = job.source.dtype.itemsize
     if isinstance(job.kernel, Select):
-        # What fills memory is not the cells but the windows, with all of their cells each.
-        block_bytes //= 2
+        # What fills memory is not the cells but the windows, with all of their cells each. The
+        # many short steps of a network want large blocks, or threads wait for the interpreter.
+        block_bytes *= 4 if has_network(job, job.kernel) else 1
         itemsize *= math.prod(w.largest for w in windows)
         windows = tuple(Windows(w.axis, w.out, range(w.out), 1) for w in windows)
     elif job.kernel.load is not None:

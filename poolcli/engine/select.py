@@ -49,15 +49,10 @@ class BlockSelector:
             )
             target = out[(*lead, *place)]
             inside = all(within for *_, within in segment)
-            if inside and self._has_network(windows):
+            if inside and has_network(self.job, self.kernel):
                 self._through_network(block.lead, windows, target)
             else:
                 self._gather(block.lead, ranges, windows, target)
-
-    def _has_network(self, windows: tuple[Windows, ...]) -> bool:
-        even = all(isinstance(w.sizes, int) and isinstance(w.starts, range) for w in windows)
-        small = math.prod(w.largest for w in windows) <= NETWORK_MOST
-        return even and small and self.kernel.ranks is not None and self.job.missing is None
 
     def _through_network(
         self, lead: tuple[Range, ...], windows: tuple[Windows, ...], out: Array
@@ -66,19 +61,35 @@ class BlockSelector:
         assert self.kernel.blend is not None
         spans = (w.span(0, w.out) for w in windows)
         cells = self.job.source.read((*lead, *spans, *self.inner), self.buffers)
-        wires = [
-            cells[(*(slice(None),) * self.job.lead, *cut)]
-            for cut in itertools.product(*map(_slices, windows))
-        ]
-        ranks = self.kernel.ranks(len(wires))
+        columns, length = math.prod(w.largest for w in windows[1:]), windows[0].largest
+        ranks = self.kernel.ranks(columns * length)
+        rows = [self._along(cells, 0, cut) for cut in _slices(windows[0])]
+        steps: tuple[Step, ...] = ()
+        wanted = ranks
         if self.kernel.sorts:
-            wires = self._run_network(wires, selection_network(len(wires), ranks))
-        self.kernel.blend([wires[r] for r in ranks], len(wires), out)
+            network = selection_network(columns, length, ranks)
+            rows = self._exchange(rows, network.sort, "row")
+            steps, wanted = network.merge, network.wires
+        else:
+            # Places count in C order of the window; wires hold list after list along the rows.
+            wanted = tuple((r % columns) * length + r // columns for r in ranks)
+        wires = []
+        for cuts in itertools.product(*map(_slices, windows[1:])):
+            for row in rows:
+                for axis, cut in enumerate(cuts, 1):
+                    row = self._along(row, axis, cut)
+                wires.append(row)
+        wires = self._exchange(wires, steps, "wire")
+        self.kernel.blend([wires[w] for w in wanted], columns * length, out)
         if out.dtype.kind == "f":
             refuse_nan(self.job, lead, windows, out)
 
-    def _run_network(self, wires: list[Array], steps: tuple[Step, ...]) -> list[Array]:
+    def _along(self, cells: Array, axis: int, cut: slice) -> Array:
+        return cells[(*(slice(None),) * (self.job.lead + axis), cut)]
+
+    def _exchange(self, wires: list[Array], steps: tuple[Step, ...], name: str) -> list[Array]:
         """Exchange wire by wire; a wire's memory is free again once nothing needs its value."""
+        wires = list(wires)
         free: list[Array] = []
         owned: dict[int, Array] = {}
         made = 0
@@ -88,7 +99,7 @@ class BlockSelector:
             if free:
                 return free.pop()
             made += 1
-            return self.buffers.take(("wire", made), wires[0].shape, wires[0].dtype)
+            return self.buffers.take((name, made), wires[0].shape, wires[0].dtype)
 
         for i, j, low, high in steps:
             a, b = wires[i], wires[j]
@@ -172,6 +183,13 @@ class BlockSelector:
 
     def _window_places(self, lead: tuple[Range, ...], ranges: tuple[Range, ...]) -> Array:
         return linear_places(self.job.window_places, (*lead, *ranges, *self.inner))
+
+
+def has_network(job: Job, kernel: Select) -> bool:
+    """Whether windows that no edge clips go through a network."""
+    even = all(isinstance(w.sizes, int) and isinstance(w.starts, range) for w in job.windows)
+    small = math.prod(w.largest for w in job.windows) <= NETWORK_MOST
+    return even and small and kernel.ranks is not None and job.missing is None
 
 
 class _AxisIndex:

@@ -1,18 +1,40 @@
 """The only door to disk: files, pipes and typed matrices in; files and streams out."""
 
-from poolcli.files.atomic import atomic_target
+from poolcli.files.atomic import Ready, atomic_target
+from poolcli.files.causes import available_memory
+from poolcli.files.leftovers import locked, sweep
 from poolcli.files.loaded import Loaded
-from poolcli.files.picture_writing import target_dtype
+from poolcli.files.notes import AS_USUAL, Notes, PictureInput, PictureOutput
+from poolcli.files.picture_writing import meaningless, target_dtype
+from poolcli.files.probe import (
+    Described,
+    describe_by_header,
+    describe_file,
+    described_as,
+)
 from poolcli.files.read import parse_matrix, read_file, read_stdin
 from poolcli.files.write import npy_output, write_file, write_npz, write_stream
 
 __all__ = [
+    "AS_USUAL",
+    "Described",
     "Loaded",
+    "Notes",
+    "PictureInput",
+    "PictureOutput",
+    "Ready",
     "atomic_target",
+    "available_memory",
+    "describe_by_header",
+    "describe_file",
+    "described_as",
+    "locked",
+    "meaningless",
     "npy_output",
     "parse_matrix",
     "read_file",
     "read_stdin",
+    "sweep",
     "target_dtype",
     "write_file",
     "write_npz",

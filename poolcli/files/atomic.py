@@ -7,13 +7,16 @@ holds against every failure of the program, a full disk or a kill, at the speed 
 import errno
 import os
 import re
-import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from poolcli.errors import OutputError
+from poolcli.files.leftovers import create_temporary
+
+Ready = Callable[[os.stat_result], None]
+"""Told of a complete file just before it gets its name; raising keeps it from getting it."""
 
 _OWN_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
 _STANDARD = {"/dev/stdin": "0", "/dev/stdout": "1", "/dev/stderr": "2"}
@@ -21,7 +24,9 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 
 
 @contextmanager
-def atomic_target(path: str, overwrite: bool = False) -> Iterator[BinaryIO]:
+def atomic_target(
+    path: str, overwrite: bool = False, ready: Ready | None = None
+) -> Iterator[BinaryIO]:
     """Give a file to write; when the block ends well it becomes ``path``, otherwise it vanishes.
 
     Without ``overwrite`` an existing target is refused, also one that appears meanwhile. A symbolic
@@ -35,14 +40,18 @@ def atomic_target(path: str, overwrite: bool = False) -> Iterator[BinaryIO]:
         return
     target = os.path.realpath(path)
     old_mode = _check_target(target, overwrite)
-    # A short name of its own: target names may already be as long as the system allows.
-    temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(6)}.tmp")
+    descriptor, temporary = create_temporary(os.path.dirname(target))
+    # As long as this is open other runs see by the lock that the temporary file has an owner.
+    owner = os.dup(descriptor) if os.name == "posix" else None
     try:
-        with _create(temporary) as file:
+        with os.fdopen(descriptor, "wb") as file:
             if old_mode is not None:
                 with suppress(OSError):  # a file system without modes
                     os.chmod(temporary, old_mode)
             yield file
+            file.flush()
+            if ready is not None:
+                ready(os.fstat(file.fileno()))
         if overwrite:
             os.replace(temporary, target)
         else:
@@ -52,6 +61,8 @@ def atomic_target(path: str, overwrite: bool = False) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             os.unlink(temporary)
+        if owner is not None:
+            os.close(owner)
 
 
 _EXISTS = "it exists; say --overwrite to replace it"
@@ -89,11 +100,6 @@ def _check_target(target: str, overwrite: bool) -> int | None:
     if not overwrite:
         raise OutputError(_EXISTS)
     return stat.S_IMODE(mode)
-
-
-def _create(temporary: str) -> BinaryIO:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(temporary, flags, 0o666), "wb")  # 0666 less the user's umask
 
 
 def _rename_to_new(temporary: str, target: str) -> None:

@@ -1,12 +1,11 @@
 """What a door hands over."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from poolcli.files.causes import reading
+from poolcli.files.notes import Notes
 from poolcli.files.stored import StoredNpy
 
 
@@ -20,7 +19,7 @@ class Loaded:
     layout: what the file itself tells ("HW", "HWC", "NHW", "NHWC" for pictures), else None
     format: the extension that writes the same kind again: ``.npy``, ``.png``, ``.csv``
     member: the array's name inside an .npz, else None
-    meta: what else the file tells of a picture, such as Pillow's mode: ``{"mode": "CMYK"}``
+    notes: what else the file tells of a picture; None for everything else
     """
 
     label: str
@@ -29,7 +28,7 @@ class Loaded:
     layout: str | None = None
     format: str = ".npy"
     member: str | None = None
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    notes: Notes | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -1,52 +1,69 @@
 """Writing pictures: only values that the format holds as they are, no guess at the axes."""
 
-import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from poolcli.errors import OutputError
-from poolcli.files import png, pnm
 from poolcli.files.causes import shape_text
+from poolcli.files.notes import Notes, PictureOutput
 
+DEFAULT = PictureOutput()
 _BOOL, _U8, _U16 = "bool", "uint8", "uint16"
 
 
 @dataclass(frozen=True)
 class Holds:
-    """What a format can hold: dtypes by number of channels, and whether several frames."""
+    """What a format can hold: dtypes by number of channels, and whether several frames.
+
+    ``inks``: CMYK as well. ``compressions`` are the ways to pack the same values, and with
+    ``quality`` they may be packed approximately.
+    """
 
     name: str
     dtypes: dict[int, tuple[str, ...]]
     every: tuple[str, ...] = ()  # dtypes for every other number of channels
     many: bool = False
-    options: tuple[tuple[str, Any], ...] = ()
+    inks: bool = False
+    quality: bool = False
+    compressions: tuple[str, ...] = ()
 
 
 _PNG = Holds(
-    "PNG", {1: (_BOOL, _U8, _U16), 2: (_U8, _U16), 3: (_U8, _U16), 4: (_U8, _U16)}, many=True
+    "PNG",
+    {1: (_BOOL, _U8, _U16), 2: (_U8, _U16), 3: (_U8, _U16), 4: (_U8, _U16)},
+    many=True,
+    compressions=tuple("0123456789"),
 )
-_JPEG = Holds("JPEG", {1: (_U8,), 3: (_U8,)}, options=(("quality", 95),))
+_JPEG = Holds("JPEG", {1: (_U8,), 3: (_U8,)}, inks=True, quality=True)
 _WIDE = ("uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
-_TIFF = Holds("TIFF", {1: (_BOOL, _U8, _U16, *_WIDE)}, every=(_U8, _U16, *_WIDE), many=True)
+_TIFF = Holds(
+    "TIFF",
+    {1: (_BOOL, _U8, _U16, *_WIDE)},
+    every=(_U8, _U16, *_WIDE),
+    many=True,
+    inks=True,
+    compressions=("none", "deflate"),
+)
 
 FORMATS = {
     ".png": _PNG,
     ".apng": _PNG,
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
-    ".gif": Holds("GIF", {1: (_U8,), 3: (_U8,), 4: (_U8,)}, many=True, options=(("loop", 0),)),
+    ".gif": Holds("GIF", {1: (_U8,), 3: (_U8,), 4: (_U8,)}, many=True),
     ".bmp": Holds("BMP", {1: (_BOOL, _U8), 3: (_U8,)}),
     ".tif": _TIFF,
     ".tiff": _TIFF,
-    # WebP has no grey: its three channels are then equal. Lossless, so that no value changes.
+    # WebP has no grey: its three channels are then equal.
     ".webp": Holds(
         "WebP",
         {1: (_U8,), 3: (_U8,), 4: (_U8,)},
         many=True,
-        options=(("lossless", True), ("exact", True)),
+        quality=True,
+        compressions=tuple("0123456"),
     ),
     ".pbm": Holds("PBM", {1: (_BOOL,)}),
     ".pgm": Holds("PGM", {1: (_U8, _U16)}),
@@ -76,17 +93,61 @@ def target_dtype(extension: str, source: np.dtype[Any]) -> np.dtype[Any] | None:
     raise OutputError(_cannot_hold(holds, source.name, _listed(sorted(names))))
 
 
-def encode_picture(array: np.ndarray, extension: str, layout: str | None = None) -> bytes:
+def meaningless(extension: str, how: PictureOutput) -> str | None:
+    """Say which of the wishes in ``how`` this kind of file has no use for; None where all is well.
+
+    >>> meaningless(".png", PictureOutput(quality=80))
+    'PNG loses nothing and has no quality; leave --quality out, or write .jpg or .webp'
+    """
+    holds = FORMATS.get(extension.lower())
+    name = extension.removeprefix(".") if holds is None else holds.name
+    if how.quality is not None:
+        if holds is None or not holds.quality:
+            return (
+                f"{name} loses nothing and has no quality; leave --quality out, or write"
+                " .jpg or .webp"
+            )
+        if not 1 <= how.quality <= 100:
+            return f"--quality {how.quality}: must be from 1 to 100"
+    if how.compression is not None:
+        known = () if holds is None else holds.compressions
+        if not known:
+            return (
+                f"{name} has no --compression to choose; .png has 0 to 9, .webp 0 to 6,"
+                " .tif none or deflate"
+            )
+        if how.compression not in known:
+            return f"--compression {how.compression}: {name} has {_listed(known)}"
+    return None
+
+
+def encode_picture(
+    array: np.ndarray,
+    extension: str,
+    layout: str | None = None,
+    notes: Notes | None = None,
+    how: PictureOutput = DEFAULT,
+) -> bytes:
     """Return the bytes of a picture file.
 
-    ``layout`` says what the axes are (None: HW, HWC or NHWC by their number). Raises
-    ``OutputError`` (without a file name) for a dtype, channels or frames that the format lacks.
+    ``layout`` says what the axes are (None: HW, HWC or NHWC by their number); ``notes`` are written
+    as far as the format has a place for them. Raises ``OutputError`` (without a file name) for a
+    dtype, channels or frames that the format lacks, and for a meaningless ``how``.
+
     JPEG and colours in GIF are stored approximately, as those formats do; a frame of a GIF, PNG or
     WebP that equals the one before only makes that one last longer.
     """
     holds = FORMATS[extension]
+    problem = meaningless(extension, how)
+    if problem is not None:
+        raise OutputError(problem)
+    notes = notes or Notes()
     frames, channels = _as_frames(array, layout)
-    dtypes = holds.dtypes.get(channels, holds.every)
+    inks = notes.inks and holds.inks and channels == 4
+    if notes.alpha and channels in (2, 4) and channels not in holds.dtypes and not holds.every:
+        frames, channels = _without_opaque_alpha(frames, channels)
+    dtypes = (_U8, _U16)[: 1 if holds is _JPEG else 2] if inks else ()
+    dtypes = dtypes or holds.dtypes.get(channels, holds.every)
     if not dtypes:
         raise OutputError(
             f"{holds.name} holds {_listed(holds.dtypes)} channel(s), the result has"
@@ -98,14 +159,24 @@ def encode_picture(array: np.ndarray, extension: str, layout: str | None = None)
         raise OutputError(
             f"{holds.name} holds one picture, the result has {len(frames)}; write .tif or .npy"
         )
+    from poolcli.files import picture_encoding as encoding
+
     frames = np.ascontiguousarray(frames, frames.dtype.newbyteorder("="))
     if channels == 1:
         frames = frames[..., 0]
+    notes = replace(notes.sized(*frames.shape[1:3]), inks=inks)
     if holds is _TIFF:
-        return _encode_tiff(frames)
+        return encoding.encode_tiff(frames, notes, how)
     if array.dtype.name == _U16:
-        return _encode_deep(frames, holds)
-    return _encode_by_imageio(frames, holds)
+        return encoding.encode_deep(frames, holds.name, notes, how)
+    return encoding.encode_by_pillow(frames, holds.name, notes, how)
+
+
+def _without_opaque_alpha(frames: np.ndarray, channels: int) -> tuple[np.ndarray, int]:
+    """Drop an alpha channel that makes nothing transparent."""
+    if frames.dtype.kind != "u" or (frames[..., -1] != np.iinfo(frames.dtype).max).any():
+        return frames, channels
+    return frames[..., :-1], channels - 1
 
 
 def _as_frames(array: np.ndarray, layout: str | None) -> tuple[np.ndarray, int]:
@@ -126,54 +197,6 @@ def _as_frames(array: np.ndarray, layout: str | None) -> tuple[np.ndarray, int]:
     if "C" not in layout:
         frames = frames[..., None]
     return frames, frames.shape[3]
-
-
-def _encode_by_imageio(frames: np.ndarray, holds: Holds) -> bytes:
-    import imageio.v3 as iio
-
-    translucent = frames.shape[3:] == (4,) and not np.isin(frames[..., 3], (0, 255)).all()
-    if holds.name == "GIF" and translucent:
-        raise OutputError("GIF pixels are opaque or not at all; write .png or .webp")
-    if holds.name == "WebP" and frames.ndim == 3:
-        frames = np.stack([frames] * 3, axis=-1)
-    many = len(frames) > 1
-    pillow_format = {"PBM": "PPM", "PGM": "PPM", "PNM": "PPM", "WebP": "WEBP"}.get(holds.name)
-    target = io.BytesIO()
-    writer: Any
-    with iio.imopen(target, "w", plugin="pillow", extension=".png") as writer:
-        writer.write(
-            frames if many else frames[0],
-            is_batch=many,
-            format=pillow_format or holds.name,
-            **dict(holds.options),
-        )
-    return target.getvalue()
-
-
-def _encode_deep(frames: np.ndarray, holds: Holds) -> bytes:
-    if holds is not _PNG:
-        return pnm.encode_deep(frames[0])
-    if len(frames) > 1:
-        raise OutputError(f"PNG animates 8 bits, the result has {_U16}; write .tif or .npy")
-    return png.encode_deep(frames[0])
-
-
-def _encode_tiff(frames: np.ndarray) -> bytes:
-    import tifffile
-
-    channels = frames.shape[3] if frames.ndim == 4 else 1
-    target = io.BytesIO()
-    with tifffile.TiffWriter(target, bigtiff=frames.nbytes > 2**32 - 2**25) as writer:
-        for frame in frames:
-            writer.write(
-                frame,
-                photometric="rgb" if channels in (3, 4) else "minisblack",
-                planarconfig="contig" if channels > 1 else None,
-                extrasamples=["unassalpha"] if channels in (2, 4) else None,
-                metadata=None,
-                contiguous=False,
-            )
-    return target.getvalue()
 
 
 def _cannot_hold(holds: Holds, dtype: str, names: str, channels: int = 1) -> str:

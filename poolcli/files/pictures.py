@@ -1,5 +1,6 @@
 """The door for pictures: which decoder reads them, and what is said when it fails."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +11,18 @@ import numpy as np
 from poolcli.errors import InputError
 from poolcli.files.causes import TELLING, cause
 from poolcli.files.images import PILLOW_NAMES, Picture, read_by_pillow
+from poolcli.files.notes import AS_USUAL, PictureInput
 
 
-def read_picture(file: BinaryIO, kind: str, max_bytes: int | None = None) -> Picture:
+def read_picture(
+    file: BinaryIO, kind: str, max_bytes: int | None = None, wanted: PictureInput = AS_USUAL
+) -> Picture:
     """Decode the picture in a seekable file whose first bytes are those of ``kind``.
 
     Grey is "HW", colour "HWC" with 3 or 4 channels (grey with transparency: 2), animations and
     several pages have "N" before. 1 bit gives bool, 8 bits uint8, 16 bits uint16. Palettes are
-    expanded, with their transparency; CMYK becomes RGB; an EXIF orientation is applied.
+    expanded, with their transparency; CMYK becomes RGB where its inks are not ``wanted``; an EXIF
+    orientation is applied.
 
     Raises ``InputError`` without the file's name.
     """
@@ -26,8 +31,8 @@ def read_picture(file: BinaryIO, kind: str, max_bytes: int | None = None) -> Pic
             if kind == "tiff":
                 from poolcli.files.tiff import read_tiff
 
-                return read_tiff(file, max_bytes)
-            return read_by_pillow(file, kind, max_bytes)
+                return read_tiff(file, max_bytes, wanted)
+            return read_by_pillow(file, kind, max_bytes, wanted)
     except InputError:
         raise
     except Exception as error:  # decoders raise anything on damaged data
@@ -37,7 +42,9 @@ def read_picture(file: BinaryIO, kind: str, max_bytes: int | None = None) -> Pic
 def _reason(error: Exception, kind: str) -> str:
     name = {"pnm": "PNM", "webp": "WebP"}.get(kind, PILLOW_NAMES[kind])
     if type(error).__name__ == "DecompressionBombError":
-        return f"it may be a decompression bomb: {str(error).split(',')[0]}; save it as .npy"
+        pixels = re.search(r"\d+", str(error))
+        advice = f"--max-pixels {pixels[0]} reads it" if pixels else "save it as .npy"
+        return f"it may be a decompression bomb: {str(error).split(',')[0]}; {advice}"
     if isinstance(error, TELLING) and type(error).__name__ != "UnidentifiedImageError":
         return f"it cannot be decoded as {name}: {cause(error)}"
     return f"it cannot be decoded as {name}: it is damaged or truncated"

@@ -11,9 +11,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from poolcli.errors import InputError
+from poolcli.files.notes import Notes
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DEEP = {"I;16B", "RGB;16B", "RGBA;16B", "LA;16B"}
+_INCH = 0.0254  # metres
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> PNG colour type
 
 
@@ -90,18 +92,34 @@ def join_halves(high: np.ndarray, low: np.ndarray) -> np.ndarray:
     return joined
 
 
-def encode_deep(pixels: np.ndarray) -> bytes:
-    """Return a PNG of uint16 pixels, (H, W) or (H, W, 2 to 4)."""
+def encode_deep(pixels: np.ndarray, level: int, notes: Notes) -> bytes:
+    """Return a PNG of uint16 pixels, (H, W) or (H, W, 2 to 4), packed at a level from 0 to 9."""
     height, width = pixels.shape[:2]
-    colour_type = _COLOUR_TYPES[1 if pixels.ndim == 2 else pixels.shape[2]]
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     stored = np.ascontiguousarray(pixels, ">u2").reshape(height, -1).view(np.uint8)
     rows = np.empty((height, 1 + stored.shape[1]), np.uint8)
     rows[:, 0] = 2  # filter "up": each byte less the one above
     rows[0, 1:] = stored[0]
     np.subtract(stored[1:], stored[:-1], out=rows[1:, 1:])
-    head = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows.data)), (b"IEND", b""))
+    head = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
+    chunks = [(b"IHDR", head), *_note_chunks(notes, channels)]
+    chunks += [(b"IDAT", zlib.compress(rows.data, level)), (b"IEND", b"")]
     return SIGNATURE + b"".join(_chunk(name, data) for name, data in chunks)
+
+
+def _note_chunks(notes: Notes, channels: int) -> list[tuple[bytes, bytes]]:
+    chunks = []
+    icc = notes.icc_for(channels, False)
+    if icc is not None:
+        chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)))
+    if notes.dpi is not None:
+        x, y = (round(dots / _INCH) for dots in notes.dpi)
+        chunks.append((b"pHYs", struct.pack(">IIB", x, y, 1)))
+    if notes.exif is not None:
+        chunks.append((b"eXIf", notes.exif))
+    if notes.xmp is not None:
+        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + notes.xmp))
+    return chunks
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

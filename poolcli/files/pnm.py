@@ -9,7 +9,9 @@ from poolcli.files.causes import check_memory
 from poolcli.files.npy import read_exactly
 
 
-def read_deep(file: BinaryIO, max_bytes: int | None) -> np.ndarray | None:
+def read_deep(
+    file: BinaryIO, max_bytes: int | None, max_pixels: int | None = None
+) -> np.ndarray | None:
     """Decode a binary PGM or PPM of 16 bits; return None for others, which Pillow reads well."""
     magic, width, height, largest = _header(file)
     if magic in (b"P1", b"P4") or largest <= 255:
@@ -22,6 +24,11 @@ def read_deep(file: BinaryIO, max_bytes: int | None) -> np.ndarray | None:
         return None
     channels = 3 if magic == b"P6" else 1
     nbytes = width * height * channels * 2
+    if max_pixels is not None and width * height > max_pixels:
+        raise InputError(
+            f"it claims {height}x{width} pixels, more than {max_pixels};"
+            f" --max-pixels {width * height} reads it"
+        )
     check_memory(nbytes, max_bytes)
     data = file.read(nbytes)
     if len(data) < nbytes:

@@ -11,27 +11,31 @@ from poolcli.errors import InputError
 from poolcli.files import npy, sniff
 from poolcli.files.causes import available_memory, check_memory, reading, size_text
 from poolcli.files.loaded import Loaded
+from poolcli.files.notes import AS_USUAL, PictureInput
 from poolcli.files.stored import StoredNpy
 
 _TEXT_FORMATS = {".csv": ".csv", ".tsv": ".tsv"}
 _CHUNK = 1 << 20
 
 
-def read_file(path: str, *, max_bytes: int | None = None) -> Iterator[Loaded]:
+def read_file(
+    path: str, *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+) -> Iterator[Loaded]:
     """Yield the arrays of a file: one, or every one of an .npz; ``file.npz:name`` picks one.
 
     What the file is, its first bytes say. Named pipes are read to their end as stdin is. In an .npz
     an array that cannot be read does not keep back the others: its error comes after them.
-    ``max_bytes`` bounds the memory of one array (None: what is free).
+    ``max_bytes`` bounds the memory of one array (None: what is free); ``pictures`` says how
+    pictures are read.
 
     Raises ``InputError``, one line that starts with the file's label.
     """
-    path, name = _split_member(path)
+    path, name = split_member(path)
     with reading(path):
         file, is_stream = sniff.open_input(path)
     with file:
         if is_stream:
-            yield from _read_stream(file, path, max_bytes)
+            yield from _read_stream(file, path, max_bytes, pictures)
             return
         with reading(path):
             kind = sniff.kind_of(file.read(sniff.HEAD))
@@ -45,16 +49,18 @@ def read_file(path: str, *, max_bytes: int | None = None) -> Iterator[Loaded]:
                 stored = StoredNpy(file, header, max_bytes)
             yield Loaded(path, stored, "npy")
         else:
-            yield from _read_seekable(file, path, kind, name, max_bytes)
+            yield from _read_seekable(file, path, kind, name, max_bytes, pictures)
 
 
-def read_stdin(stream: BinaryIO, *, max_bytes: int | None = None) -> Iterator[Loaded]:
+def read_stdin(
+    stream: BinaryIO, *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+) -> Iterator[Loaded]:
     """Yield the arrays that come through a pipe: .npy one after another, .npz, picture or text.
 
     The labels are ``-``, and ``-#2``, ``-#3`` for what follows the first .npy. Raises as
     ``read_file`` does.
     """
-    return _read_stream(stream, "-", max_bytes)
+    return _read_stream(stream, "-", max_bytes, pictures)
 
 
 def parse_matrix(text: str) -> Loaded:
@@ -69,7 +75,7 @@ def parse_matrix(text: str) -> Loaded:
         return Loaded("--matrix", parse_matrix_text(text), "text", None, ".txt")
 
 
-def _split_member(path: str) -> tuple[str, str | None]:
+def split_member(path: str) -> tuple[str, str | None]:
     """Split ``file.npz:name`` when the whole is no file and what stands before a colon is."""
     if not os.path.lexists(path):
         end = path.rfind(":")
@@ -80,7 +86,9 @@ def _split_member(path: str) -> tuple[str, str | None]:
     return path, None
 
 
-def _read_stream(stream: BinaryIO, label: str, max_bytes: int | None) -> Iterator[Loaded]:
+def _read_stream(
+    stream: BinaryIO, label: str, max_bytes: int | None, pictures: PictureInput
+) -> Iterator[Loaded]:
     peekable = Peekable(stream)
     with reading(label):
         kind = sniff.kind_of(peekable.peek(len(npy.MAGIC)))  # no more, so as not to wait for more
@@ -89,7 +97,7 @@ def _read_stream(stream: BinaryIO, label: str, max_bytes: int | None) -> Iterato
     if kind != "npy":
         with reading(label):
             whole = peekable.read_all(kind, max_bytes)
-        yield from _read_seekable(io.BytesIO(whole), label, kind, None, max_bytes)
+        yield from _read_seekable(io.BytesIO(whole), label, kind, None, max_bytes, pictures)
         return
     for count in itertools.count(1):
         this = label if count == 1 else f"{label}#{count}"
@@ -106,6 +114,7 @@ def _read_seekable(
     kind: str,
     name: str | None,
     max_bytes: int | None,
+    pictures: PictureInput,
 ) -> Iterator[Loaded]:
     if kind == "npz":
         yield from _read_npz(file, label, name, max_bytes)
@@ -119,9 +128,9 @@ def _read_seekable(
         from poolcli.files.pictures import extension_of, read_picture
 
         with reading(label):
-            picture = read_picture(file, kind, max_bytes)
+            picture = read_picture(file, kind, max_bytes, pictures)
         extension = extension_of(kind, picture.array)
-        yield Loaded(label, picture.array, "image", picture.layout, extension, None, picture.meta)
+        yield Loaded(label, picture.array, "image", picture.layout, extension, None, picture.notes)
 
 
 def _read_npz(

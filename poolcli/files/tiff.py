@@ -12,32 +12,37 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from poolcli.errors import InputError
-from poolcli.files import png
+from poolcli.files import exif, png
 from poolcli.files.causes import check_memory, shape_text, size_text
 from poolcli.files.images import (
-    ORIENTATION,
     Picture,
     check_pixels,
     decode_frames,
     layout_of,
     mode_to_read,
+    open_image,
     upright,
 )
+from poolcli.files.notes import PictureInput
+from poolcli.files.tiff_notes import notes_of, unmultiplied
 
 _MAX_PAGES = 100_000
 _GREY_OR_RGB = {0, 1, 2}  # photometric: white is zero, black is zero, RGB
+_INKS = 5  # photometric: cyan, magenta, yellow, black
+_PREMULTIPLIED = 1  # an extra sample that is alpha, and multiplied into the others
 _NONE, _PACKBITS = 1, 32773  # compressions
 _BOMB_BYTES, _BOMB_RATIO = 2**28, 5000  # denser than deflate and LZW ever pack
 _ONE_AT_A_TIME = threading.Lock()
 _REDUCED = 1  # a page that is a smaller version of another
 
 
-def read_tiff(file: BinaryIO, max_bytes: int | None) -> Picture:
+def read_tiff(file: BinaryIO, max_bytes: int | None, wanted: PictureInput) -> Picture:
     """Read every page: "HW" or "HWC", with "N" before when there are several."""
     import tifffile
 
@@ -48,17 +53,25 @@ def read_tiff(file: BinaryIO, max_bytes: int | None) -> Picture:
     with tifffile.TiffFile(file) as tiff:
         pages = _pages(tiff)
         first = pages[0]
-        _check_pages(tiff, pages, size)
+        _check_pages(tiff, pages, size, wanted.max_pixels)
         check_memory(2 * sum(page.nbytes for page in pages), max_bytes)
         arrays = None
-        if first.photometric in _GREY_OR_RGB:
+        inks = wanted.inks and first.photometric == _INKS and first.samplesperpixel == 4
+        if first.photometric in _GREY_OR_RGB or inks:
             arrays = _read_by_tifffile(pages)
+        notes = notes_of(file, first)
         if arrays is None:
             with _silent_stderr():
-                arrays = _read_by_pillow(file, pages, max_bytes)
+                arrays = _read_by_pillow(file, pages, max_bytes, wanted)
+            notes = replace(notes, alpha=arrays[0].ndim == 3 and arrays[0].shape[2] in (2, 4))
+        elif first.extrasamples == (_PREMULTIPLIED,):
+            arrays = [unmultiplied(array) for array in arrays]
     many = len(arrays) > 1
     array = np.stack(arrays) if many else arrays[0]
-    return Picture(array, layout_of(array, many), {})
+    inks = inks and array.shape[-1] == 4
+    return Picture(
+        array, layout_of(array, many), replace(notes, inks=inks, alpha=notes.alpha and not inks)
+    )
 
 
 def _check_chain(file: BinaryIO, size: int) -> None:
@@ -101,8 +114,14 @@ def _pages(tiff: Any) -> list[Any]:
     return pages
 
 
-def _check_pages(tiff: Any, pages: list[Any], size: int) -> None:
+def _check_pages(tiff: Any, pages: list[Any], size: int, max_pixels: int | None) -> None:
     first = pages[0]
+    pixels = first.imagelength * first.imagewidth
+    if max_pixels is not None and pixels > max_pixels:
+        raise InputError(
+            f"it claims {first.imagelength}x{first.imagewidth} pixels, more than {max_pixels};"
+            f" --max-pixels {pixels} reads it"
+        )
     if first.dtype is None or first.dtype.kind not in "biuf":
         raise InputError(f"its pixels are of type {first.dtype}; whole and real numbers are read")
     for number, page in enumerate(pages, 1):
@@ -129,10 +148,10 @@ def _check_pages(tiff: Any, pages: list[Any], size: int) -> None:
                 f"page {number} of {shape_text(page.shape)} {page.dtype} needs {needed} bytes,"
                 f" it has {stored}; it is truncated"
             )
-        if page.nbytes > max(_BOMB_BYTES, _BOMB_RATIO * stored):
+        if page.nbytes > max(_BOMB_BYTES, _BOMB_RATIO * stored) and max_pixels is None:
             raise InputError(
                 f"page {number} claims {size_text(page.nbytes)} in {stored} bytes, which may be a"
-                " decompression bomb; save it as .npy"
+                f" decompression bomb; --max-pixels {pixels} reads it"
             )
         for offset, count in segments:
             if offset + count > size:
@@ -169,7 +188,7 @@ def _read_page(page: Any) -> np.ndarray:
     if page.photometric == 0 and array.dtype.kind in "bu":  # white is zero
         array = ~array
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    return upright(array, page.tags.valueof(ORIENTATION, 1))
+    return upright(array, page.tags.valueof(exif.ORIENTATION, 1))
 
 
 @contextmanager
@@ -192,22 +211,24 @@ def _silent_stderr() -> Iterator[None]:
             os.close(kept)
 
 
-def _read_by_pillow(file: BinaryIO, pages: list[Any], max_bytes: int | None) -> list[np.ndarray]:
+def _read_by_pillow(
+    file: BinaryIO, pages: list[Any], max_bytes: int | None, wanted: PictureInput
+) -> list[np.ndarray]:
     """Decode by Pillow, where it keeps all bits; 16-bit colour comes byte by byte, as in PNG.
 
     Pillow itself turns the pages upright.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
+    from PIL.Image import getmodebands
 
     first = pages[0]
     bits, kind, colour = first.bitspersample, first.dtype.kind, first.photometric
     numbers = [page.index for page in pages]
-    file.seek(0)
     try:
-        with Image.open(file, formats=("TIFF",)) as image:
-            check_pixels(image.size, len(pages), max_bytes)
+        with open_image(file, "TIFF", wanted.max_pixels) as image:
+            check_pixels(image.size, len(pages), max_bytes, wanted.max_pixels)
             mode = image.mode
-            plain = mode_to_read(image)
+            plain = mode_to_read(image, wanted.inks)
     except UnidentifiedImageError as error:
         raise _refused(first) from error
     if kind == "u" and bits == 16 and mode in ("RGB", "RGBA") and colour == 2:
@@ -220,7 +241,7 @@ def _read_by_pillow(file: BinaryIO, pages: list[Any], max_bytes: int | None) -> 
             )
             for number in numbers
         ]
-    samples = Image.getmodebands(mode)
+    samples = getmodebands(mode)
     exact = {
         "u": bits == 8 or (bits == 16 and mode.startswith("I;16")) or (bits == 32 and mode == "I"),
         "i": bits in (16, 32) and mode == "I",  # Pillow's int32 has their bits
@@ -235,7 +256,7 @@ def _read_by_pillow(file: BinaryIO, pages: list[Any], max_bytes: int | None) -> 
         or (mode != "P" and samples != first.samplesperpixel)
     ):
         raise _refused(first)
-    decoded = decode_frames(file, plain, 0, max(numbers) + 1)
+    decoded, _ = decode_frames(file, plain, 0, max(numbers) + 1)
     dtype = first.dtype.newbyteorder("=") if mode == "I" else decoded[0].dtype
     return [decoded[number].astype(dtype, copy=False) for number in numbers]
 

@@ -11,10 +11,12 @@ import numpy as np
 
 from poolcli.errors import OutputError
 from poolcli.files import npy
-from poolcli.files.atomic import atomic_target
+from poolcli.files.atomic import Ready, atomic_target
 from poolcli.files.causes import writing
+from poolcli.files.notes import Notes, PictureOutput
 from poolcli.files.stored import NpyOutput
 
+DEFAULT = PictureOutput()
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": " "}
 
 
@@ -25,12 +27,16 @@ def write_file(
     layout: str | None = None,
     overwrite: bool = False,
     format: str | None = None,
+    notes: Notes | None = None,
+    how: PictureOutput = DEFAULT,
+    ready: Ready | None = None,
 ) -> None:
     """Write an array to a path, in the format that ``format`` or the path's extension names.
 
     .npy, .npz (as ``arr_0``), .csv, .tsv, .txt and pictures; a device or pipe without an extension
-    gets .npy. ``layout`` tells a picture which axes are height, width, channels and frames. An
-    existing file is replaced only with ``overwrite``, and only by a complete one.
+    gets .npy. ``layout`` tells a picture which axes are height, width, channels and frames,
+    ``notes`` what else to write into it and ``how`` the way it is packed. An existing file is
+    replaced only with ``overwrite``, and only by a complete one.
 
     Raises ``OutputError``, one line that starts with the path.
     """
@@ -38,8 +44,8 @@ def write_file(
         extension = (format or os.path.splitext(path)[1]).lower()
         if not extension and os.path.exists(path) and not os.path.isfile(path):
             extension = ".npy"
-        content = _prepared(array, extension, layout)
-        with atomic_target(path, overwrite) as stream:
+        content = _prepared(array, extension, layout, notes, how)
+        with atomic_target(path, overwrite, ready) as stream:
             _write(stream, content, extension)
 
 
@@ -51,13 +57,14 @@ def npy_output(
     dtype: np.dtype[Any],
     *,
     overwrite: bool = False,
+    ready: Ready | None = None,
 ) -> Iterator[NpyOutput]:
     """Give an .npy file to write box by box; when the block ends well it becomes ``path``.
 
     Only for paths that are, or will be, regular files. Raises ``OutputError``, one line that starts
     with the path; what the block raises passes as it is.
     """
-    target = atomic_target(path, overwrite)
+    target = atomic_target(path, overwrite, ready)
     with writing(path):
         file = target.__enter__()
     try:
@@ -72,30 +79,48 @@ def npy_output(
 
 
 def write_stream(
-    stream: BinaryIO, array: np.ndarray, *, format: str = ".npy", layout: str | None = None
+    stream: BinaryIO,
+    array: np.ndarray,
+    *,
+    format: str = ".npy",
+    layout: str | None = None,
+    notes: Notes | None = None,
+    how: PictureOutput = DEFAULT,
 ) -> None:
-    """Write an array to an open stream, such as stdout, and flush it.
+    """Write an array to an open stream, such as stdout, and flush it; see :func:`write_file`.
 
     Raises ``BrokenPipeError`` when the reader has gone, ``OutputError`` for everything else.
     """
     with writing("-"):
         extension = format.lower()
-        _write(stream, _prepared(array, extension, layout), extension)
+        _write(stream, _prepared(array, extension, layout, notes, how), extension)
         stream.flush()
 
 
-def write_npz(path: str, arrays: Mapping[str, np.ndarray], *, overwrite: bool = False) -> None:
+def write_npz(
+    path: str,
+    arrays: Mapping[str, np.ndarray],
+    *,
+    overwrite: bool = False,
+    ready: Ready | None = None,
+) -> None:
     """Write several arrays as one .npz; the same arrays give the same bytes."""
     from poolcli.files import npz
 
-    with writing(path), atomic_target(path, overwrite) as stream:
+    with writing(path), atomic_target(path, overwrite, ready) as stream:
         if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             npz.write_members(stream, arrays)
         else:
             npy.write_all(stream, npz.encode(arrays))
 
 
-def _prepared(array: np.ndarray, extension: str, layout: str | None) -> np.ndarray | bytes:
+def _prepared(
+    array: np.ndarray,
+    extension: str,
+    layout: str | None,
+    notes: Notes | None,
+    how: PictureOutput,
+) -> np.ndarray | bytes:
     """Return what to write; everything that may be refused is refused here, before any file is."""
     if extension in (".npy", ".npz", *SEPARATORS):
         if array.dtype.kind not in "biuf":
@@ -111,7 +136,7 @@ def _prepared(array: np.ndarray, extension: str, layout: str | None) -> np.ndarr
         known = " ".join((".npy", ".npz", *SEPARATORS, *FORMATS))
         named = f"extension {extension!r} is unknown" if extension else "it has no extension"
         raise OutputError(f"{named}; those written are {known}")
-    return encode_picture(array, extension, layout)
+    return encode_picture(array, extension, layout, notes, how)
 
 
 def _write(stream: BinaryIO, content: np.ndarray | bytes, extension: str) -> None:

@@ -44,6 +44,8 @@ class Op:
     params: tuple[Param, ...] = ()
     winner: MakeKernel | None = None
     """For ops that pick a cell by its value: the kernel that gives the picked cell's position."""
+    blends: bool = False
+    """Whether results are means: those of colours are weighted by alpha, and can be linear light."""
 
 
 def lazy(module: str, function: str, *args: object) -> MakeKernel:

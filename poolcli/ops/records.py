@@ -30,6 +30,7 @@ RECORDS = (
         formula="Σx / n",
         source="LeCun et al. 1989; ONNX AveragePool",
         kernel=lazy("poolcli.ops.sums", "average"),
+        blends=True,
         divides=True,
     ),
     Op(
@@ -56,6 +57,7 @@ RECORDS = (
         formula="(Σx² / n)^(1/2)",
         source="lp with p = 2 of a mean instead of a sum",
         kernel=lazy("poolcli.ops.powers", "rms"),
+        blends=True,
     ),
     Op(
         name="median",
@@ -125,6 +127,7 @@ RECORDS = (
         formula="(Σ max(x, eps)^p / n)^(1/p)",
         source="Radenović, Tolias & Chum 2018",
         kernel=lazy("poolcli.ops.powers", "gem"),
+        blends=True,
         params=(
             Param("p", float, 3.0, "1 is the mean, and the larger the nearer to max"),
             Param("eps", float, 1e-6, "smaller values count as this"),
@@ -136,6 +139,7 @@ RECORDS = (
         formula="Σx·eˣ / Σeˣ",
         source="SoftPool: Stergiou, Poppe & Kalliatakis 2021",
         kernel=lazy("poolcli.ops.softmax", "soft"),
+        blends=True,
     ),
     Op(
         name="lse",
@@ -143,6 +147,7 @@ RECORDS = (
         formula="log(Σe^(r·x) / n) / r",
         source="Pinheiro & Collobert 2015",
         kernel=lazy("poolcli.ops.softmax", "log_sum_exp"),
+        blends=True,
         params=(Param("r", float, 1.0, "near 0 it is the mean, and large it is max"),),
     ),
     Op(
@@ -151,6 +156,7 @@ RECORDS = (
         formula="α·max(x) + (1 − α)·Σx / n",
         source="Lee, Gallagher & Tu 2016",
         kernel=lazy("poolcli.ops.extremes", "mixed"),
+        blends=True,
         divides=True,
         params=(Param("alpha", float, 0.5, "the share of max"),),
     ),
@@ -160,6 +166,7 @@ RECORDS = (
         formula="Σw·x with w the binomial coefficients / 2^(k−1), by axis",
         source="BlurPool: Zhang 2019",
         kernel=lazy("poolcli.ops.placed", "blur"),
+        blends=True,
         padding="center",
     ),
     Op(

@@ -9,10 +9,27 @@ from __future__ import annotations
 from typing import TextIO
 
 from poolcli.report.jsonl import json_line
+from poolcli.report.outcomes import failed_json, planned_json, planned_line, skipped_json
+from poolcli.report.progress import Bar, Meter
 from poolcli.report.result import Result
-from poolcli.report.words import encodable, error, hint, report_line, safe, warning
+from poolcli.report.words import encodable, error, hint, note, report_line, safe, warning
 
-__all__ = ["Result", "error", "hint", "json_line", "safe", "show", "warning"]
+__all__ = [
+    "Bar",
+    "Meter",
+    "Result",
+    "error",
+    "failed_json",
+    "hint",
+    "json_line",
+    "note",
+    "planned_json",
+    "planned_line",
+    "safe",
+    "show",
+    "skipped_json",
+    "warning",
+]
 
 
 def show(

@@ -26,26 +26,38 @@ def json_line(result: Result) -> str:
     """
     plan = result.plan
     record: dict[str, Any] = {
-        "label": _text(result.label),
-        "op": plan.request.op,
-        "windows": _windows(plan),
+        "label": text(result.label),
+        **_operation(plan),
         "input": _array(plan.input_shape, plan.input_dtype, plan.layout),
-        "output": _array(plan.output_shape, plan.output_dtype, plan.output_layout),
+        "output": _array(*_of_output(plan)),
         "dropped": dict(plan.dropped),
-        "written": None if result.written is None else _text(result.written),
+        "written": None if result.written is None else text(result.written),
     }
     if result.written is None:
-        record["values"] = _values(result.array)
+        record["values"] = plain_values(result.array)
     return json.dumps(record, allow_nan=False)
 
 
-def _text(name: str) -> str:
+def text(name: str) -> str:
     """Keep what JSON can carry; lone surrogates are legal JSON that many parsers refuse."""
     return "".join(safe(c) if "\ud800" <= c <= "\udfff" else c for c in name)
 
 
 def _array(shape: tuple[int, ...], dtype: Any, layout: str) -> dict[str, Any]:
     return {"shape": list(shape), "dtype": dtype.name, "layout": layout}
+
+
+def _operation(plan: Any) -> dict[str, Any]:
+    if not hasattr(plan, "stages"):
+        return {"op": plan.request.op, "windows": _windows(plan)}
+    stages = [
+        {"stage": stage.stage.text, "output": _array(*_of_output(stage))} for stage in plan.stages
+    ]
+    return {"op": "chain", "stages": stages}
+
+
+def _of_output(plan: Any) -> tuple[tuple[int, ...], Any, str]:
+    return plan.output_shape, plan.output_dtype, plan.output_layout
 
 
 def _windows(plan: Plan) -> dict[str, Any]:
@@ -64,7 +76,8 @@ def _windows(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _values(array: Any) -> Any:
+def plain_values(array: Any) -> Any:
+    """Return nested lists of what strict JSON can carry."""
     values = array.tolist()
     if array.dtype.kind == "f":
         return _without_nan(values)

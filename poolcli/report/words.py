@@ -72,6 +72,11 @@ def hint(text: str, *, stream: IO[str] | None = None) -> None:
     _say(f"hint: {text}", stream)
 
 
+def note(text: str, *, stream: IO[str] | None = None) -> None:
+    """Write ``poolcli: text`` to stderr: what was done, all in all."""
+    _say(text, stream)
+
+
 def warning(text: str, *, stream: IO[str] | None = None) -> None:
     """Write ``poolcli: warning: text`` to stderr: done, but not quite as one would expect."""
     _say(f"warning: {text}", stream)
@@ -118,14 +123,17 @@ def _shape(shape: Sequence[int], glyphs: Glyphs) -> str:
 
 def _dropped(dropped: dict[str, int]) -> str:
     counts = []
-    for axis, cells in dropped.items():
+    for name, cells in dropped.items():
+        axis, gap, where = name.partition(" ")
         one, many = _CELLS.get(axis, (f"{axis} cell", f"{axis} cells"))
-        counts.append(f"{cells} {one if cells == 1 else many}")
+        counts.append(f"{cells} {one if cells == 1 else many}{gap}{where}")
     return " and ".join(counts)
 
 
 def operation(plan: Plan, glyphs: Glyphs = ASCII) -> str:
     """Say the op and its windows as they were asked for: ``max 3x3 stride 2 padding 1``."""
+    if hasattr(plan, "operation"):
+        return str(plan.operation)  # it is no windows of one op, and says itself what it is
     request = plan.request
     words = [request.op]
     geometry: Any = request.geometry

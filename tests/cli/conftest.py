@@ -20,7 +20,7 @@ from poolcli.cli import main
 def _clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Work in an empty folder, without the user's own settings, and leave no trace."""
     monkeypatch.chdir(tmp_path)
-    for name in ("POOLCLI_LAYOUT", "POOLCLI_DEBUG"):
+    for name in ("POOLCLI_LAYOUT", "POOLCLI_LIKE", "POOLCLI_DEBUG"):
         monkeypatch.setenv(name, "")
     handler = signal.getsignal(signal.SIGTERM)
     yield

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from program import Outcome, npy_bytes
 
-from poolcli.ops import OPS
-
 Run = Callable[..., Outcome]
 POOLED = [[6, 4], [4, 4]]
 
@@ -223,15 +221,6 @@ def test_info(poolcli: Run, matrix: Path) -> None:
     )
 
 
-def test_ops_lists_every_op_with_its_source(poolcli: Run) -> None:
-    outcome = poolcli("ops")
-    assert outcome.code == 0
-    lines = outcome.text.splitlines()
-    for op, name, meaning in zip(OPS.values(), lines[::2], lines[1::2], strict=True):
-        assert name.split(",")[0].split()[0] == op.name
-        assert meaning.strip() == f"{op.formula}  ({op.source})"
-
-
 def test_parameters_of_an_op_are_options(poolcli: Run) -> None:
     typed = ("--matrix", "1 2; 3 10")
     assert numbers(poolcli("quantile", "-k", 2, "--q", 1, *typed)) == [[10]]
@@ -242,9 +231,3 @@ def test_parameters_of_an_op_are_options(poolcli: Run) -> None:
     assert refused.err.startswith("poolcli: ")
     assert "--method" in poolcli("quantile", "--help").text
     assert "--method" not in poolcli("max", "--help").text
-
-
-@pytest.mark.parametrize("op", list(OPS))
-def test_every_op_works_in_every_family(poolcli: Run, matrix: Path, op: str) -> None:
-    assert poolcli(op, "-k", 2, matrix, "--no-preview").code == 0
-    assert poolcli("global", op, matrix, "--no-preview").code == 0

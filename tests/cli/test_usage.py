@@ -36,6 +36,19 @@ WRONG = [
     ("global avg --divisor 2 x.npy", "No such option: --divisor"),
     ("avg -k 2 --divisor 0 x.npy", "divisor 0"),
     ("max -k", "requires an argument"),
+    ("max -k 2 --like caffe x.npy", "like 'caffe': use torch, keras, onnx"),
+    ("max -k 2 --nodata 0 --min-valid 2 x.npy", "min_valid 2.0: must be a fraction"),
+    ("adaptive max x.npy", "max needs an output size: --output-size 7"),
+    ("adaptive max --output-size 0 x.npy", "--output-size 0: numbers here start at 1"),
+    ("adaptive max --output-size 2 -s 1 x.npy", "No such option: -s"),
+    ("fractional max x.npy", "max needs an output size"),
+    ("fractional max --output-size 3 --seed x x.npy", "--seed"),
+    ("pyramid max x.npy", "max needs levels: --levels 1,2,4"),
+    ("pyramid max --levels 1,,2 x.npy", "--levels : '' is not a whole number"),
+    ("pyramid max --levels 1,0 x.npy", "--levels 0: numbers here start at 1"),
+    ("fractional", "Usage: poolcli fractional"),
+    ("adaptive maxx x.npy", "no op 'maxx'; did you mean max?"),
+    ("ops maxx", "no op 'maxx'; did you mean max?"),
     ("max -k 2 --bogus x.npy", "No such option: --bogus"),
     ("max -k 2 - -", "- is named twice"),
     ("max -k 2 x.npy --format npy", "--format says how to write: it needs --output"),
@@ -80,7 +93,11 @@ def test_no_arguments_show_the_help_and_fail(poolcli: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "max", "avg", "mean", "global", "global sum", "ops", "info"]
+    "command",
+    [
+        *["", "max", "avg", "mean", "global", "global sum", "adaptive", "adaptive lp"],
+        *["fractional max", "pyramid", "pyramid mean", "unpool", "ops", "info"],
+    ],
 )
 def test_help(poolcli: Run, command: str) -> None:
     code, out, err = poolcli(*command.split(), "--help")
@@ -99,6 +116,8 @@ def test_options_exist_only_where_they_mean_something(poolcli: Run) -> None:
     assert "--divisor" not in poolcli("sum", "--help").text
     assert "--keepdims" in poolcli("global", "avg", "--help").text
     assert "--keepdims" not in poolcli("avg", "--help").text
+    assert "--like" not in poolcli("ops", "--help").text
+    assert "--threads" not in poolcli("unpool", "--help").text
 
 
 def test_the_variable_for_layouts_is_checked(

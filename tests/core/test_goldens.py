@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-from goldens import RTOL, goldens, named_differences
-from naive import naive_pool
-from naive_windows import Refused, adaptive, fractional, sliding, whole
+from differences import PAGE, named_differences, page
+from goldens import RTOL, goldens, refused_or_given, specified
 
 from poolcli import adaptive_pool, fractional_pool, global_pool, pool
 from poolcli.errors import PoolError
 
-SPECIFIED = {"sliding": sliding, "whole": whole, "adaptive": adaptive, "fractional": fractional}
 COMMANDS = {
     "sliding": pool,
     "whole": global_pool,
@@ -22,18 +20,9 @@ def answer(golden):
     options = {**golden.geometry, **golden.options, "layout": golden.layout}
     if golden.kind == "whole":
         options["keepdims"] = True
-    try:
-        return COMMANDS[golden.kind](golden.x, golden.op, **options)
-    except PoolError:
-        return None
-
-
-def specified(golden):
-    windows = SPECIFIED[golden.kind](**golden.geometry)
-    try:
-        return naive_pool(golden.x, golden.op, windows, layout=golden.layout, **golden.options)
-    except Refused:
-        return None
+    return refused_or_given(
+        lambda: COMMANDS[golden.kind](golden.x, golden.op, **options), PoolError
+    )
 
 
 def same(got, expected):
@@ -64,3 +53,8 @@ def test_same_indices_as_the_framework(golden):
         assert named_differences(golden)
         return
     assert np.array_equal(got, golden.indices) or named_differences(golden)
+
+
+def test_the_page_of_differences_is_the_table():
+    """`python tests/differences.py` writes it."""
+    assert PAGE.read_text(encoding="utf-8") == page()

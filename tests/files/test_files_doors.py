@@ -121,7 +121,7 @@ HEAVY = ("PIL", "imageio", "tifffile", "zipfile", "rich", "typer")
         ("a.npy", set()),
         ("a.csv", set()),
         ("a.npz", {"zipfile"}),
-        ("a.png", {"PIL", "imageio"}),
+        ("a.png", {"PIL"}),
         ("a.tif", {"tifffile"}),
     ],
 )

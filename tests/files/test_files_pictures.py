@@ -253,7 +253,7 @@ def test_a_transparent_colour_becomes_alpha(tmp_path: Path) -> None:
 def test_cmyk_becomes_rgb_and_says_so(tmp_path: Path) -> None:
     Image.new("CMYK", (4, 4), (255, 0, 0, 0)).save(tmp_path / "a.jpg")
     loaded = only(tmp_path / "a.jpg")
-    assert loaded.meta["mode"] == "CMYK"
+    assert loaded.notes.mode == "CMYK"
     assert loaded.array.shape == (4, 4, 3)
     assert loaded.array[0, 0, 0] < 10 < 245 < loaded.array[0, 0, 1]
 

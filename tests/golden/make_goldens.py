@@ -87,9 +87,9 @@ def run_torch(case: Case, x: np.ndarray) -> list[np.ndarray]:
     if "max" in kind:
         args["return_indices"] = True
     if "samples" in args:
-        # PyTorch draws one number per plane and axis, the last axis first.
-        drawn = torch.tensor([args.pop("samples")[::-1]] * x.shape[1]).reshape(1, x.shape[1], -1)
-        args["_random_samples"] = drawn
+        # One number per plane and axis; the width's first in two dimensions, the depth's in three.
+        order = args.pop("samples")[:: -1 if x.ndim == 4 else 1]
+        args["_random_samples"] = torch.tensor([[order] * x.shape[1]])
     result = getattr(functional, kind)(torch.from_numpy(x), **args)
     parts = result if isinstance(result, tuple) else (result,)
     return [part.numpy() for part in parts]

@@ -1,0 +1,1 @@
+"""Measuring poolcli beside its peers: ``make bench`` runs all of it and writes the page."""

@@ -1,0 +1,70 @@
+"""``python -m benchmarks``: measure, say what was measured, and write the page and its plot."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from benchmarks import files, growth, in_memory, page, plot, starting, where
+from benchmarks.timing import Case, Times, measure
+
+ROOT = Path(__file__).parents[1]
+SCRATCH = ROOT / "build" / "bench"
+
+
+def main() -> None:
+    """Run the sections that are asked for; the page is written when all were run in full."""
+    options = _options()
+    quick = options.quick
+    program, python = (str(options.environment / "bin" / name) for name in ("poolcli", "python"))
+    sections: dict[str, Callable[[], Iterable[Case]]] = {
+        "windows": lambda: in_memory.windows(quick),
+        "types": lambda: in_memory.number_types(quick),
+        "pictures": lambda: in_memory.pictures(quick),
+        "medians": lambda: in_memory.medians(quick),
+        "whole": lambda: in_memory.whole(quick),
+        "files": lambda: files.streams(SCRATCH, program, quick, options.large),
+        "starts": lambda: starting.starts(SCRATCH, program, python, quick),
+        "size": lambda: growth.by_size(quick),
+        "kernel": lambda: growth.by_kernel(quick),
+        "threads": lambda: growth.by_threads(quick),
+    }
+    start = time.perf_counter()
+    measured: dict[str, list[Times]] = {}
+    for name in options.only or sections:
+        print(f"\n== {name}")
+        measured[name] = []
+        for case in sections[name]():
+            times = measure(case, budget=2 if quick else 15)
+            measured[name].append(times)
+            print(page.plain(times), flush=True)
+    if options.only or quick:
+        return
+    profiles = where.profiles(quick)
+    sparse = files.sparse(SCRATCH, program) if options.large else []
+    minutes = (time.perf_counter() - start) / 60
+    docs = ROOT / "docs"
+    plot.draw(measured, docs / "images" / "benchmarks.svg")
+    text = page.render(measured, profiles, sparse, minutes)
+    (docs / "benchmarks.md").write_text(text, encoding="utf-8")
+    print(f"\nwrote {docs / 'benchmarks.md'} after {minutes:.0f} minutes")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small arrays, and no page")
+    parser.add_argument("--large", action="store_true", help="also what takes 64 GB or all memory")
+    parser.add_argument("--only", nargs="+", metavar="SECTION", help="these sections, and no page")
+    parser.add_argument(
+        "--environment",
+        type=Path,
+        default=ROOT / ".venv",
+        help="where poolcli is installed alone, for whole processes (default: .venv)",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Files: .npy to .npy as whole processes, beside ``cat FILE > /dev/null`` with a warm cache."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import processes
+from benchmarks.timing import Case, Target, Way
+
+# What people write without poolcli.
+SCRIPTS = {
+    "np.load, NumPy slices": """
+import sys, numpy as np
+x = np.load(sys.argv[1])
+y = np.maximum(x[..., ::2, ::2], x[..., 1::2, ::2])
+np.maximum(y, x[..., ::2, 1::2], out=y)
+np.maximum(y, x[..., 1::2, 1::2], out=y)
+np.save(sys.argv[2], y)
+""",
+    "torch script": """
+import sys, numpy as np, torch
+torch.set_num_threads(2)
+x = torch.from_numpy(np.load(sys.argv[1]))
+with torch.inference_mode():
+    y = torch.nn.functional.max_pool2d(x if x.ndim == 4 else x[None], 2)
+np.save(sys.argv[2], y.numpy().reshape(*x.shape[:-2], *y.shape[-2:]))
+""",
+}
+SHAPES = {
+    "HW": (32768, 32768),
+    "NCHW": (16, 16, 2048, 2048),
+    "NHWC": (16, 2048, 2048, 16),
+}
+SMALL_SHAPES = {"HW": (8192, 8192), "NCHW": (4, 16, 1024, 1024), "NHWC": (4, 1024, 1024, 16)}
+SPARSE_SIDE = 131072
+HEADER = 128
+
+
+def streams(folder: Path, program: str, quick: bool, large: bool) -> Iterator[Case]:
+    """One case a layout over the same data file, which is there while its cases are measured.
+
+    Programs that load all of it come along where it is small, or with ``large``.
+    """
+    shapes = SMALL_SHAPES if quick else SHAPES
+    with _data(folder, shapes["HW"]) as (source, target):
+        for layout, shape in shapes.items():
+            with source.open("r+b") as file:  # the data stay, in the cache too
+                file.write(header(shape))
+            pool = [program, "max", "-k", "2", "-l", layout, str(source), "-o", str(target)]
+            ways = [
+                _way("cat", ["sh", "-c", f"cat '{source}' > /dev/null"], source, None),
+                _way("poolcli", pool, source, target),
+            ]
+            if layout == "HW" and (quick or large):
+                for name, text in SCRIPTS.items():
+                    command = [sys.executable, "-c", text, str(source), str(target)]
+                    ways.append(_way(name, command, source, target))
+            targets = [Target("cat", most=2 if layout == "HW" else 3), Target(memory=200)]
+            title = f"max 2×2/2, {layout} {'×'.join(map(str, shape))}"
+            yield Case(title, ways, targets, rounds=7)
+
+
+def _way(name: str, command: list[str], source: Path, target: Path | None) -> Way:
+    def remove() -> None:
+        if target is not None:
+            target.unlink(missing_ok=True)
+
+    return Way(
+        name,
+        partial(processes.run, command),
+        source.stat().st_size,
+        answer=None if target is None else "file",
+        before=remove,
+        look=lambda _: _checksum(target),
+    )
+
+
+def _checksum(target: Path | None) -> Any:
+    check = 0
+    if target is not None:
+        with target.open("rb") as file:
+            while block := file.read(1 << 24):
+                check = zlib.crc32(block, check)
+    return check
+
+
+@contextmanager
+def _data(folder: Path, shape: tuple[int, ...]) -> Iterator[tuple[Path, Path]]:
+    """A file of numbers and a name to write to; both vanish at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source, target = folder / "input.npy", folder / "output.npy"
+    numbers = np.random.default_rng(7).standard_normal(1 << 24, np.float32)
+    total = int(np.prod(shape))
+    try:
+        with source.open("wb") as file:
+            file.write(header(shape))
+            for done in range(0, total, len(numbers)):
+                numbers[0] = done  # no two parts are quite the same
+                file.write(numbers[: total - done].data)
+        yield source, target
+    finally:
+        source.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
+
+
+def header(shape: tuple[int, ...]) -> bytes:
+    """The 128 bytes before the data of a float32 array of this shape."""
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
+    size = (HEADER - 10).to_bytes(2, "little")
+    return b"\x93NUMPY\x01\x00" + size + text.ljust(HEADER - 11).encode() + b"\n"
+
+
+def sparse(folder: Path, program: str) -> list[tuple[float, int]]:
+    """Resident memory over time while a sparse array of 64 GiB is pooled, as (seconds, bytes)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source, target = folder / "sparse.npy", folder / "output.npy"
+    try:
+        with source.open("wb") as file:
+            file.write(header((SPARSE_SIDE, SPARSE_SIDE)))
+            file.truncate(HEADER + 4 * SPARSE_SIDE**2)
+        command = [program, "max", "-k", "8", str(source), "-o", str(target)]
+        return processes.memory_over_time(command, every=0.2)
+    finally:
+        source.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)

@@ -1,0 +1,215 @@
+"""Arrays in memory: windows, number types, pictures, medians, and windows that cover everything."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks import peers
+from benchmarks.timing import Case, Target, Way
+from poolcli import adaptive_pool, global_pool, pool
+
+THREADS = 2
+# A float32 average of up to 961 cells, relative to the largest of them.
+FLOAT_ERROR = 1e-6
+
+# Op, size and stride of the cases of ``windows``, and how fast they should be beside whom.
+CASES: dict[tuple[str, int, int], dict[str, float]] = {
+    ("max", 2, 2): {"np.copyto": 0.6, "onnxruntime": 2, "torch": 8},
+    ("avg", 2, 2): {"np.copyto": 0.6, "onnxruntime": 2, "torch": 4},
+    ("max", 3, 2): {"onnxruntime": 1.5},
+    ("max", 3, 1): {"onnxruntime": 2, "torch": 12},
+    ("avg", 3, 1): {},
+}
+
+
+def features(channels: int, side: int, dtype: str = "float32") -> np.ndarray:
+    """1×C×H×W numbers, the same on every machine."""
+    rng = np.random.default_rng(5)
+    shape = (1, channels, side, side)
+    if np.dtype(dtype).kind == "f":
+        return rng.standard_normal(shape, np.float32).astype(dtype)
+    return rng.integers(0, np.iinfo(dtype).max, shape, dtype)
+
+
+def copying(x: np.ndarray) -> Way:
+    """What everything is compared with: copying the input."""
+    return Way("np.copyto", partial(np.copyto, np.zeros_like(x), x), x.nbytes, answer=None)
+
+
+def pooling(x: np.ndarray, op: str, size: int, *, name: str = "poolcli", **options: Any) -> Way:
+    """The library's ``pool`` into an array that is there already."""
+    options = {"layout": "NCHW", "threads": THREADS} | options
+    out = np.zeros_like(pool(x, op, size, **options))
+    run = partial(pool, x, op, size, out=out, **options)
+    return Way(name, run, x.nbytes)
+
+
+def windows(quick: bool) -> list[Case]:
+    """float32 1×16×2048×2048 (quick: 1×4×1024×1024) against every library that pools."""
+    x = features(4, 1024) if quick else features(16, 2048)
+    cases = []
+    for (op, size, stride), least in CASES.items():
+        ways = [
+            copying(x),
+            pooling(x, op, size, stride=stride),
+            Way(
+                "poolcli, new array",
+                partial(pool, x, op, size, stride=stride, layout="NCHW", threads=THREADS),
+                x.nbytes,
+            ),
+            Way("onnxruntime", peers.onnxruntime_pool(x, op, size, stride, THREADS), x.nbytes),
+            Way("torch", peers.torch_pool(x, op, size, stride, THREADS), x.nbytes),
+            Way("NumPy slices", peers.numpy_slices(x, op, size, stride), x.nbytes),
+        ]
+        if size == stride:
+            ways.append(
+                Way("scikit-image", peers.block_reduce(x, op, (1, 1, size, size)), x.nbytes)
+            )
+        cases.append(
+            Case(
+                f"{op} {size}×{size}/{stride}",
+                ways,
+                [Target(to, least=times) for to, times in least.items()],
+                FLOAT_ERROR if op == "avg" else 0,
+            )
+        )
+    large = Case(
+        "31×31/1 beside 3×3/1",
+        [
+            copying(x),
+            _alone(x, "max", 3, "max 3×3/1"),
+            _alone(x, "max", 31, "max 31×31/1"),
+            _alone(x, "avg", 3, "avg 3×3/1"),
+            _alone(x, "avg", 31, "avg 31×31/1"),
+        ],
+        [
+            Target("max 3×3/1", most=3, of="max 31×31/1"),
+            Target("avg 3×3/1", most=3, of="avg 31×31/1"),
+        ],
+    )
+    return [*cases, large]
+
+
+def _alone(x: np.ndarray, op: str, size: int, name: str) -> Way:
+    """One of poolcli's own ways; it has no peer to agree with here."""
+    way = pooling(x, op, size, stride=1, name=name)
+    return Way(name, way.run, x.nbytes, answer=None)
+
+
+def number_types(quick: bool) -> list[Case]:
+    """The same array in other number types, beside float32."""
+    channels, side = (4, 1024) if quick else (16, 2048)
+    cases = []
+    for op, size, stride in (("max", 2, 2), ("max", 3, 1), ("avg", 2, 2)):
+        ways = []
+        for dtype in ("float32", "float16", "float64", "uint8", "uint16", "int32"):
+            x = features(channels, side, dtype)
+            way = pooling(x, op, size, stride=stride, name=dtype)
+            ways.append(Way(dtype, way.run, x.nbytes, answer=None))
+        targets = []
+        if op == "max":
+            targets = [
+                Target("float32", most=3, of="float16"),
+                *(Target("float32", least=0.5, of=d, per_byte=True) for d in ("uint8", "uint16")),
+            ]
+        cases.append(Case(f"{op} {size}×{size}/{stride}", ways, targets))
+    return cases
+
+
+def pictures(quick: bool) -> list[Case]:
+    """A photograph of 4096×6000 RGB (quick: 1024×1500)."""
+    height, width = (1024, 1500) if quick else (4096, 6000)
+    rng = np.random.default_rng(6)
+    photo = rng.integers(0, 256, (height, width, 3), np.uint8)
+    rounded = {"dtype": "uint8", "fit": "round", "layout": "HWC"}
+    area = peers.opencv_area(photo, 2)
+    one, many = peers.opencv_threads(1), peers.opencv_threads(-1)
+    average = pooling(photo, "avg", 2, **rounded)
+    half_up = _half_up(photo)
+    if np.abs(np.asarray(average.run()).astype(int) - half_up).max() > 1:
+        raise AssertionError("an average of bytes is more than a rounding away")
+    ways = [
+        copying(photo),
+        Way("poolcli avg", average.run, photo.nbytes, answer=None),
+        Way(
+            "poolcli avg, 1 thread",
+            pooling(photo, "avg", 2, **rounded | {"threads": 1}).run,
+            photo.nbytes,
+            answer=None,
+        ),
+        Way("poolcli max", pooling(photo, "max", 2, layout="HWC").run, photo.nbytes, "max"),
+        Way("Pillow reduce", peers.pillow_reduce(photo, 2), photo.nbytes, "half up"),
+        Way("OpenCV INTER_AREA, 1 thread", area, photo.nbytes, "half up", before=one, after=many),
+        Way("OpenCV INTER_AREA", area, photo.nbytes, "half up"),
+        Way("NumPy slices, max", peers.numpy_slices(photo, "max", 2, 2, 0), photo.nbytes, "max"),
+        Way(
+            "scikit-image, max",
+            peers.block_reduce(photo, "max", (2, 2, 1)),
+            photo.nbytes,
+            "max",
+        ),
+    ]
+    targets = [
+        Target("Pillow reduce", least=1.2, of="poolcli avg"),
+        Target("poolcli avg", least=1.0, of="poolcli max"),
+    ]
+    return [Case("2×2/2", ways, targets)]
+
+
+def _half_up(photo: np.ndarray) -> np.ndarray:
+    total = sum(photo[i::2, j::2].astype(int) for i in (0, 1) for j in (0, 1))
+    return (np.asarray(total) + 2) // 4
+
+
+def medians(quick: bool) -> list[Case]:
+    """One plane of 2048×2048 float32 (quick: 512×512)."""
+    x = features(1, 512 if quick else 2048)[0, 0]
+    cases = []
+    for size, stride, least in ((3, 1, 15), (5, 2, 5)):
+        ways = [
+            copying(x),
+            pooling(x, "median", size, stride=stride, layout="HW"),
+            Way("scipy.ndimage", peers.scipy_median(x, size, stride), x.nbytes),
+            Way("OpenCV medianBlur", peers.opencv_median(x, size, stride), x.nbytes),
+            Way("torch unfold", peers.torch_median(x, size, stride, THREADS), x.nbytes),
+        ]
+        targets = [Target("scipy.ndimage", least=least)]
+        cases.append(Case(f"median {size}×{size}/{stride}", ways, targets))
+    return cases
+
+
+def whole(quick: bool) -> list[Case]:
+    """Adaptive and global windows of the same array as ``windows``."""
+    x = features(4, 1024) if quick else features(16, 2048)
+    options = {"layout": "NCHW", "threads": THREADS}
+    side = x.shape[2]
+    one_pass = Way(
+        "np.add.reduce", partial(np.add.reduce, x.reshape(-1, side * side), axis=1), x.nbytes, None
+    )
+    cases = []
+    for op in ("avg", "max"):
+        ways = [
+            copying(x),
+            one_pass,
+            Way("poolcli", partial(global_pool, x, op, **options), x.nbytes),
+            Way("onnxruntime", peers.onnxruntime_global(x, op, THREADS), x.nbytes),
+            Way("torch", peers.torch_adaptive(x, op, 1, THREADS), x.nbytes),
+        ]
+        # Another order of adding four million numbers, in float32.
+        cases.append(
+            Case(f"global {op}", ways, [Target("np.add.reduce", least=1)], 1e-5 * (op == "avg"))
+        )
+        for size, reference in ((7, "np.add.reduce"), (side * 1500 // 2048, "np.copyto")):
+            out = np.zeros_like(adaptive_pool(x, op, size, **options))
+            ways = [
+                copying(x),
+                one_pass,
+                Way("poolcli", partial(adaptive_pool, x, op, size, out=out, **options), x.nbytes),
+                Way("torch", peers.torch_adaptive(x, op, size, THREADS), x.nbytes),
+            ]
+            title = f"adaptive {op} {side}→{size}"
+            cases.append(Case(title, ways, [Target(reference, least=1)], 1e-5 * (op == "avg")))
+    return cases

@@ -1,0 +1,201 @@
+"""What was measured, as docs/benchmarks.md and as lines for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from benchmarks import machine
+from benchmarks.timing import Times, Verdict
+from benchmarks.where import PARTS, Profile
+
+Measured = dict[str, list[Times]]
+
+TITLE = """\
+# Benchmarks
+
+<!-- Written by `make bench`; changes made here are lost with the next run. -->
+
+Measured on: {machine}.
+{versions}.
+
+`make bench` installs the libraries below, checks that all ways of doing a thing give the same
+numbers, and times them in turns (A B C A B C …, after one warm-up of each), so that a slow moment
+of the machine hits all alike. A time is the median of at least three rounds, mostly fifteen; times
+are of this machine, **ratios are what to look at**. This run took {minutes:.0f} minutes.
+`make bench QUICK=1` is a look in a minute; `make bench LARGE=1` adds what takes 64 GB of disk
+addresses or all memory.
+
+![Speed beside other libraries, and cost by window and array](images/benchmarks.svg)
+
+## Targets
+
+{met} of {all} met.
+
+"""
+
+NOTES = {
+    "windows": """\
+## Windows over an array in memory
+
+float32, NCHW 1×16×2048×2048, two threads for everyone but `np.copyto`, NumPy and scikit-image,
+which have one. In milliseconds, and in parentheses the speed as a share of `np.copyto`'s, which
+copies the input once. `poolcli` writes to an array that is there already (onnxruntime keeps the
+memory of its last result, which comes to the same); "new array" allocates its result each time,
+as torch does.
+""",
+    "types": """\
+## Number types
+
+The same shape in other types, two threads: milliseconds, and gigabytes of input per second.
+""",
+    "pictures": """\
+## Pictures
+
+4096×6000 RGB, uint8, channels last; averages are rounded to uint8. poolcli rounds half to even,
+Pillow and OpenCV half up. Milliseconds (share of `np.copyto`).
+""",
+    "medians": """\
+## Medians
+
+2048×2048 float32. SciPy and OpenCV filter every cell; of a stride of 2 they throw away the rest.
+Milliseconds (share of `np.copyto`).
+""",
+    "whole": """\
+## Global and adaptive windows
+
+The array of the first table. One pass over the data is `np.add.reduce` for windows that give a few
+numbers, and `np.copyto` where the result is an array again. Milliseconds (share of `np.copyto`).
+""",
+    "files": """\
+## Files
+
+`.npy` to `.npy`, float32, 4.3 GB, as whole processes with the file in the system's cache: wall
+time, how many times that of `cat FILE > /dev/null`, and the most resident memory.
+""",
+    "starts": """\
+## Start-up
+
+Whole processes in an environment that holds poolcli and what it needs: milliseconds, and the most
+resident memory.
+""",
+    "size": """\
+## How cost grows with the array
+
+One float32 plane of n×n, 2×2/2: milliseconds, and gigabytes of input per second.
+""",
+    "kernel": """\
+## How cost grows with the window
+
+k×k at every cell of 1×4×1024×1024 float32: milliseconds, and how many times those of 3×3. A fold
+takes about log₂ k steps along each axis.
+""",
+    "threads": """\
+## How cost changes with threads
+
+The array of the first table: milliseconds by number of threads, and how many times as fast as one.
+""",
+}
+
+
+def render(
+    measured: Measured,
+    profiles: Sequence[Profile],
+    sparse: Sequence[tuple[float, int]],
+    minutes: float,
+) -> str:
+    """The whole page."""
+    verdicts = [verdict for times in measured.values() for t in times for verdict in t.verdicts()]
+    head = TITLE.format(
+        machine=machine.describe(),
+        versions=", ".join(f"{name} {version}" for name, version in machine.versions().items()),
+        minutes=minutes,
+        met=sum(verdict.met for verdict in verdicts),
+        all=len(verdicts),
+    )
+    parts = [head, _targets(verdicts)]
+    for name, times in measured.items():
+        parts += ["\n", NOTES[name], "\n", _section(name, times)]
+        if name == "windows":
+            parts += ["\n", _where(profiles)]
+        if name == "files" and sparse:
+            parts += ["\n", _flat(sparse)]
+    return "".join(parts)
+
+
+def plain(times: Times) -> str:
+    """One case for the terminal: every way's median, best time and rate, then its targets."""
+    lines = [times.case.title]
+    for name, seconds in times.seconds.items():
+        peak = f"{times.peaks[name] / 1e6:8.0f} MB" if name in times.peaks else ""
+        lines.append(
+            f"  {name:30} {times.median(name) * 1e3:10.2f} ms, best {min(seconds) * 1e3:10.2f}"
+            f"  {times.rate(name):7.2f} GB/s{peak}  ({len(seconds)} rounds)"
+        )
+    for verdict in times.verdicts():
+        word = "met    " if verdict.met else "NOT MET"
+        lines.append(f"  {word} {verdict.target}: {verdict.ratio:.2f}")
+    return "\n".join(lines)
+
+
+def _targets(verdicts: Iterable[Verdict]) -> str:
+    rows = [
+        [v.case, str(v.target), f"{v.ratio:.4g}", "yes" if v.met else "**no**"] for v in verdicts
+    ]
+    return _table(["", "target", "measured", "met"], rows)
+
+
+def _section(name: str, times: list[Times]) -> str:
+    """A row for each way and a column for each case, or the other way round where that is less."""
+    ways = list(dict.fromkeys(way for t in times for way in t.seconds))
+    cells = [[_cell(name, t, way) for way in ways] for t in times]
+    titles = [t.case.title for t in times]
+    if len(times) > len(ways):
+        return _table(["", *ways], [[t, *row] for t, row in zip(titles, cells, strict=True)])
+    turned = zip(*cells, strict=True)
+    return _table(["", *titles], [[way, *row] for way, row in zip(ways, turned, strict=True)])
+
+
+def _cell(section: str, t: Times, way: str) -> str:
+    if way not in t.seconds:
+        return ""
+    seconds = t.median(way)
+    time = f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"
+    if section in ("types", "size"):
+        return f"{time} ({t.rate(way):.1f} GB/s)"
+    if section == "files":
+        return f"{time} ({seconds / t.median('cat'):.2f}), {t.peaks[way] / 1e6:.0f} MB"
+    if section == "starts":
+        return f"{time}, {t.peaks[way] / 1e6:.0f} MB"
+    if section == "threads":
+        return f"{time} ({t.median('1') / seconds:.2f})"
+    if section == "kernel":
+        return time
+    return f"{time} ({t.rate(way) / t.rate('np.copyto'):.2f})" if "np.copyto" in t.seconds else time
+
+
+def _where(profiles: Sequence[Profile]) -> str:
+    rows = [
+        [p.title, *(f"{seconds * 1e3:.0f}" for seconds in (*p.parts.values(), p.rest))]
+        for p in profiles
+    ]
+    text = """\
+Where the milliseconds of one thread go, by a profile: combining cells (ufuncs), loading them into
+another type, finishing results (dividing, rounding), checking results for NaN and overflow, and
+Python around it.
+
+"""
+    return text + _table(["", *PARTS, "Python"], rows)
+
+
+def _flat(sparse: Sequence[tuple[float, int]]) -> str:
+    settled = [size / 1e6 for at, size in sparse if at > 1] or [size / 1e6 for _, size in sparse]
+    return (
+        f"A sparse 64 GiB `.npy` (131072×131072 float32, max 8×8/8): {sparse[-1][0]:.0f} s. Its "
+        f"resident memory, looked at {len(sparse)} times, was {min(settled):.0f} to "
+        f"{max(settled):.0f} MB after the first second.\n"
+    )
+
+
+def _table(head: list[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)

@@ -1,0 +1,133 @@
+"""Several jobs at a time, within bounded memory."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from poolcli import files
+from poolcli.batch.memory import Budget
+from poolcli.batch.outcomes import Failed, Outcome, Settings, Watch
+from poolcli.batch.outputs import Job
+from poolcli.batch.work import Worker
+from poolcli.errors import PoolError
+from poolcli.report import Result
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+# Jobs that are begun before the first of them is done, beyond those at work.
+AHEAD = 2
+
+
+class Crew:
+    """Threads that do jobs: decoders, encoders and NumPy let each other work meanwhile.
+
+    Processes are no faster at that, and know nothing of each other's memory.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        worker: Worker,
+        do_job: Callable[[Job, Worker], Iterator[Outcome]],
+        settings: Settings,
+        watch: Watch,
+        stop: threading.Event,
+        size: int,
+    ) -> None:
+        self._jobs, self._worker, self._do_job = jobs, worker, do_job
+        self._settings, self._watch, self._stop, self._size = settings, watch, stop, size
+        limit = settings.max_bytes
+        self._budget = Budget(files.available_memory() // 2 if limit is None else limit)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Do the jobs. Who stops listening stops them, and waits until those at work notice."""
+        from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+        running: dict[Future[_Done], int] = {}
+        finished: dict[int, _Done] = {}
+        begun = told = 0
+        failed = False
+        pool = ThreadPoolExecutor(self._size)
+        try:
+            while True:
+                while begun < len(self._jobs) and not failed and self._room(running, finished):
+                    running[pool.submit(self._do, begun)] = begun
+                    begun += 1
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    number, done = running.pop(future), future.result()
+                    finished[number] = done
+                    self._watch.end(self._jobs[number], done.how)
+                    failed |= self._settings.fail_fast and done.how is Failed
+                while finished and (told in finished or not self._settings.in_order):
+                    done = finished.pop(told if self._settings.in_order else min(finished))
+                    told += 1
+                    yield from done.outcomes
+                    if done.held is not None:
+                        self._budget.give_back(done.held)
+        finally:
+            self._stop.set()
+            self._budget.stop()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _room(self, running: Mapping[Future[_Done], int], finished: Mapping[int, _Done]) -> bool:
+        # Outcomes that wait for their turn may be many, if the first job is long; arrays may not.
+        waiting = sum(done.held is not None for done in finished.values())
+        return len(running) + waiting < self._size + AHEAD
+
+    def _do(self, number: int) -> _Done:
+        job = self._jobs[number]
+        need = need_of(job, self._worker)
+        self._budget.take(number, need)
+        outcomes = list(self._do_job(job, self._worker))
+        if job.output is None:
+            return _Done(outcomes, need)  # with the arrays, which are to be shown
+        self._budget.give_back(need)
+        return _Done([_without_arrays(outcome) for outcome in outcomes], None)
+
+
+class _Done(NamedTuple):
+    """What came of a job, and the memory that is still held for it."""
+
+    outcomes: Sequence[Outcome]
+    held: int | None
+
+    @property
+    def how(self) -> type[Outcome]:
+        """How the job ended: an error is that even where results came before it."""
+        return type(self.outcomes[-1]) if self.outcomes else Result
+
+
+def _without_arrays(outcome: Outcome) -> Outcome:
+    return replace(outcome, output=None, source=None) if isinstance(outcome, Result) else outcome
+
+
+def need_of(job: Job, worker: Worker) -> int:
+    """Estimate the memory that a job takes: its arrays as read, and results that it holds."""
+    path = job.source.path
+    if job.skip or path is None:
+        return 0
+    try:
+        described = files.describe_by_header(path, worker.pictures.reading(job))
+        if described is None:  # text, or frames of a picture
+            return 16 * os.path.getsize(str(job.source.file))
+        return sum(_need_of_array(one, job, worker) for one in described)
+    except (PoolError, OSError):
+        return 0  # reading it will fail, too
+
+
+def _need_of_array(described: files.Described, job: Job, worker: Worker) -> int:
+    format = job.format or described.format
+    if described.kind == "npy" and format == ".npy" and job.output is not None:
+        return 0  # it goes from file to file in small blocks
+    plan = worker.plan(described, format)
+    result: int = math.prod(plan.output_shape) * plan.output_dtype.itemsize
+    # A decoder may need the pixels twice, and an encoder its bytes beside the result.
+    return 2 * result + (0 if described.kind == "npy" else 2 * described.nbytes)

@@ -1,0 +1,230 @@
+"""What the outputs in a folder were made of, so that an interrupted run can be taken up again.
+
+``.poolcli.jsonl`` in the output folder gets a line when an output is complete, just before it gets
+its name: its size and time, those of its input, and which recipe (what is done, with which
+options) it was made by. An output is done when all of them still agree; whatever the moment of a
+kill, the worst is a line for an output that is not there, which is then made again.
+
+Each line begins with a line end, so that one that was torn by a kill or a full disk spoils none
+but itself. Several runs may append at the same time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+
+from poolcli import files
+from poolcli.errors import OutputError
+
+NAME = ".poolcli.jsonl"
+# Below this many lines of outputs that were made again it is not worth to write the file anew.
+FEW = 1000
+
+Recipe = Mapping[str, str]
+
+
+class Stamp(NamedTuple):
+    """What tells one state of a file from another. Not its inode: a copy is as good."""
+
+    size: int
+    mtime_ns: int
+
+
+class Entry(NamedTuple):
+    """One output: its own state, its input's path and state, and the number of its recipe."""
+
+    output: Stamp
+    input: str
+    source: Stamp
+    recipe: str
+
+
+class Manifest:
+    """The manifest of one output folder, for a run with one recipe."""
+
+    def __init__(self, folder: str, recipe: Recipe) -> None:
+        self._folder, self._path = folder, os.path.join(folder, NAME)
+        self._recipe = dict(recipe)
+        self._number = _number(recipe)
+        self._recipes: dict[str, Recipe] = {}
+        # Of two runs that make one output at the same time, the file may be the one's or the other's.
+        self._entries: dict[str, list[Entry]] = {}
+        self._descriptor: int | None = None
+        self._lock = threading.Lock()
+        self._lines = self._read_from = self._inode = 0
+        self.refresh()
+
+    def knows(self, path: str) -> bool:
+        """Tell whether the output was made by a run that kept this manifest, or would have been."""
+        return self._key(path) in self._entries
+
+    def is_done(self, source: str | None, paths: Sequence[str]) -> bool:
+        """Tell whether all outputs are as this recipe made them of the input as it is now."""
+        if source is None or not paths:
+            return False
+        return all(self._is_done(source, path) for path in paths)
+
+    def _is_done(self, source: str, path: str) -> bool:
+        try:
+            output, now = os.stat(path), os.stat(source)
+        except OSError:
+            return False
+        for made in self._entries.get(self._key(path), []):
+            same_input = made.input == os.path.abspath(source) and made.source == stamp(now)
+            # An input that was replaced by its own output is no longer what it was, and is done.
+            if made.output == stamp(output) and made.recipe == self._number:
+                return same_input or os.path.samestat(output, now)
+        return False
+
+    def difference(self) -> str | None:
+        """Say how the recipe of other outputs in the folder differs; None where none differs."""
+        latest = {key: made[-1].recipe for key, made in self._entries.items()}
+        others = {number: key for key, number in latest.items() if number != self._number}
+        for number, key in others.items():
+            if os.path.lexists(os.path.join(self._folder, key)):
+                other = self._recipes.get(number, {})
+                return _difference(other, self._recipe)
+        return None
+
+    def refresh(self) -> None:
+        """Take in what was appended since, by this run or another."""
+        try:
+            with open(self._path, "rb") as file:
+                inode = os.fstat(file.fileno()).st_ino
+                if inode != self._inode:  # written anew by another run
+                    self._inode, self._read_from = inode, 0
+                file.seek(self._read_from)
+                data = file.read()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise OutputError(f"{self._path}: {error.strerror or error}") from error
+        self._read_from += len(data)
+        for line in data.split(b"\n"):
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        with suppress(ValueError, TypeError, KeyError, AttributeError):  # torn, or not ours
+            record = json.loads(line)
+            if "recipe" in record and "options" in record:
+                self._recipes[str(record["recipe"])] = dict(record["options"])
+            else:
+                output, source = Stamp(*record["state"]), Stamp(*record["of"])
+                made = Entry(output, record["input"], source, record["by"])
+                self._entries.setdefault(record["output"], []).append(made)
+            self._lines += 1
+
+    def begin(self) -> None:
+        """Make the manifest, if it is not there, and let outputs be noted.
+
+        Raises OutputError where that cannot be.
+        """
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+            self._descriptor = self._open()
+            if self._lines > 2 * len(self._entries) + FEW:
+                self._write_anew()
+            if self._number not in self._recipes:
+                self._append({"recipe": self._number, "options": self._recipe})
+        except OSError as error:
+            raise OutputError(f"{self._path}: {error.strerror or error}") from error
+
+    def note(self, path: str, source: str, before: os.stat_result, output: os.stat_result) -> None:
+        """Note an output that is complete. ``before`` is its input's state before it was read."""
+        entry = Entry(stamp(output), os.path.abspath(source), stamp(before), self._number)
+        self._append(_record(self._key(path), entry))
+
+    def close(self) -> None:
+        """Close the file, if it was opened."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _append(self, record: Mapping[str, Any]) -> None:
+        line = _line(record)
+        with self._lock, self._locked() as descriptor:
+            # In one piece: a part, as on a full disk, is as good as nothing.
+            if os.write(descriptor, line) != len(line):
+                os.write(descriptor, line)  # raises what is the matter
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        """Lock the file that has the manifest's name now: another run may have written it anew."""
+        assert self._descriptor is not None, "begin() comes first"
+        while True:
+            with files.locked(self._descriptor):
+                if self._has_name(self._descriptor):
+                    yield self._descriptor
+                    return
+            os.close(self._descriptor)
+            self._descriptor = self._open()
+
+    def _has_name(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.stat(self._path))
+        except FileNotFoundError:
+            return False
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+
+    def _write_anew(self) -> None:
+        """Leave out what is said of outputs that were made again since."""
+        with self._locked():
+            self.refresh()
+            made = {key: self._current(key) for key in self._entries}
+            used = {entry.recipe for entry in made.values()}
+            with files.atomic_target(self._path, overwrite=True) as file:
+                for number, options in self._recipes.items():
+                    if number in used:
+                        file.write(_line({"recipe": number, "options": options}))
+                for key, entry in made.items():
+                    file.write(_line(_record(key, entry)))
+
+    def _current(self, key: str) -> Entry:
+        """Give the entry of the file that is there, or else the latest."""
+        entries = self._entries[key]
+        with suppress(OSError):
+            now = stamp(os.stat(os.path.join(self._folder, key)))
+            return next((entry for entry in entries if entry.output == now), entries[-1])
+        return entries[-1]
+
+    def _key(self, path: str) -> str:
+        # Relative to the folder, so that it may be moved with all that is in it.
+        return os.path.relpath(path, self._folder)
+
+
+def _difference(then: Recipe, now: Recipe) -> str:
+    names = [name for name in sorted({**then, **now}) if then.get(name) != now.get(name)]
+    missing = "not given"
+    return ", ".join(f"{n} {then.get(n, missing)}, now {now.get(n, missing)}" for n in names)
+
+
+def stamp(info: os.stat_result) -> Stamp:
+    """Give what tells this state of a file from another."""
+    return Stamp(info.st_size, info.st_mtime_ns)
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return b"\n" + json.dumps(record).encode("ascii")
+
+
+def _record(key: str, entry: Entry) -> dict[str, Any]:
+    return {
+        "output": key,
+        "state": entry.output,
+        "input": entry.input,
+        "of": entry.source,
+        "by": entry.recipe,
+    }
+
+
+def _number(recipe: Recipe) -> str:
+    import hashlib
+
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]

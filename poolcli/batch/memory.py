@@ -1,0 +1,52 @@
+"""A bound on the memory that all jobs take together."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Stopped(Exception):
+    """The run is over before its time; a job that was waiting or at work ends without a result."""
+
+
+class Budget:
+    """Lets jobs in, in the order of their numbers, while their needs fit what is left.
+
+    One alone is always let in: whether it fits by itself is the reader's to say.
+    """
+
+    def __init__(self, nbytes: int) -> None:
+        self._left, self._inside = nbytes, 0
+        self._next = 0
+        self._stopped = False
+        self._changed = threading.Condition()
+
+    def take(self, number: int, need: int) -> None:
+        """Wait until job ``number``, which needs so many bytes, may begin.
+
+        Every number from 0 on must come. Raises Stopped where there is no more waiting.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._may_begin(number, need))
+            if self._stopped:
+                raise Stopped
+            self._left -= need
+            self._inside += 1
+            self._next += 1
+            self._changed.notify_all()
+
+    def give_back(self, need: int) -> None:
+        """Return what a job has taken."""
+        with self._changed:
+            self._left += need
+            self._inside -= 1
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Let nobody wait any longer."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _may_begin(self, number: int, need: int) -> bool:
+        return number == self._next and (not self._inside or need <= self._left)

@@ -1,0 +1,111 @@
+"""Pictures among the inputs and outputs: how they are read, pooled, made to look, and packed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from poolcli import files
+from poolcli.batch.asked import Asked
+from poolcli.batch.formats import PICTURES
+from poolcli.batch.outputs import STDOUT, Job
+from poolcli.errors import InputError, OutputError
+from poolcli.files import Described, Loaded, Notes, PictureInput, PictureOutput
+from poolcli.pictures import Look, Treatment, render
+from poolcli.plan import Plan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_HOLD_INKS = (None, *(name for name, holds in PICTURES.items() if holds.inks))
+
+
+class Writable(NamedTuple):
+    """A result as it is to be written."""
+
+    array: NDArray[Any]
+    layout: str
+    notes: Notes | None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What is asked of pictures.
+
+    ``look`` is None where results are written as the numbers they are.
+    """
+
+    treatment: Treatment = field(default_factory=Treatment)
+    look: Look | None = None
+    max_pixels: int | None = None
+    packing: PictureOutput = field(default_factory=PictureOutput)
+
+    def reading(self, job: Job) -> PictureInput:
+        """How pictures are read: CMYK stays CMYK where the result can be, and nothing needs RGB."""
+        written = job.output is not None and job.output != STDOUT
+        as_it_is = self.look is None and self.treatment == Treatment()
+        return PictureInput(self.max_pixels, written and as_it_is and job.format in _HOLD_INKS)
+
+    def ask(self, asked: Asked, format: str | None, described: Described) -> Asked:
+        """Ask for what a picture can hold: rounded values of the depth it had, or that was asked.
+
+        Raises OutputError where it cannot be had.
+        """
+        if format is None or format not in PICTURES or self.look is not None:
+            if self.treatment.by is None or asked.dtype is not None:
+                return asked
+            return replace(asked, dtype=described.dtype.newbyteorder("="))
+        fit = "clip" if asked.fit == "clip" else "round"
+        dtype = asked.dtype or files.target_dtype(format, described.dtype)
+        return replace(asked, fit=fit, dtype=dtype)
+
+    def are_concerned(self, loaded: Loaded) -> bool:
+        """Whether pooling the input is more than pooling its numbers."""
+        return loaded.kind == "image" or self.treatment.by is not None or self.treatment.linear
+
+    def pool(
+        self, plan: Plan, loaded: Loaded, progress: Callable[[float], None]
+    ) -> NDArray[Any]:
+        """Pool an input as ``plan`` says. Raises InputError."""
+        if not self.are_concerned(loaded):
+            return plan.run(loaded.content, progress=progress)
+        if self.treatment.linear and loaded.kind != "image":
+            raise InputError("--linear is for pictures, whose values stand for light; this is none")
+        pooled = self.treatment.run(plan, loaded.array, alpha=_has_alpha(plan.layout, loaded))
+        progress(1)
+        return pooled
+
+    def writable(
+        self, array: NDArray[Any], layout: str, loaded: Loaded, format: str, path: str
+    ) -> Writable:
+        """Give the result as it is to be written. Raises OutputError."""
+        notes = loaded.notes
+        if self.look is None:
+            return Writable(array, layout, notes)
+        if format not in PICTURES:
+            raise OutputError(
+                f"{path}: --colormap, --normalize and --grid make pictures, and {format} is none;"
+                " say --format png"
+            )
+        alpha = _has_alpha(layout, loaded)
+        holds = PICTURES[format]
+        try:
+            seen = render(
+                array,
+                layout,
+                self.look,
+                alpha=loaded.content.dtype if alpha else None,
+                sees_through=bool(holds.dtypes.get(4, holds.every)),
+            )
+        except OutputError as error:
+            raise OutputError(f"{path}: {error}") from error
+        if notes is not None and seen[1] != layout:
+            # Other colours: what describes the old ones is no longer true.
+            notes = Notes(exif=notes.exif, xmp=notes.xmp, dpi=notes.dpi)
+        return Writable(*seen, notes)
+
+
+def _has_alpha(layout: str, loaded: Loaded) -> bool:
+    """Whether the last channel is still the one that the file calls alpha."""
+    return loaded.notes is not None and loaded.notes.alpha and layout == loaded.layout

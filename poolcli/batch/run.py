@@ -1,0 +1,122 @@
+"""The work, failure by failure: one job's leaves the others alone."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from poolcli import files
+from poolcli.batch.asked import Asked, with_threads
+from poolcli.batch.crew import Crew
+from poolcli.batch.lists import STDIN
+from poolcli.batch.manifest import Manifest
+from poolcli.batch.memory import Stopped
+from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch
+from poolcli.batch.outputs import STDOUT, Job
+from poolcli.batch.work import Worker
+from poolcli.errors import InputError, OutputError, PoolError, UsageError
+from poolcli.report import Result
+
+
+def run(
+    jobs: Sequence[Job],
+    asked: Asked,
+    layouts: Mapping[int, str],
+    settings: Settings = Settings(),  # noqa: B008 (it is immutable)
+    *,
+    manifest: Manifest | None = None,
+    watch: Watch = Watch(),  # noqa: B008 (it has no state)
+) -> Iterator[Outcome]:
+    """Do the jobs, giving each result, or the error that stopped one job; others go on.
+
+    ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``manifest``
+    notes what is done. Who stops listening stops the jobs at work, which then leave nothing.
+
+    Raises
+    ------
+    UsageError: the request itself means nothing, whatever the input.
+    """
+    if manifest is not None:
+        manifest.begin()
+    for folder in {os.path.dirname(path) for job in jobs for path in job.paths}:
+        files.sweep(folder)
+    stop = threading.Event()
+
+    def tick(job: Job, part: float) -> None:
+        if stop.is_set():
+            raise Stopped
+        watch.tick(job, part)
+
+    worker = Worker(asked, layouts, settings.max_bytes, settings.pictures, manifest, tick)
+    at_once = min(settings.at_once or processors(), len(jobs))
+    # A stream is read, or written, by one after the other.
+    streams = any(job.output == STDOUT or job.source.label == STDIN for job in jobs)
+    try:
+        if at_once < 2 or streams:
+            yield from _one_by_one(jobs, worker, settings, watch)
+        else:
+            threads = max(1, processors() // at_once)
+            worker = replace(worker, asked=with_threads(asked, threads))
+            yield from Crew(jobs, worker, do_job, settings, watch, stop, at_once).outcomes()
+    finally:
+        if manifest is not None:
+            manifest.close()
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _one_by_one(
+    jobs: Sequence[Job], worker: Worker, settings: Settings, watch: Watch
+) -> Iterator[Outcome]:
+    for job in jobs:
+        how: type[Outcome] = Result
+        for outcome in do_job(job, worker):
+            how = type(outcome)
+            yield outcome
+        watch.end(job, how)
+        if settings.fail_fast and how is Failed:
+            return
+
+
+def do_job(job: Job, worker: Worker) -> Iterator[Outcome]:
+    """Do one job; what goes wrong with it, whatever it is, is an outcome, and the last one."""
+    if job.skip:
+        yield Skipped(job)
+        return
+    try:
+        yield from worker.do(job)
+    except UsageError:
+        raise
+    except OutputError as error:
+        # Another run with the same aim may have been quicker.
+        yield Skipped(job) if _is_done_meanwhile(job, worker.manifest) else Failed(job, error)
+    except PoolError as error:
+        yield Failed(job, error)
+    except (BrokenPipeError, Stopped):
+        raise
+    except Exception as error:
+        yield Failed(job, _unforeseen(error, job.source.label))
+
+
+def _is_done_meanwhile(job: Job, manifest: Manifest | None) -> bool:
+    if manifest is None:
+        return False
+    manifest.refresh()
+    return manifest.is_done(job.source.file, job.paths)
+
+
+def _unforeseen(error: Exception, label: str) -> InputError:
+    """Make one line of what nobody thought of, so that the other inputs still get their turn."""
+    what = f"unexpected {type(error).__name__}: {error}; --debug shows where"
+    if isinstance(error, MemoryError):
+        what = "there is not enough memory to pool it"
+    failure = InputError(f"{label}: {what}")
+    failure.__cause__ = error
+    return failure

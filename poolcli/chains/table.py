@@ -1,0 +1,118 @@
+"""A chain as a table, a row a stage: what comes out, what it saw and how much is left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from poolcli.chains.chain import Chain
+from poolcli.chains.field import jump, reach, receptive_field
+from poolcli.chains.mistakes import mistakes
+from poolcli.chains.stage import StagePlan
+from poolcli.layout import Layout, find_layout, show_shape
+from poolcli.presets import find_preset
+from poolcli.windows import Windows
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stage, or before all of them the input.
+
+    ``field`` and ``jump`` stand per spatial axis of the input; a jump is None where one value is
+    left. ``dropped`` counts cells of what goes into the stage, by axis name. ``kept`` is the number
+    of values that come out, as a share of the values of the input.
+    """
+
+    stage: str
+    shape: tuple[int, ...]
+    layout: str
+    field: tuple[int, ...]
+    jump: tuple[Fraction | None, ...]
+    dropped: Mapping[str, int]
+    kept: Fraction
+    warnings: tuple[str, ...] = ()
+
+
+def rows(
+    chain: Chain, shape: tuple[int, ...], layout: str | None = None, dtype: Any = np.float32
+) -> Iterator[Row]:
+    """Give the rows one by one, as far as the chain can be planned for arrays of this shape.
+
+    Raises UsageError or InputError that names the stage that cannot be.
+    """
+    like = chain.stages[0].requests[0].like
+    axes = find_layout(chain.layout or layout, shape, find_preset(like).layouts)
+    first = Row("input", shape, axes.letters, *_one_each(axes), {}, Fraction(1))
+    yield first
+    trails = [Trail() for _ in axes.spatial]
+    cells = max(1, math.prod(shape))
+    before = first
+    for plan in chain.plans(shape, np.dtype(dtype), axes.letters):
+        joined = trails[0].joined
+        _follow(trails, plan)
+        kept = Fraction(math.prod(plan.output_shape), cells)
+        before = Row(
+            plan.stage.text,
+            plan.output_shape,
+            plan.output_layout,
+            tuple(trail.field for trail in trails),
+            tuple(trail.jump for trail in trails),
+            plan.dropped,
+            kept,
+            tuple(mistakes(plan, before.kept, kept, joined=joined)),
+        )
+        yield before
+
+
+def title(shape: tuple[int, ...], layout: str) -> str:
+    """The line above a table.
+
+    >>> title((224, 224, 64), "HWC")
+    '224x224x64 HWC'
+    """
+    return f"{show_shape(shape)} {layout}"
+
+
+def _one_each(axes: Layout) -> tuple[tuple[int, ...], tuple[Fraction, ...]]:
+    return (1,) * len(axes.spatial), (Fraction(1),) * len(axes.spatial)
+
+
+class Trail:
+    """The windows of one axis of the input, stage by stage, as far as it can be followed."""
+
+    def __init__(self) -> None:
+        self.stages: list[Windows] = []
+        self.field = 1
+        self.jump: Fraction | None = Fraction(1)
+        self.joined = False
+
+    def go_on(self, windows: Windows) -> None:
+        """Follow the axis through one more stage."""
+        self.stages.append(windows)
+        self.field, self.jump = receptive_field(self.stages), jump(self.stages)
+
+    def join(self, levels: list[Windows]) -> None:
+        """Follow the axis to where levels of a pyramid are joined, and no further.
+
+        From there on a value may depend on all that the values together depend on.
+        """
+        self.field = max(receptive_field([*self.stages, level]) for level in levels)
+        self.jump, self.joined = None, True
+        ends = [reach([*self.stages, level], level.out - 1)[1] for level in levels]
+        starts = [reach([*self.stages, level], 0)[0] for level in levels]
+        self.everything = max(ends) - min(starts) + 1
+
+
+def _follow(trails: list[Trail], plan: StagePlan) -> None:
+    for axis, trail in enumerate(trails):
+        if trail.joined:
+            trail.field = trail.everything
+        elif plan.stage.joins:
+            trail.join([level.windows[axis] for level in plan.plans])
+        else:
+            trail.go_on(plan.plans[0].windows[axis])

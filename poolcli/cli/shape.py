@@ -1,0 +1,116 @@
+"""The command that tells what a chain does to a shape, without any array."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from poolcli.cli import messages, options
+from poolcli.cli.chain import GRAMMAR, STAGES
+from poolcli.cli.lazy import Entry, Values, build_command
+from poolcli.errors import PoolError, UsageError
+
+if TYPE_CHECKING:
+    from poolcli.chains import Chain
+    from poolcli.chains.table import Row
+
+SHAPE = inspect.Parameter(
+    "shape",
+    inspect.Parameter.KEYWORD_ONLY,
+    annotation=Annotated[str, typer.Argument(metavar="SHAPE", help="Such as 224x224x64.")],
+)
+CODE = options.option(
+    "code",
+    str | None,
+    "Print the layers of this framework that do the same, as Python code.",
+    "--code",
+    metavar="torch|keras|onnx",
+)
+JSON = options.switch("as_json", "One JSON object per stage.", "--json")
+
+
+def entries() -> Mapping[str, Entry]:
+    """Give the commands of this module."""
+    return {"shape": Entry('show what a chain does: shape 224x224x64 "max 3/2 p1"', _command)}
+
+
+def _command() -> Any:
+    help = (
+        "Show what each stage of a chain does to a shape: what comes out, how many cells of the "
+        "input a value depends on (field) and how far such cells lie apart (jump), along each "
+        "axis, the rows and columns that no window covers, and the share of values kept.\n\n"
+        f'{GRAMMAR}\n\npoolcli shape 224x224x64 "max 3/2 p1 | avg 2"'
+    )
+    return build_command("shape", help, [SHAPE, STAGES, *options.AXES, CODE, JSON], _shape)
+
+
+def _shape(values: Values) -> int:
+    from poolcli.chains import parse_chain
+    from poolcli.cli.variables import read_defaults
+    from poolcli.notation import parse_counts
+
+    if values["code"] is not None and values["as_json"]:
+        raise UsageError("--code prints code and --json a table; choose one")
+    counts = parse_counts(values["shape"], "shape")
+    shape = counts if isinstance(counts, tuple) else (counts,)
+    defaults = read_defaults(values["like"])
+    chain = parse_chain(values["stages"], layout=values["layout"], like=defaults.like)
+    layout = defaults.layouts.get(len(shape))
+    try:
+        if values["code"] is not None:
+            _print_code(chain, shape, layout, values["code"])
+        else:
+            _print_table(chain, shape, layout, values)
+    except PoolError as error:
+        # There is no input that could be at fault: what was asked for cannot be.
+        raise UsageError(str(error)) from error
+    return 0
+
+
+def _print_code(chain: Chain, shape: tuple[int, ...], layout: str | None, framework: str) -> None:
+    import numpy as np
+
+    from poolcli.chains.layers import write_code
+
+    plan = chain.plan(shape, np.dtype(np.float32), layout)
+    _hint(plan.hint)
+    print(write_code(plan, framework), end="", file=messages.results())
+
+
+def _print_table(chain: Chain, shape: tuple[int, ...], layout: str | None, values: Values) -> None:
+    """Print the rows as far as there are any, also before an error."""
+    from poolcli.chains.table import rows
+    from poolcli.layout import Layout, channels_first_hint
+
+    found: list[Row] = []
+    try:
+        found.extend(rows(chain, shape, layout))
+    finally:
+        if found and not (chain.layout or layout or chain.stages[0].requests[0].like):
+            _hint(channels_first_hint(Layout(found[0].layout), shape))
+        _print_rows(found, values["as_json"])
+
+
+def _print_rows(rows: list[Row], as_json: bool) -> None:
+    from poolcli.report import table
+
+    if not rows:
+        return
+    stream = messages.results()
+    if as_json:
+        for line in table.table_lines(rows):
+            print(line, file=stream)
+        return
+    table.show_table(rows, stream=stream, terminal=stream.isatty())
+    stream.flush()
+    for number, row in enumerate(rows):
+        for warning in row.warnings:
+            messages.warn(f'stage {number} "{row.stage}": {warning}')
+
+
+def _hint(text: str | None) -> None:
+    if text is not None:
+        messages.hint(text)

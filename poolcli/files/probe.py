@@ -1,0 +1,172 @@
+"""What a file holds, told by its header wherever that is enough."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from poolcli.errors import InputError
+from poolcli.files import npy, sniff
+from poolcli.files.causes import reading
+from poolcli.files.loaded import Loaded
+from poolcli.files.notes import AS_USUAL, PictureInput
+from poolcli.files.read import read_file, split_member
+
+# Pillow mode, as it will be read -> (dtype, channels). Others are read to be described.
+_PIXELS = {
+    "1": (np.bool_, 1),
+    "L": (np.uint8, 1),
+    "LA": (np.uint8, 2),
+    "RGB": (np.uint8, 3),
+    "RGBA": (np.uint8, 4),
+    "CMYK": (np.uint8, 4),
+}
+_GREY_OR_RGB = {0, 1, 2}  # what TIFF calls white is zero, black is zero, RGB
+
+
+@dataclass(frozen=True)
+class Described:
+    """An array that was not read; the fields are those of ``Loaded``."""
+
+    label: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    kind: str
+    layout: str | None = None
+    format: str = ".npy"
+    member: str | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it will take."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def describe_file(path: str, *, pictures: PictureInput = AS_USUAL) -> Iterator[Described]:
+    """Yield what ``read_file`` would yield, without the values.
+
+    Text, and pictures whose header does not tell all, are read. A named pipe is refused: what is
+    read from it is gone.
+
+    Raises ``InputError``, one line that starts with the file's label.
+    """
+    described = describe_by_header(path, pictures)
+    if described is not None:
+        yield from described
+        return
+    for loaded in read_file(path, pictures=pictures):
+        yield described_as(loaded)
+
+
+def described_as(loaded: Loaded) -> Described:
+    """Describe an array that was read."""
+    return Described(
+        loaded.label,
+        loaded.shape,
+        loaded.content.dtype,
+        loaded.kind,
+        loaded.layout,
+        loaded.format,
+        loaded.member,
+    )
+
+
+def describe_by_header(
+    path: str, pictures: PictureInput = AS_USUAL
+) -> list[Described] | None:
+    """Return what headers tell of the arrays in a file; None where the values have to be read.
+
+    Raises ``InputError`` as ``describe_file`` does.
+    """
+    file_path, name = split_member(path)
+    with reading(file_path):
+        file, is_stream = sniff.open_input(file_path)
+        with file:
+            if is_stream:
+                raise InputError("it is a pipe, and what comes through it can be read only once")
+            kind = sniff.kind_of(file.read(sniff.HEAD))
+            file.seek(0)
+            if kind == "npz":
+                return _npz(file, file_path, name)
+            if kind == "text" or name is not None:
+                return None
+            if kind == "npy":
+                header = npy.read_header(file)
+                npy.check_size(header, os.fstat(file.fileno()).st_size, "the file")
+                return [Described(file_path, header.shape, header.dtype, "npy")]
+            return _picture(file, file_path, kind, pictures)
+
+
+def _npz(file: BinaryIO, label: str, name: str | None) -> list[Described]:
+    from poolcli.files import npz
+
+    archive = npz.open_zip(file)
+    found = npz.members(archive)
+    described = []
+    for member, info in found if name is None else npz.pick(found, name):
+        with archive.open(info) as stream:
+            header = npy.read_header(stream)
+        described.append(
+            Described(
+                f"{label}:{member}", header.shape, header.dtype, "npz", None, ".npz", member
+            )
+        )
+    return described
+
+
+def _picture(
+    file: BinaryIO, label: str, kind: str, pictures: PictureInput
+) -> list[Described] | None:
+    from poolcli.files.images import layout_of
+    from poolcli.files.pictures import extension_of
+
+    array = _tiff_pixels(file) if kind == "tiff" else _pixels(file, kind, pictures)
+    if array is None:
+        return None
+    layout, extension = layout_of(array, False), extension_of(kind, array)
+    return [Described(label, array.shape, array.dtype, "image", layout, extension)]
+
+
+def _pixels(file: BinaryIO, kind: str, pictures: PictureInput) -> np.ndarray | None:
+    """Give an array of the picture's shape and dtype that takes no memory."""
+    from poolcli.files import images, png
+
+    if kind == "pnm":  # its depth is not what Pillow says, and it is quickly read
+        return None
+    with images.open_image(file, images.PILLOW_NAMES[kind], pictures.max_pixels) as image:
+        deep = kind == "png" and png.is_deep(image)
+        if deep or (kind != "jpeg" and getattr(image, "n_frames", 1) > 1):
+            return None
+        mode = images.mode_to_read(image, pictures.inks) or image.mode
+        if mode not in _PIXELS:
+            return None
+        dtype, channels = _PIXELS[mode]
+        width, height = image.size
+        if images.orientation_of(image) > 4:
+            width, height = height, width
+    return _stand_in((height, width) if channels == 1 else (height, width, channels), dtype)
+
+
+def _tiff_pixels(file: BinaryIO) -> np.ndarray | None:
+    import tifffile
+
+    with tifffile.TiffFile(file) as tiff:
+        page: Any = tiff.pages[0]
+        plain = (
+            len(tiff.pages) == 1
+            and int(page.photometric) in _GREY_OR_RGB
+            and page.axes in ("YX", "YXS")
+            and page.dtype is not None
+            and page.dtype.kind in "uif"
+            and not page.tags.get("Orientation")
+        )
+        return _stand_in(page.shape, page.dtype) if plain else None
+
+
+def _stand_in(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    return np.broadcast_to(np.zeros((), dtype), shape)

@@ -1,0 +1,118 @@
+"""What a TIFF says besides its pixels: read from its first page, and added to a written one."""
+
+import io
+import struct
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+
+from poolcli.files import exif
+from poolcli.files.notes import Notes, sound_icc, upright_xmp
+
+_XMP, _ICC = 700, 34675
+# Description, make, model, software, date, artist, copyright: what is true of the result, too.
+_KEPT = (270, 271, 272, 305, 306, 315, 33432)
+_X, _Y, _UNIT = 282, 283, 296
+_INCHES = {2: 1.0, 3: 2.54}  # by unit, how many pixels per inch one per unit is
+_PREMULTIPLIED, _STRAIGHT = 1, 2
+
+
+def notes_of(file: BinaryIO, page: Any) -> Notes:
+    """Return the notes of a page that tifffile has opened."""
+    xmp = page.tags.valueof(_XMP)
+    icc = page.tags.valueof(_ICC)
+    return Notes(
+        mode=page.photometric.name if hasattr(page.photometric, "name") else "",
+        alpha=page.samplesperpixel in (2, 4)
+        and page.extrasamples in ((_PREMULTIPLIED,), (_STRAIGHT,)),
+        icc=sound_icc(icc.tobytes() if isinstance(icc, np.ndarray) else icc),
+        exif=_exif_of(file, page),
+        xmp=upright_xmp(xmp.tobytes() if isinstance(xmp, np.ndarray) else xmp),
+        dpi=_dpi_of(page),
+        packed=page.compression != 1,
+    )
+
+
+def _exif_of(file: BinaryIO, page: Any) -> bytes | None:
+    """Return the page's notes as EXIF; None for those of a BigTIFF, which EXIF cannot address."""
+    file.seek(0)
+    head = file.read(4)
+    if head not in (b"II*\0", b"MM\0*"):
+        return None
+
+    def fetch(offset: int, size: int) -> bytes:
+        file.seek(offset)
+        return file.read(size)
+
+    order = exif.order_of(head)
+    try:
+        found = exif.read_structure(fetch, order, page.offset)
+    except exif.Damaged:
+        return None
+    main = {tag: entry for tag, entry in found.main.items() if tag in _KEPT}
+    return exif.build(found._replace(main=main))
+
+
+def _dpi_of(page: Any) -> tuple[float, float] | None:
+    factor = _INCHES.get(page.tags.valueof(_UNIT, 2))
+    if factor is None:
+        return None
+    found = []
+    for tag in (_X, _Y):
+        value = page.tags.valueof(tag)
+        if not isinstance(value, tuple) or len(value) != 2 or 0 in value:
+            return None
+        found.append(value[0] / value[1] * factor)
+    return found[0], found[1]
+
+
+def unmultiplied(array: np.ndarray) -> np.ndarray:
+    """Return pixels whose alpha, the last channel, is no longer multiplied into the others."""
+    peak = 1.0 if array.dtype.kind == "f" else float(np.iinfo(array.dtype).max)
+    alpha = array[..., -1:].astype(np.float64)
+    colours = array[..., :-1] * np.divide(peak, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+    if array.dtype.kind != "f":
+        colours = np.rint(np.minimum(colours, peak))
+    result = array.copy()
+    result[..., :-1] = colours
+    return result
+
+
+def add_notes(tiff: bytes, notes: Notes) -> bytes:
+    """Return a classic TIFF file with EXIF and XMP on its first page.
+
+    The page's directory is written anew at the end, where its values have room, and what comes
+    from EXIF is in the same byte order: ``byte_order`` says which one to write the TIFF in.
+    """
+    main: exif.Directory = {}
+    below: dict[int, exif.Directory] = {}
+    order = exif.order_of(tiff)
+    if notes.exif is not None:
+        try:
+            found = exif.parse(notes.exif)
+        except exif.Damaged:
+            found = exif.Structure(order, {}, {})
+        main = {tag: entry for tag, entry in found.main.items() if tag in _KEPT}
+        below = found.below
+    if notes.xmp is not None:
+        main[_XMP] = exif.Entry(exif.BYTE, len(notes.xmp), notes.xmp)
+    if not main and not below:
+        return tiff
+    stream = io.BytesIO(tiff)
+
+    def fetch(offset: int, size: int) -> bytes:
+        stream.seek(offset)
+        return stream.read(size)
+
+    (first,) = struct.unpack_from(order + "I", tiff, 4)
+    page = exif.read_directory(fetch, order, first)
+    (count,) = struct.unpack_from(order + "H", tiff, first)
+    (following,) = struct.unpack_from(order + "I", tiff, first + 2 + 12 * count)
+    tiff += b"\0" * (len(tiff) % 2)
+    added = exif.pack(exif.Structure(order, page | main, below), len(tiff), following)
+    return tiff[:4] + struct.pack(order + "I", len(tiff)) + tiff[8:] + added
+
+
+def byte_order(notes: Notes) -> Literal["<", ">"]:
+    """Return the byte order that a TIFF with these notes is to be written in."""
+    return "<" if notes.exif is None or exif.order_of(notes.exif) == "<" else ">"

@@ -1,0 +1,109 @@
+"""Window options as people write them: ``2``, ``2x3``, ``1:2,0:1``, ``same``.
+
+Text in, numbers out. Whether a size has one number for each axis, or fits the array at all, is
+the plan's to say: only the plan knows the layout. Standard library only.
+"""
+
+from __future__ import annotations
+
+from poolcli.errors import UsageError
+from poolcli.geometry import PADDING_WORDS, Padding
+
+# No axis is that long, and sums of a few such numbers still fit a machine's index.
+LARGEST = 2**60
+
+
+def parse_counts(text: str, what: str, *, least: int = 1) -> int | tuple[int, ...]:
+    """Read ``N`` (for every axis) or ``HxW``, ``DxHxW`` (one number for each axis).
+
+    Parameters
+    ----------
+    text: as typed.
+    what: the option's name for the message, such as ``--size``.
+    least: the smallest number that means something.
+
+    Raises
+    ------
+    UsageError: not a number, too small or too large.
+
+    >>> parse_counts("2", "--size")
+    2
+    >>> parse_counts("2x3", "--size")
+    (2, 3)
+    >>> parse_counts("2x0", "--size")
+    Traceback (most recent call last):
+    poolcli.errors.UsageError: --size 2x0: numbers here start at 1, not 0
+    """
+    asked = f"{what} {shorten(text)}"
+    numbers = [_number(part, asked, least) for part in _split_axes(text)]
+    return numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def parse_padding(text: str, what: str = "--padding") -> Padding:
+    """Read ``N``, ``HxW``, ``before:after`` for each axis, or a word such as ``same``.
+
+    Parameters
+    ----------
+    text: as typed.
+    what: the option's name for the message.
+
+    Raises
+    ------
+    UsageError: none of these.
+
+    >>> parse_padding("1")
+    1
+    >>> parse_padding("0x1")
+    (0, 1)
+    >>> parse_padding("1:2,0:1")
+    ((1, 2), (0, 1))
+    >>> parse_padding("same")
+    'same'
+    """
+    word = text.strip().lower()
+    if word in PADDING_WORDS:
+        return word
+    if ":" in word:
+        return tuple(_sides(axis, f"{what} {shorten(text)}") for axis in word.split(","))
+    if "," in word:
+        raise UsageError(
+            f"{what} {shorten(text)}: write before:after for each axis, such as 1:2,0:1"
+        )
+    try:
+        return parse_counts(word, what, least=0)
+    except UsageError as error:
+        raise UsageError(f"{error}; or one of {', '.join(PADDING_WORDS)}") from None
+
+
+def shorten(text: str, limit: int = 40) -> str:
+    """Cut what the user typed to a length that leaves the message readable.
+
+    >>> shorten("9" * 50, limit=8)
+    '99999999...'
+    """
+    return text if len(text) <= limit else text[:limit] + "..."
+
+
+def _split_axes(text: str) -> list[str]:
+    return text.strip().lower().replace("×", "x").split("x")
+
+
+def _number(part: str, asked: str, least: int) -> int:
+    digits = part.strip()
+    sign = digits[:1] if digits[:1] in ("-", "+") else ""
+    if not digits.isascii() or not digits[len(sign) :].isdigit():
+        raise UsageError(f"{asked}: {shorten(digits)!r} is not a whole number")
+    # Python refuses to read thousands of digits, so their count is looked at first.
+    if len(digits) > len(str(LARGEST)) + 1 or abs(int(digits)) > LARGEST:
+        raise UsageError(f"{asked}: larger than any axis can be")
+    number = int(digits)
+    if number < least:
+        raise UsageError(f"{asked}: numbers here start at {least}, not {number}")
+    return number
+
+
+def _sides(axis: str, asked: str) -> tuple[int, int]:
+    sides = axis.split(":")
+    if len(sides) != 2:
+        raise UsageError(f"{asked}: write before:after for each axis, such as 1:2,0:1")
+    return _number(sides[0], asked, 0), _number(sides[1], asked, 0)

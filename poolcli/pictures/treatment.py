@@ -1,0 +1,50 @@
+"""How the picture is pooled that a plan is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from poolcli.errors import UsageError
+from poolcli.ops import OPS, find_op
+from poolcli.pictures import blending, picking
+from poolcli.plan import Plan
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What is asked of pictures besides a Request.
+
+    linear: means are of light instead of its codes
+    by: the channel, or luma, that decides which whole pixel is picked
+    """
+
+    linear: bool = False
+    by: str | None = None
+
+    def check(self, op: str) -> None:
+        """Raise UsageError where ``op`` has no use for it."""
+        record = find_op(op)
+        if self.linear and not record.blends:
+            known = ", ".join(name for name, other in OPS.items() if other.blends)
+            raise UsageError(f"--linear is for means ({known}); {op} is none")
+        if self.by is not None:
+            if record.winner is None:
+                known = ", ".join(name for name, other in OPS.items() if other.winner is not None)
+                raise UsageError(f"--by is for ops that pick a pixel ({known}); {op} picks none")
+            picking.check_key(self.by)
+
+    def run(self, plan: Plan, array: NDArray[Any], *, alpha: bool) -> NDArray[Any]:
+        """Pool the pixels of a picture; ``alpha``: its last channel says how opaque the others are.
+
+        Raises InputError where the picture is not of the kind that was asked for.
+        """
+        if self.by is not None:
+            return picking.pick_whole(plan, array, self.by)
+        # A value that means missing is looked for among the values as they are.
+        weighted = alpha and find_op(plan.request.op).blends and plan.request.nodata is None
+        if weighted or self.linear:
+            return blending.blend(plan, array, alpha=weighted, linear=self.linear)
+        return plan.run(array)

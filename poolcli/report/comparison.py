@@ -1,0 +1,145 @@
+"""One window under several frameworks' rules: text that reads back, Rich on a terminal, or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from poolcli.report.jsonl import plain_values
+from poolcli.report.numbers import cell_format, pick
+from poolcli.report.words import encodable, safe
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from rich.console import RenderableType
+
+    from poolcli.conform import Verdict
+
+MOST_ROWS, MOST_COLUMNS = 12, 10
+
+
+def show_comparison(
+    label: str, verdicts: Sequence[Verdict], *, stream: IO[str], terminal: bool
+) -> None:
+    """Write what each framework makes of one input.
+
+    Without a terminal the values read back as plain arrays: all else stands in ``#`` comments, and
+    so do the columns in which a row differs from most frameworks.
+    """
+    if terminal:
+        _draw(label, verdicts, stream)
+        return
+    for verdict in verdicts:
+        stream.write(encodable(f"# {safe(label)}  {_summary(verdict)}\n", stream))
+        for sentence in verdict.why:
+            stream.write(encodable(f"# - {safe(sentence)}\n", stream))
+        stream.writelines(f"{line}\n" for line in _plain(verdict))
+
+
+def comparison_lines(label: str, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Give one JSON object for each framework; ``refused`` or ``values`` and ``differs`` is null.
+
+    NaN and infinities are written as in the report of a pooling.
+    """
+    for verdict in verdicts:
+        values, differs = verdict.values, verdict.differs
+        record = {
+            "label": safe(label),
+            "framework": verdict.framework,
+            "input": {"shape": list(verdict.input_shape), "layout": verdict.layout},
+            "output": None if values is None else {"shape": list(values.shape)},
+            "refused": verdict.refused,
+            "why": list(verdict.why),
+            "values": None if values is None else plain_values(values),
+            "differs": None if differs is None else differs.tolist(),
+        }
+        yield json.dumps(record, allow_nan=False)
+
+
+def _summary(verdict: Verdict) -> str:
+    before = f"{verdict.framework}: {_shape(verdict.input_shape)} {verdict.layout}"
+    if verdict.values is None:
+        return f"{before} refused: {verdict.refused}"
+    marked = 0 if verdict.differs is None else int(verdict.differs.sum())
+    differs = f"  ({marked} of {verdict.values.size} cells differ)" if marked else ""
+    return f"{before} -> {_shape(verdict.values.shape)}{differs}"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def _plain(verdict: Verdict) -> Iterator[str]:
+    from poolcli.files.text import format_plain
+
+    values, differs = verdict.values, verdict.differs
+    if values is None or differs is None:
+        return
+    if values.ndim == 2:
+        # Alone, a matrix needs no shape; after another one, it would be read as more rows.
+        yield f"# shape: {_shape(values.shape)}"
+    marks = iter(np.atleast_2d(differs).reshape(-1, values.shape[-1] if values.ndim else 1))
+    for line in format_plain(values):
+        if line.startswith("#"):
+            yield line
+            continue
+        columns = [str(column) for column in np.flatnonzero(next(marks)).tolist()]
+        yield f"{line}  # differs in column {', '.join(columns)}" if columns else line
+
+
+def _draw(label: str, verdicts: Sequence[Verdict], stream: IO[str]) -> None:
+    from rich.columns import Columns
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.text import Text
+
+    console = Console(file=stream, force_terminal=True)
+    console.print(Text(encodable(safe(label), stream), "bold"))
+    panels: list[RenderableType] = []
+    for verdict in verdicts:
+        body = Text()
+        for line in _page(verdict):
+            body.append_text(line).append("\n")
+        body.rstrip()
+        title = Text(f"{verdict.framework} {_shape(verdict.input_shape)} {verdict.layout}")
+        panels.append(Panel(body, title=title, expand=False))
+    console.print(Columns(panels))
+    for verdict in verdicts:
+        for sentence in verdict.why:
+            name = Text(f"{verdict.framework}: ", "bold")
+            console.print(name.append(encodable(safe(sentence), stream), "not bold"))
+
+
+def _page(verdict: Verdict) -> Iterator[Any]:
+    """The lines of a panel: the first plane of the values, those that differ in colour."""
+    from rich.text import Text
+
+    values, differs = verdict.values, verdict.differs
+    if values is None or differs is None:
+        yield Text("refused", "red")
+        yield Text(safe(str(verdict.refused)))
+        return
+    yield Text(_shape(values.shape), "dim")
+    plane, marks = _first_plane(values, verdict.layout), _first_plane(differs, verdict.layout)
+    show = cell_format(plane)
+    width = max(len(show(value)) for value in plane.flat) + 1
+    columns = pick(plane.shape[1], MOST_COLUMNS)
+    for row in pick(plane.shape[0], MOST_ROWS):
+        line = Text()
+        for column in columns:
+            if row is None or column is None:
+                line.append("..".rjust(width + 1))
+            else:
+                mark = bool(marks[row, column])
+                word = show(plane[row, column]) + ("*" if mark else " ")
+                line.append(word.rjust(width + 1), "bold yellow" if mark else "")
+        yield line
+
+
+def _first_plane(values: NDArray[Any], layout: str) -> NDArray[Any]:
+    """The first rows and columns that there are, in the first of the batch and the channels."""
+    place = tuple(slice(None) if letter in "HW" else 0 for letter in layout)
+    return np.atleast_2d(values[place])

@@ -1,0 +1,117 @@
+"""``poolcli conform``: three frameworks side by side, in text that reads back."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+
+from poolcli.conform import compare
+from poolcli.files.text import read_text
+from poolcli.geometry import Sliding
+from poolcli.report.comparison import show_comparison
+
+X = np.arange(25.0).reshape(5, 5)
+
+
+def test_text(poolcli):
+    np.save("x.npy", X)
+    done = poolcli("conform", "x.npy", "--size", "3", "-s", "2", "-p", "1", "--op", "avg")
+    assert (done.code, done.err) == (0, "")
+    lines = done.text.splitlines()
+    assert lines[:4] == [
+        "# x.npy  torch: 5x5 HW -> 3x3  (8 of 9 cells differ)",
+        "# - padding counts as zeros in the mean (its count_include_pad is True by default)",
+        "# shape: 3x3",
+        "1.3333333333333333 3.0 2.6666666666666665  # differs in column 0, 1, 2",
+    ]
+    assert "7.0 12.0 9.0  # differs in column 0, 2" in lines
+    refused = "# x.npy  keras: 5x5 HW refused: its padding is 'valid' or 'same', not a number"
+    assert refused in lines
+
+
+def test_the_values_read_back(poolcli):
+    np.save("x.npy", X)
+    done = poolcli("conform", "x.npy", "--size", "3", "--stride", "2", "--padding", "same")
+    expected = [v.values for v in compare(X, "max", Sliding(3, 2, "same")) if v.refused is None]
+    found = list(read_text(done.out))
+    assert len(found) == len(expected) == 2
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_values_of_more_axes_read_back(poolcli):
+    x = np.arange(72.0).reshape(2, 6, 6)
+    np.save("x.npy", x)
+    done = poolcli("conform", "x.npy", "-k", "3", "-s", "3", "--layout", "CHW", "-p", "1")
+    expected = [v.values for v in compare(x, "max", Sliding(3, 3, 1), layout="CHW") if v.why]
+    for one, other in zip(read_text(done.out), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_json(poolcli):
+    done = poolcli("conform", "--matrix", "1 nan; 3 4", "--size", "2", "--json")
+    torch, keras, onnx = (json.loads(line) for line in done.text.splitlines())
+    assert [r["framework"] for r in (torch, keras, onnx)] == ["torch", "keras", "onnx"]
+    assert (torch["values"], keras["values"]) == ([["NaN"]], [[4.0]])
+    assert keras["differs"] == [[True]]
+    assert "TensorFlow" in " ".join(keras["why"])
+    refused = poolcli("conform", "--matrix", "1 2; 3 4", "-k", "2", "--op", "lp", "--json")
+    assert json.loads(refused.text.splitlines()[1]) == {
+        "label": "--matrix",
+        "framework": "keras",
+        "input": {"shape": [2, 2], "layout": "HW"},
+        "output": None,
+        "refused": "it has no lp pooling",
+        "why": [],
+        "values": None,
+        "differs": None,
+    }
+
+
+def test_a_picture_tells_its_layout(poolcli):
+    from PIL import Image
+
+    Image.fromarray(np.zeros((6, 8, 3), np.uint8)).save("in.png")
+    done = poolcli("conform", "in.png", "--size", "2", "--stride", "2")
+    assert "torch: 6x8x3 HWC -> 3x4x3" in done.text
+
+
+def test_other_inputs_go_on(poolcli):
+    np.save("x.npy", X)
+    done = poolcli("conform", "missing.npy", "x.npy", "--size", "2x2x2", "x.npy")
+    assert done.code == 1
+    assert len(done.err.splitlines()) == 3
+    assert done.err.count("size has 3 numbers") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "conform needs a window size"),
+        (["--size", "2", "--op", "median"], "frameworks can be compared in max, avg, lp"),
+        (["--size", "2", "--norm", "3"], "max has no parameter 'norm'"),
+        (["--size", "0"], "--size 0: numbers here start at 1"),
+    ],
+)
+def test_one_line_says_what_is_wrong(poolcli, arguments, message):
+    done = poolcli("conform", "--matrix", "1 2; 3 4", *arguments)
+    assert done.code == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_a_terminal_gets_panels_with_marks():
+    stream = io.StringIO()
+    show_comparison("x", compare(X, "avg", Sliding(3, 2, 1)), stream=stream, terminal=True)
+    drawn = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+    for words in (
+        "torch 5x5 HW",
+        "keras 5x5 HW",
+        "refused",
+        "3.00*",
+        "12.00 ",
+        "count_include_pad",
+    ):
+        assert words in drawn

@@ -1,0 +1,73 @@
+"""The list of ops, for people and for scripts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import pytest
+from program import Outcome, start
+
+from poolcli.ops import OPS
+
+Run = Callable[..., Outcome]
+
+
+def test_a_line_for_each_op(poolcli: Run) -> None:
+    outcome = poolcli("ops")
+    assert (outcome.code, outcome.err) == (0, "")
+    rows = [line.split("\t") for line in outcome.text.splitlines()]
+    assert rows == [
+        [op.name, ",".join(op.aliases), op.summary, op.formula, op.source] for op in OPS.values()
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize("width", [40, 80, 160])
+def test_a_table_on_a_terminal(width: int) -> None:
+    leader, follower = os.openpty()
+    os.environ["COLUMNS"] = str(width)
+    with start("ops", stdout=follower) as program:
+        os.close(follower)
+        drawn = b""
+        while chunk := _read(leader):
+            drawn += chunk
+    assert program.returncode == 0
+    lines = drawn.decode().splitlines()
+    assert lines[0].split()[:1] == ["op"]
+    assert [line.split()[0].rstrip(",") for line in lines[2:] if line[0] != " "] == list(OPS)
+    assert all(len(line) <= max(width, 56) for line in lines)
+    words = " ".join(" ".join(lines).split())
+    assert "Stergiou," in words
+
+
+def _read(leader: int) -> bytes:
+    try:
+        return os.read(leader, 4096)
+    except OSError:  # Linux says so when the other end has closed
+        return b""
+
+
+@pytest.mark.parametrize("name", list(OPS))
+def test_everything_about_one_op(poolcli: Run, name: str) -> None:
+    op = OPS[name]
+    outcome = poolcli("ops", name)
+    assert (outcome.code, outcome.err) == (0, "")
+    for fact in (op.name, *op.aliases, op.summary, op.formula, op.source):
+        assert fact in outcome.text
+    for param in op.params:
+        assert f"--{param.name}" in outcome.text
+        assert param.help in outcome.text
+    assert ("--divisor" in outcome.text) == op.divides
+    assert ("--indices" in outcome.text) == (op.winner is not None)
+    commands = [
+        line.split("poolcli ")[1] for line in outcome.text.splitlines() if "poolcli" in line
+    ]
+    assert len(commands) >= 5
+    for command in commands:
+        assert poolcli(*command.split()).code == 0
+
+
+def test_an_alias_names_an_op(poolcli: Run) -> None:
+    assert poolcli("ops", "mean").text == poolcli("ops", "avg").text

@@ -1,0 +1,2 @@
+# The script that made the numbers imports frameworks that the tests do not need.
+collect_ignore = ["make_goldens.py"]

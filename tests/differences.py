@@ -1,0 +1,442 @@
+"""Where a framework departs from the rules, and why the rules stay as they are.
+
+The one table: the golden tests and the random campaigns excuse a disagreement only by an entry of
+it, and `docs/differences.md` is written from it (`python tests/differences.py`).
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from goldens import GEOMETRIES, Golden
+from naive_windows import Refused, Window, spatial_axes
+
+PAGE = Path(__file__).parents[1] / "docs" / "differences.md"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`applies` says to which cases; the rest says how much of an answer may then differ.
+
+    With `emulate` the framework's answer must be what that makes of ours, with `cells` it may
+    differ in these cells only.
+    """
+
+    name: str
+    frameworks: tuple[str, ...]
+    reason: str
+    applies: Callable[[Golden], bool] = lambda g: False
+    about: str = "values"
+    emulate: Callable[[Golden, Any], np.ndarray] | None = None
+    cells: Callable[[Golden], np.ndarray] | None = None
+
+
+def explicit_axes(g: Golden) -> list[tuple[int, int, int, int, tuple[int, int]]]:
+    """(cells, kernel, stride, effective kernel, pads) of each axis; none if padding is a word."""
+    padding = g.geometry.get("padding", 0)
+    padding = 0 if padding == "valid" else padding
+    if g.kind != "sliding" or isinstance(padding, str):
+        return []
+    axes = []
+    for i, n in enumerate(spatial_shape(g)):
+        asked = (*(g.geometry[key] for key in ("size", "stride")), g.geometry.get("dilation", 1))
+        size, stride, dilation, pads = (
+            value if isinstance(value, int) else value[i] for value in (*asked, padding)
+        )
+        pads = (pads, pads) if isinstance(pads, int) else pads
+        axes.append((n, size, stride, (size - 1) * dilation + 1, pads))
+    return axes
+
+
+def spatial_shape(g: Golden) -> tuple[int, ...]:
+    return tuple(g.x.shape[i] for i in spatial_axes(g.layout))
+
+
+def windows(g: Golden) -> list[list[Window]]:
+    return GEOMETRIES[g.kind](**g.geometry)(spatial_shape(g))
+
+
+def exceeds_padded_input(g: Golden) -> bool:
+    return any(e > n + sum(pads) for n, _, _, e, pads in explicit_axes(g))
+
+
+def needs_less_than_none(g: Golden) -> bool:
+    """Automatic padding comes to a negative number on some axis."""
+    size, stride, dilation = (
+        np.broadcast_to(g.geometry.get(key, 1), len(spatial_shape(g))).tolist()
+        for key in ("size", "stride", "dilation")
+    )
+    return any(
+        (-(-n // s) - 1) * s + (k - 1) * d + 1 < n
+        for n, k, s, d in zip(spatial_shape(g), size, stride, dilation, strict=True)
+    )
+
+
+def steps_over(g: Golden) -> bool:
+    """Some dilated window has all its cells before, between and past those that there are."""
+    if g.kind != "sliding":
+        return False
+    try:
+        return any(not window.cells for row in windows(g) for window in row)
+    except Refused:
+        return False
+
+
+def unit_steps(g: Golden) -> bool:
+    return set(np.ravel(g.geometry["stride"])) == set(np.ravel(g.geometry["dilation"])) == {1}
+
+
+def per_window(g: Golden, measure: Callable[[np.ndarray], Any]) -> np.ndarray:
+    """A number for each window; NCHW and its kind, with or without N."""
+    rows = windows(g)
+    lead = g.x.shape[: g.x.ndim - len(rows)]
+    out = np.zeros((*lead, *map(len, rows)), object)
+    for at in np.ndindex(*map(len, rows)):
+        cells = np.ix_(*(row[i].cells for row, i in zip(rows, at, strict=True)))
+        for place in np.ndindex(*lead):
+            out[(*place, *at)] = measure(g.x[place][cells])
+    return out
+
+
+def nans_of_windows(g: Golden) -> np.ndarray:
+    return per_window(g, lambda cells: int(np.isnan(cells).sum()))
+
+
+def whole_kernel(g: Golden, ours: np.ndarray) -> np.ndarray:
+    """Lp of a clipped window as if its missing cells were like the others."""
+    full = math.prod(k for _, k, _, _, _ in explicit_axes(g))
+    real = per_window(g, lambda cells: cells.size).astype(np.float64)
+    root = 1 / g.options["norm"]
+    with np.errstate(all="ignore"):
+        return (ours.astype(np.float64) * (full / real) ** root).astype(ours.dtype)
+
+
+def rounded_starts(g: Golden, exact: bool = False) -> list[list[int]]:
+    """Starts of fractional windows with α and (i + u)·α in the array's own float type."""
+    starts = []
+    for axis, row in enumerate(windows(g)):
+        kind = g.x.dtype.type
+        u, last = kind(g.geometry["samples"][axis]), row[-1].cells[0]
+        found = [window.cells[0] for window in row]
+        if len(row) > 1 and not exact:
+            alpha = kind(last) / kind(len(row) - 1)
+            first = [int(kind(kind(i) + u) * alpha) for i in range(len(row) - 1)]
+            found = [s - int(u * alpha) for s in first] + [last]
+        starts.append(found)
+    return starts
+
+
+def from_rounded_starts(g: Golden, ours: np.ndarray) -> np.ndarray:
+    size = g.geometry["size"]
+    starts = rounded_starts(g)
+    sizes = [size] * len(starts) if isinstance(size, int) else size
+    out = np.empty_like(ours)
+    lead = out.ndim - len(starts)
+    for at in np.ndindex(out.shape[lead:]):
+        where = tuple(
+            slice(row[i], row[i] + k) for row, i, k in zip(starts, at, sizes, strict=True)
+        )
+        window = g.x[(..., *where)]
+        out[(..., *at)] = window.max(axis=tuple(range(lead, out.ndim)))
+    return out
+
+
+TORCH = [
+    Difference(
+        "averages of integers",
+        ("torch",),
+        "PyTorch averages int64 only, and cuts the fraction off; S6 gives float64.",
+        lambda g: g.op == "avg" and g.x.dtype.kind in "iu",
+        emulate=lambda g, ours: np.trunc(ours).astype(g.x.dtype),
+    ),
+    Difference(
+        "Lp pooling scales clipped windows",
+        ("torch",),
+        "Where ceil mode reaches past the end it takes the mean of x^p over the cells there are "
+        "times the whole kernel; S13, the ONNX text and onnxruntime sum the cells there are. To "
+        "emulate it a fold would need the kernel's size beside the count of real cells: it is "
+        "left, because the scaled number is no p-norm of anything.",
+        lambda g: g.op == "lp" and bool(g.geometry.get("ceil_mode")),
+        emulate=whole_kernel,
+    ),
+    Difference(
+        "the index of the last NaN",
+        ("torch",),
+        "Where several NaN are in a window PyTorch names the last; S11 the first, like numpy's "
+        "and PyTorch's own argmax.",
+        lambda g: g.op == "max" and bool(np.isnan(g.x).any()),
+        about="indices",
+        cells=lambda g: nans_of_windows(g) > 1,
+    ),
+    Difference(
+        "starts of fractional windows are rounded",
+        ("torch",),
+        "It computes α and (i + u)·α in the type of the array, where a product just below a whole "
+        "number becomes that number; S12 is exact, so that the windows do not depend on the type.",
+        lambda g: g.kind == "fractional" and rounded_starts(g) != rounded_starts(g, exact=True),
+        emulate=from_rounded_starts,
+    ),
+    Difference(
+        "three-dimensional fractional pooling wants a spare cell",
+        ("torch",),
+        "It refuses output + kernel - 1 = n, which its two-dimensional twin and S12 allow.",
+        lambda g: (
+            g.function == "fractional_max_pool3d"
+            and g.expected is None
+            and any(
+                o + k - 1 == n
+                for o, k, n in zip(
+                    *(np.broadcast_to(g.geometry[key], 3) for key in ("output_size", "size")),
+                    spatial_shape(g),
+                    strict=True,
+                )
+            )
+        ),
+    ),
+    Difference(
+        "padding larger than half a kernel",
+        ("torch",),
+        "PyTorch refuses it; S2 asks only that no window be empty.",
+        lambda g: (
+            g.expected is None and any(max(pads) > k // 2 for _, k, _, _, pads in explicit_axes(g))
+        ),
+    ),
+    Difference(
+        "three-dimensional averages of axes shorter than the kernel",
+        ("torch",),
+        "avg_pool3d refuses them although padding makes room, as it does in one and two "
+        "dimensions and under S2.",
+        lambda g: (
+            g.function == "avg_pool3d"
+            and g.expected is None
+            and any(n < k for n, k, _, _, _ in explicit_axes(g))
+        ),
+    ),
+    Difference(
+        "unpooling to nothing",
+        ("torch",),
+        "Where the padding of the pooling takes all cells of the result PyTorch gives an array "
+        "without cells; here that is refused, as an input of pooling without cells is.",
+    ),
+    Difference(
+        "dilated windows that step over all cells",
+        ("torch",),
+        "PyTorch gives the smallest number there is; S2 refuses windows without a real cell.",
+        lambda g: g.op == "max" and steps_over(g),
+    ),
+]
+
+BOTH = [
+    Difference(
+        "ceil mode lets a kernel exceed the padded input",
+        ("torch", "onnxruntime", "onnx"),
+        "They pool what there is if the stride is long; S2 refuses, as they do in floor mode.",
+        lambda g: exceeds_padded_input(g) and bool(g.geometry["ceil_mode"]),
+    ),
+]
+
+ONNX = [
+    Difference(
+        "NaN in max pooling",
+        ("onnxruntime",),
+        "Its MaxPool and GlobalMaxPool keep or lose NaN depending on the code path and on where "
+        "it stands; S5 propagates it, as PyTorch and NumPy do.",
+        lambda g: g.op == "max" and g.x.dtype.kind == "f" and bool(np.isnan(g.x).any()),
+        cells=lambda g: nans_of_windows(g) > 0,
+    ),
+    Difference(
+        "the index where NaN is in the window",
+        ("onnxruntime",),
+        "As with the values: the place depends on where NaN stands.",
+        lambda g: g.op == "max" and g.x.dtype.kind == "f" and bool(np.isnan(g.x).any()),
+        about="indices",
+        cells=lambda g: nans_of_windows(g) > 0,
+    ),
+    Difference(
+        "the smallest number instead of minus infinity",
+        ("onnxruntime",),
+        "Its MaxPool starts from the smallest finite number, which some code paths keep where all "
+        "of a window is minus infinity; by S5 that is its maximum.",
+        lambda g: g.op == "max" and g.x.dtype.kind == "f" and bool(np.isinf(g.x).any()),
+        cells=lambda g: per_window(g, lambda cells: np.isneginf(cells).all()).astype(bool),
+    ),
+    Difference(
+        "automatic padding below zero",
+        ("onnx", "onnxruntime"),
+        "Where the stride exceeds the kernel SAME needs no padding; theirs is negative, moves the "
+        "windows or is refused. S1 and TensorFlow take 0.",
+        lambda g: g.geometry.get("padding") in ("same", "same-lower") and needs_less_than_none(g),
+    ),
+    Difference(
+        "a kernel that exceeds the padded input",
+        ("onnxruntime",),
+        "It divides towards zero: the result is empty, or has one window of what there is where "
+        "the stride is long. S2 refuses, as PyTorch and Keras do.",
+        lambda g: exceeds_padded_input(g) and not g.geometry["ceil_mode"],
+    ),
+    Difference(
+        "padding as large as the kernel is refused",
+        ("onnxruntime",),
+        "It limits every pad to the undilated kernel; S2 asks only that no window be empty.",
+        lambda g: (
+            g.expected is None and any(max(pads) >= k for _, k, _, _, pads in explicit_axes(g))
+        ),
+    ),
+    Difference(
+        "windows that hold nothing but padding",
+        ("onnx", "onnxruntime"),
+        "The reference gives NaN or 0 for them, onnxruntime the smallest number or 0 unless it "
+        "refuses the padding; S2 refuses.",
+        lambda g: (
+            any(max(pads) >= e for _, _, _, e, pads in explicit_axes(g)) or steps_over(g)
+        ),
+    ),
+    Difference(
+        "Lp pooling of the reference scales clipped windows",
+        ("onnx",),
+        "It takes the mean of |x|^p over the real cells times the whole kernel, as PyTorch; S13 "
+        "and onnxruntime sum the real cells.",
+        lambda g: g.op == "lp" and bool(g.geometry["ceil_mode"]),
+    ),
+    Difference(
+        "the reference's MaxPool with unit strides",
+        ("onnx",),
+        "Another code path: pads in another order and for two dimensions only, the index is that "
+        "of the window, not of the winner. Elsewhere it agrees with S1 and S11.",
+        lambda g: g.function == "MaxPool" and unit_steps(g),
+    ),
+    Difference(
+        "the reference's MaxPool with SAME_LOWER",
+        ("onnx",),
+        "Its output is floor(n/s) and the odd cell goes after; the ONNX text, onnxruntime and S1 "
+        "say ceil(n/s), before.",
+        lambda g: g.function == "MaxPool" and g.geometry["padding"] == "same-lower",
+    ),
+    Difference(
+        "the reference's ceil mode moves the windows",
+        ("onnx",),
+        "It puts half of what ceil mode reaches past the end before the start.",
+        lambda g: g.function in ("AveragePool", "LpPool") and bool(g.geometry["ceil_mode"]),
+    ),
+    Difference(
+        "the reference's GlobalMaxPool knows two dimensions",
+        ("onnx",),
+        "It reduces axes 2 and 3 whatever there is.",
+        lambda g: g.function == "GlobalMaxPool" and g.x.ndim != 4,
+    ),
+]
+
+# By the name of the onnx package's test; tests/onnx_nodes says exactly how they differ.
+NODE_DIFFERENCES = {
+    "maxpool_with_argmax_2d_precomputed_strides": Difference(
+        "indices counted down the columns",
+        ("onnx",),
+        "With `storage_order` 1 the indices of MaxPool count column by column. No other framework "
+        "does and MaxUnpool cannot read them, so there is no such convention; the winners are "
+        "the same.",
+    ),
+    "maxunpool_export_with_output_shape": Difference(
+        "unpooling into another size",
+        ("onnx",),
+        "The test reads indices in the natural size and pads the result; onnxruntime "
+        "(microsoft/onnxruntime#2193), PyTorch and S11 read them in the size that is asked for, "
+        "which is the size of what was pooled.",
+    ),
+}
+
+# Of answers that tests/core/test_library_goldens.py asks for; it says exactly how they differ.
+LIBRARY_DIFFERENCES = [
+    Difference(
+        "NaN in max pooling",
+        ("keras", "tensorflow"),
+        "Their MaxPool loses NaN (max_pool_with_argmax keeps it, if it comes first); S5 "
+        "propagates it.",
+    ),
+    Difference(
+        "the smallest number instead of minus infinity",
+        ("keras", "tensorflow"),
+        "Their MaxPool starts from the smallest finite number; by S5 the maximum of a window of "
+        "minus infinity is that.",
+    ),
+    Difference(
+        "blocks past the end are filled with zeros",
+        ("skimage",),
+        "block_reduce pads an axis that its blocks do not divide with `cval`, 0, which counts like "
+        "any cell. S3 drops the rest, or with ceil mode pools the cells there are.",
+    ),
+    Difference(
+        "medians of an even number of cells",
+        ("scipy",),
+        "median_filter takes the upper middle, `--method higher`; the median is the mean of both.",
+    ),
+    Difference(
+        "ranks of percentiles",
+        ("scipy",),
+        "percentile_filter takes the cell of rank floor(n q); quantile is numpy.quantile's, "
+        "between the cells around (n - 1) q.",
+    ),
+    Difference(
+        "ranges of integers",
+        ("numpy",),
+        "numpy.ptp keeps the type, in which a range of int8 wraps; S6 widens to 64 bits.",
+    ),
+]
+
+DIFFERENCES = [*BOTH, *TORCH, *ONNX]
+
+
+def named_differences(golden: Golden, about: str = "values") -> list[str]:
+    return [
+        d.name
+        for d in DIFFERENCES
+        if golden.framework in d.frameworks and d.about == about and d.applies(golden)
+    ]
+
+HEADER = """# Where frameworks differ
+
+What poolcli does is written down as rules (the S numbers below), and tested against numbers that
+PyTorch, Keras, TensorFlow, ONNX's reference, onnxruntime, scikit-image, SciPy and NumPy computed.
+`make parity` compares thousands of random cases more. This is every place where an answer differs,
+and why poolcli keeps its own. Refusing means: one line that names the axis and the numbers.
+
+The rules that are cited: S1, output sizes as in the ONNX text; S2, no window without a real cell and
+no kernel that exceeds the padded input; S3, padding is never a candidate and adds nothing; S5, NaN
+propagates and infinities are values like others; S6, averages of integers are float64, sums and
+ranges 64 bits wide; S11, the position of the first winner; S12, windows of adaptive and fractional
+pooling; S13, the formulae of lp, gem, lse and soft.
+
+This page is written by `python tests/differences.py` from the table that the tests use.
+"""
+NAMES = {
+    "torch": "PyTorch",
+    "keras": "Keras",
+    "tensorflow": "TensorFlow",
+    "onnx": "ONNX: the reference and the test suite",
+    "onnxruntime": "onnxruntime",
+    "skimage": "scikit-image",
+    "scipy": "SciPy",
+    "numpy": "NumPy",
+}
+
+
+def page() -> str:
+    """`docs/differences.md`."""
+    table = [*DIFFERENCES, *NODE_DIFFERENCES.values(), *LIBRARY_DIFFERENCES]
+    parts = [HEADER]
+    for framework, name in NAMES.items():
+        parts.append(f"\n## {name}\n\n")
+        for d in table:
+            if framework in d.frameworks:
+                parts.append(f"- **{d.name[0].upper()}{d.name[1:]}.** {d.reason}\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    sys.stdout.write(f"{PAGE}\n")

@@ -1,0 +1,100 @@
+"""The pages in docs/ say what the program does."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from examples import PROJECT, commands, console_blocks, playground, replay
+
+from poolcli.ops import OPS
+from poolcli.presets import PLAIN, PRESETS, Preset
+
+DOCS = PROJECT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+RUN = [page for page in PAGES if console_blocks(page.read_text(encoding="utf-8"))]
+
+
+def maker() -> ModuleType:
+    """Load the script that writes the page of the ops."""
+    spec = importlib.util.spec_from_file_location("make_ops", DOCS / "make_ops.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def test_there_are_examples() -> None:
+    assert {"ops.md", "windows.md", "layouts-and-frameworks.md"} <= {page.name for page in RUN}
+    assert sum(len(commands(block)) for page in RUN for block in console_blocks(text(page))) >= 40
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
+def test_examples(page: Path) -> None:
+    blocks = console_blocks(text(page))
+    with playground() as folder:
+        for block in blocks:
+            assert replay(block, folder) == block
+
+
+def test_the_page_of_the_ops_is_what_its_script_makes() -> None:
+    made = maker().page()
+    assert text(DOCS / "ops.md") == made, "renew it: python docs/make_ops.py"
+    assert re.findall(r"^## (.*)$", made, re.MULTILINE) == list(OPS)
+
+
+def test_the_table_of_frameworks_says_what_the_presets_do() -> None:
+    def row(name: str, value: object, option: str) -> str:
+        shown = [value(preset) for preset in (*PRESETS.values(), PLAIN)]  # type: ignore[operator]
+        return f"| {name} | {' | '.join(shown)} | `--{option}` |"
+
+    def yes(value: bool) -> str:
+        return "yes" if value else "no"
+
+    def stride(preset: Preset) -> str:
+        return "1" if preset.unit_stride else "the size"
+
+    page = text(DOCS / "layouts-and-frameworks.md")
+    rows = [
+        f"| | {' | '.join(PRESETS)} | without `--like` | Option |",
+        *(row(f"{n} axes", lambda p, n=n: p.layouts[n], "layout") for n in (3, 4, 5)),
+        row("stride", stride, "stride"),
+        row(
+            "padding counted by averages",
+            lambda p: yes(p.count_include_pad),
+            "count-include-pad",
+        ),
+        row("positions count", lambda p: p.index, "index"),
+        row(
+            "lp of the values, not their magnitudes",
+            lambda p: yes(p.params.get("signed", False)),
+            "signed",
+        ),
+    ]
+    for line in rows:
+        assert line in page
+    # A new setting of a preset, or of an op by a preset, needs a row of its own.
+    assert set(Preset.__dataclass_fields__) == {
+        *["layouts", "unit_stride", "count_include_pad", "index", "params"]
+    }
+    assert {name for preset in PRESETS.values() for name in preset.params} == {"signed"}
+    for axes, letters in PLAIN.layouts.items():
+        assert f"| {axes} | `{letters}` |" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", text(page)):
+        path, _, heading = target.partition("#")
+        there = DOCS / path if path else page
+        assert there.exists(), target
+        if heading:
+            assert re.search(rf"^#+ {heading}$", text(there), re.MULTILINE | re.IGNORECASE), target

@@ -1,0 +1,101 @@
+"""What CONTRIBUTING.md says about adding an op is all there is to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from examples import PROJECT
+
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MATRIX = "1 3 2 4; 5 6 1 2; 2 4 0 1; 1 2 3 4"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a copy of the program to which the page has been done."""
+    copy = tmp_path_factory.mktemp("house")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PROJECT / "poolcli", copy / "poolcli", ignore=ignored)
+    shutil.copytree(PROJECT / "docs", copy / "docs", ignore=ignored)
+    page = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    quartile, midrange, kernel = BLOCK.findall(page.split("## Adding an op")[1])
+    records = copy / "poolcli" / "ops" / "records.py"
+    before = records.read_text(encoding="utf-8")
+    assert before.endswith("    ),\n)\n")  # the end of RECORDS
+    records.write_text(before.removesuffix(")\n") + quartile + midrange + ")\n", encoding="utf-8")
+    with (copy / "poolcli" / "ops" / "extremes.py").open("a", encoding="utf-8") as module:
+        module.write(f"\n\n{kernel}")
+    return copy
+
+
+def run(house: Path, *arguments: str) -> str:
+    """Run Python in the copy and give what it prints."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=house,
+        env={**os.environ, "PYTHONPATH": str(house), "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("midrange -k 2", [[3.5, 2.5], [2.5, 2.0]]),
+        ("midrange -k 3 -s 3 -p 1 --like torch", [[3.5, 2.5], [2.5, 2.0]]),
+        ("global midrange", [[3.0]]),
+        ("adaptive midrange --output-size 1x2", [[3.5, 2.0]]),
+        (
+            "fractional midrange --output-size 4",
+            [[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]],
+        ),
+        ("pyramid midrange --levels 1,2", [3.0, 3.5, 2.5, 2.5, 2.0]),
+        ("midrange -k 4 --nodata 6 --nan skip", [[2.5]]),
+        ("upper-quartile -k 2", [[5.25, 2.5], [2.5, 3.25]]),
+        ("global upper-quartile", [[4.0]]),
+    ],
+)
+def test_the_new_ops_pool(house: Path, arguments: str, expected: object) -> None:
+    printed = run(house, "-m", "poolcli", *arguments.split(), "--matrix", MATRIX)
+    numbers = np.loadtxt(printed.splitlines(), ndmin=np.ndim(expected))
+    np.testing.assert_array_equal(numbers, expected)
+
+
+def test_they_are_listed_and_have_help(house: Path) -> None:
+    names = [line.split("\t")[0] for line in run(house, "-m", "poolcli", "ops").splitlines()]
+    assert names[-2:] == ["upper-quartile", "midrange"]
+    assert "(min(x) + max(x)) / 2" in run(house, "-m", "poolcli", "ops", "midrange")
+    assert "--size" in run(house, "-m", "poolcli", "midrange", "--help")
+    assert "midrange" in run(house, "-m", "poolcli", "adaptive", "--help")
+
+
+def test_they_are_functions(house: Path) -> None:
+    code = """
+import numpy as np
+from poolcli import OPS, adaptive_pool, pool
+x = np.arange(32, dtype=np.float32).reshape(1, 2, 4, 4)
+print("midrange" in OPS, *pool(x, "midrange", 4, layout="NCHW").ravel())
+print(adaptive_pool(x.astype(np.float16), "upper-quartile", 1, layout="NCHW").dtype)
+print(pool(np.array([[np.nan, 1.0, 3.0]]), "midrange", (1, 3), nan="skip").item())
+"""
+    assert run(house, "-c", code) == "True 7.5 23.5\nfloat16\n2.0\n"
+
+
+def test_they_get_their_sections(house: Path) -> None:
+    run(house, "docs/make_ops.py")
+    page = (house / "docs" / "ops.md").read_text(encoding="utf-8")
+    section = page.split("\n## midrange\n")[1]
+    assert "bool, uint8, int32 → float64; float16, float32, float64 are kept" in section
+    assert "one in a window makes its result NaN" in section
+    assert section.endswith("3.5 2.5\n2.5 2.0\n```\n")
