@@ -10,13 +10,14 @@ PARITY := .venv-parity
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format parity bench clean
+.PHONY: help demo test lint format docs parity bench clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
 	@echo 'make test    run all tests, README examples included'
 	@echo 'make lint    check style and types'
 	@echo 'make format  let ruff rewrite the style'
+	@echo 'make docs    renew docs/ops.md and the examples in README.md and docs/'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
 	@echo 'make bench   measure beside other libraries, write docs/benchmarks.md (QUICK=1, LARGE=1)'
 	@echo 'make clean   remove everything that make made'
@@ -46,6 +47,10 @@ lint: $(VENV)/tools
 format: $(VENV)/tools
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/tools
+	$(BIN)/python docs/make_ops.py
+	$(BIN)/python tests/examples.py README.md docs/ops.md docs/windows.md docs/layouts-and-frameworks.md
 
 parity: $(PARITY)/installed
 	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity

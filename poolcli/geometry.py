@@ -19,6 +19,9 @@ PADDING_WORDS = ("valid", "same", "same-upper", "same-lower", "center")
 # Sums of a few such numbers still fit the 63 bits of a range's length.
 _MOST = 2**60
 
+# Windows at uneven steps are listed one by one.
+_MOST_LISTED = 2**24
+
 Padding = str | int | tuple[int | tuple[int, int], ...]
 
 
@@ -91,7 +94,7 @@ class Adaptive:
         >>> Adaptive(3).resolve(["width"], [7])[0].starts
         (0, 2, 4)
         """
-        outs = axis_values("output size", self.output_size, names, least=1)
+        outs = _output_sizes(self.output_size, names)
         return tuple(
             _adapt(name, _some_cells(name, n), out)
             for name, n, out in zip(names, cells, outs, strict=True)
@@ -118,7 +121,7 @@ class Fractional:
         >>> Fractional(3, 2, samples=(0.5,)).resolve(["width"], [7])[0].starts
         (0, 2, 5)
         """
-        outs = axis_values("output size", self.output_size, names, least=1)
+        outs = _output_sizes(self.output_size, names)
         sizes: Sequence[int] = [_gapless(n, out) for n, out in zip(cells, outs, strict=True)]
         if self.size is not None:
             sizes = axis_values("size", self.size, names, least=1)
@@ -137,6 +140,14 @@ class Fractional:
 
 
 Geometry = Sliding | Global | Adaptive | Fractional
+
+
+def _output_sizes(value: int | tuple[int, ...], names: Sequence[str]) -> tuple[int, ...]:
+    outs = axis_values("output size", value, names, least=1)
+    for name, out in zip(names, outs, strict=True):
+        if out > _MOST_LISTED:
+            raise UsageError(f"{name}: output size {out} is too large; at most {_MOST_LISTED}")
+    return outs
 
 
 def _adapt(axis: str, n: int, out: int) -> Windows:

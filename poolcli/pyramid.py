@@ -2,14 +2,103 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from poolcli.errors import UsageError
+from poolcli.geometry import Adaptive
 from poolcli.layout import Layout
+from poolcli.plan import Plan, Request
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """Pyramid pooling as asked for, before any array is seen.
+
+    ``request`` is what is done at each level, where its geometry becomes that of the level: as
+    many cells per spatial axis as the level says. ``dtype`` and ``fit`` say how the results are
+    stored, as in a Request.
+    """
+
+    request: Request
+    levels: tuple[int | tuple[int, ...], ...]
+    dtype: DTypeLike | None = None
+    fit: str = "exact"
+
+    def __post_init__(self) -> None:
+        if not self.levels:
+            raise UsageError("levels: give at least one, such as 1,2,4")
+
+    def plan(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
+    ) -> PyramidPlan:
+        """What pooling an array of this shape and dtype will do; see :meth:`Request.plan`."""
+        requests = (
+            replace(self.request, geometry=Adaptive(level), dtype=self.dtype, fit=self.fit)
+            for level in self.levels
+        )
+        return PyramidPlan(self, tuple(r.plan(shape, dtype, layout) for r in requests))
+
+
+@dataclass(frozen=True)
+class PyramidPlan:
+    """What pyramid pooling does to arrays of one shape and dtype: a plan for each level."""
+
+    request: Pyramid
+    levels: tuple[Plan, ...]
+
+    @property
+    def layout(self) -> str:
+        """The axis letters of the input."""
+        return self.levels[0].layout
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of the input."""
+        return self.levels[0].input_shape
+
+    @property
+    def input_dtype(self) -> np.dtype[Any]:
+        """The dtype of the input."""
+        return self.levels[0].input_dtype
+
+    @property
+    def output_layout(self) -> str:
+        """The axis letters of the result: one spatial axis, W, where the first one was."""
+        letters = Layout(self.layout).spatial_letters
+        kept = "".join(letter for letter in self.layout if letter not in letters[1:])
+        return kept.replace(letters[0], "W")
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of the result."""
+        cells = sum(math.prod(w.out for w in level.windows) for level in self.levels)
+        lengths = dict(zip(self.layout, self.input_shape, strict=True)) | {"W": cells}
+        return tuple(lengths[letter] for letter in self.output_layout)
+
+    @property
+    def output_dtype(self) -> np.dtype[Any]:
+        """The dtype of the result."""
+        return self.levels[0].output_dtype
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Cells that no window covers: none, by the definition of adaptive windows."""
+        return {}
+
+    @property
+    def hint(self) -> str | None:
+        """Advice about the layout, if it looks odd."""
+        return self.levels[0].hint
+
+    def run(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Pool ``x`` at every level and join the results."""
+        return join_levels([level.run(x) for level in self.levels], Layout(self.layout))
 
 
 def join_levels(levels: Sequence[NDArray[Any]], axes: Layout) -> NDArray[Any]:

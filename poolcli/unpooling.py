@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from poolcli.dtypes import number_type
+from poolcli.engine.cast import convert
 from poolcli.errors import InputError, UsageError
 from poolcli.geometry import Padding, axis_paddings, axis_values
-from poolcli.layout import Layout, find_layout, show_shape
+from poolcli.layout import Layout, channels_first_hint, find_layout, show_shape
 from poolcli.presets import INDEX_CONVENTIONS, find_preset
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unpool:
-    """Unpooling as asked for, before any array is seen. The rules are torch.nn.MaxUnpool2d's."""
+    """Unpooling as asked for: where the values go. The rules are torch.nn.MaxUnpool2d's.
 
+    ``indices`` are positions as :meth:`Plan.winners` gives them; −1 puts nothing. ``dtype`` and
+    ``fit`` say how the results are stored, as in a Request.
+    """
+
+    indices: NDArray[Any]
     size: int | tuple[int, ...]
     stride: int | tuple[int, ...] | None = None
     padding: Padding = 0
@@ -25,81 +33,151 @@ class Unpool:
     layout: str | None = None
     like: str | None = None
     index: str | None = None
+    dtype: DTypeLike | None = None
+    fit: str = "exact"
 
-    def output_shape(self, axes: Layout, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of the result for a pooled array of ``shape``."""
-        names, cells = axes.spatial_names, [shape[i] for i in axes.spatial]
-        sizes = axis_values("size", self.size, names, least=1)
-        strides = sizes
-        if self.stride is not None:
-            strides = axis_values("stride", self.stride, names, least=1)
-        elif find_preset(self.like).unit_stride:
-            strides = (1,) * len(names)
-        paddings = axis_paddings(self.padding, names)
-        kept = list(shape)
-        wanted: tuple[int | None, ...] = (None,) * len(names)
-        if self.output_size is not None:
-            wanted = axis_values("output size", self.output_size, names, least=1)
-        for axis, name, n, size, stride, padding, want in zip(
-            axes.spatial, names, cells, sizes, strides, paddings, wanted, strict=True
-        ):
-            if isinstance(padding, str):
-                raise UsageError(f"padding {padding!r}: unpooling needs the numbers")
-            natural = (n - 1) * stride - sum(padding) + size
-            if want is not None and abs(want - natural) >= stride:
-                raise InputError(
-                    f"{name}: output size {want} cannot be pooled to {n}; from "
-                    f"{natural - stride + 1} to {natural + stride - 1} can"
-                )
-            kept[axis] = natural if want is None else want
-            if kept[axis] < 1:
-                raise InputError(f"{name}: padding {sum(padding)} leaves {kept[axis]} cells")
-        return tuple(kept)
+    def __post_init__(self) -> None:
+        if self.indices.dtype.kind not in "iu":
+            raise InputError(f"indices are {self.indices.dtype}; whole numbers are meant")
+        find_preset(self.like)
+        if self.index not in (None, *INDEX_CONVENTIONS):
+            raise UsageError(f"index {self.index!r}: use {', '.join(INDEX_CONVENTIONS)}")
 
-    def run(self, x: NDArray[Any], indices: NDArray[Any]) -> NDArray[Any]:
-        """Scatter ``x`` by ``indices``. Raises InputError where they do not fit."""
-        if indices.dtype.kind not in "iu":
-            raise InputError(f"indices are {indices.dtype}; whole numbers are meant")
-        if indices.shape != x.shape:
+    def plan(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
+    ) -> UnpoolPlan:
+        """What unpooling an array of this shape and dtype will do.
+
+        ``layout`` is what the file itself tells; the request's own layout wins over it. Raises
+        UsageError, or InputError where the windows or the indices do not fit.
+        """
+        if self.indices.shape != shape:
             raise InputError(
-                f"indices have the shape {show_shape(indices.shape)}, the values "
-                f"{show_shape(x.shape)}; both come from one pooling"
+                f"indices have the shape {show_shape(self.indices.shape)}, the values "
+                f"{show_shape(shape)}; both come from one pooling"
             )
         preset = find_preset(self.like)
-        convention = self.index or preset.index
-        if convention not in INDEX_CONVENTIONS:
-            raise UsageError(f"index {convention!r}: use {', '.join(INDEX_CONVENTIONS)}")
-        axes = find_layout(self.layout, x.shape, preset.layouts)
-        out = np.zeros(self.output_shape(axes, x.shape), x.dtype.newbyteorder("="))
-        places, some = self._places(axes, convention, indices.astype(np.int64), out.shape)
-        out.reshape(-1)[places[some]] = x[some]
+        axes = find_layout(self.layout or layout, shape, preset.layouts)
+        names, cells = axes.spatial_names, [shape[i] for i in axes.spatial]
+        sizes = axis_values("size", self.size, names, least=1)
+        strides = (1,) * len(names) if preset.unit_stride else sizes
+        if self.stride is not None:
+            strides = axis_values("stride", self.stride, names, least=1)
+        paddings = []
+        for padding in axis_paddings(self.padding, names):
+            if isinstance(padding, str):
+                raise UsageError(f"padding {padding!r}: unpooling needs the numbers")
+            paddings.append(padding)
+        wanted: Sequence[int | None] = [None] * len(names)
+        if self.output_size is not None:
+            wanted = axis_values("output size", self.output_size, names, least=1)
+        kept = list(shape)
+        for axis, name, *windows in zip(
+            axes.spatial, names, cells, sizes, strides, paddings, wanted, strict=True
+        ):
+            kept[axis] = _unpooled(name, *windows)
+        target = (dtype if self.dtype is None else number_type(self.dtype)).newbyteorder("=")
+        return UnpoolPlan(
+            self, axes, shape, dtype, tuple(kept), target, sizes, strides, tuple(paddings)
+        )
+
+
+def _unpooled(
+    name: str, n: int, size: int, stride: int, padding: tuple[int, int], wanted: int | None
+) -> int:
+    """The cells of an axis that was pooled to ``n``."""
+    natural = (n - 1) * stride - sum(padding) + size
+    if wanted is not None and abs(wanted - natural) >= stride:
+        raise InputError(
+            f"{name}: output size {wanted} cannot be pooled to {n}; from "
+            f"{natural - stride + 1} to {natural + stride - 1} can"
+        )
+    cells = natural if wanted is None else wanted
+    if cells < 1:
+        raise InputError(f"{name}: padding {sum(padding)} leaves {cells} cells")
+    return cells
+
+
+@dataclass(frozen=True)
+class UnpoolPlan:
+    """What unpooling does to arrays of one shape and dtype."""
+
+    request: Unpool
+    axes: Layout
+    input_shape: tuple[int, ...]
+    input_dtype: np.dtype[Any]
+    output_shape: tuple[int, ...]
+    output_dtype: np.dtype[Any]
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    paddings: tuple[tuple[int, int], ...]
+
+    @property
+    def layout(self) -> str:
+        """The axis letters of the input."""
+        return self.axes.letters
+
+    @property
+    def output_layout(self) -> str:
+        """The axis letters of the result."""
+        return self.axes.letters
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Cells that no window covers: none, every value goes somewhere."""
+        return {}
+
+    @property
+    def hint(self) -> str | None:
+        """Advice about the layout, if it looks odd."""
+        if self.request.layout or self.request.like:
+            return None
+        return channels_first_hint(self.axes, self.input_shape)
+
+    def run(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Scatter ``x``. Raises InputError for an index outside the result."""
+        convention = self.request.index or find_preset(self.request.like).index
+        places, some = _places(
+            self.axes, convention, self.request.indices.astype(np.int64), self.output_shape
+        )
+        native = x.dtype.newbyteorder("=")
+        values = np.empty(x.shape, self.output_dtype)
+        convert(x.astype(native, copy=False), values, self.request.fit)
+        try:
+            out = np.zeros(self.output_shape, self.output_dtype)
+        except (MemoryError, ValueError, OverflowError):
+            raise InputError(
+                f"the result, {show_shape(self.output_shape)} {self.output_dtype}, does not fit "
+                "in memory"
+            ) from None
+        out.reshape(-1)[places[some]] = values[some]
         return out
 
-    def _places(
-        self,
-        axes: Layout,
-        convention: str,
-        indices: NDArray[np.int64],
-        shape: tuple[int, ...],
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Flat positions in the result, and which of them are any."""
-        letters = {"plane": "DHW", "tensor": axes.letters, "channels-last": "DHWC"}[convention]
-        counted = [c for c in letters if c in axes.letters]
-        lengths = [shape[axes.letters.index(c)] for c in counted]
-        top = int(np.prod(lengths, dtype=object))
-        some = indices != -1
-        outside = some & ((indices < 0) | (indices >= top))
-        if outside.any():
-            raise InputError(
-                f"index {indices[outside][0]} lies outside the result: {convention} indices of "
-                f"{show_shape(shape)} {axes.letters} go from 0 to {top - 1}"
-            )
-        coordinates = dict(
-            zip(counted, np.unravel_index(np.where(some, indices, 0), lengths), strict=True)
+
+def _places(
+    axes: Layout,
+    convention: str,
+    indices: NDArray[np.int64],
+    shape: tuple[int, ...],
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Flat positions in the result, and which of them are any."""
+    letters = {"plane": "DHW", "tensor": axes.letters, "channels-last": "DHWC"}[convention]
+    counted = [c for c in letters if c in axes.letters]
+    lengths = [shape[axes.letters.index(c)] for c in counted]
+    top = int(np.prod(lengths, dtype=object))
+    some = indices != -1
+    outside = some & ((indices < 0) | (indices >= top))
+    if outside.any():
+        raise InputError(
+            f"index {indices[outside][0]} lies outside the result: {convention} indices of "
+            f"{show_shape(shape)} {axes.letters} go from 0 to {top - 1}"
         )
-        for axis, letter in enumerate(axes.letters):
-            if letter not in coordinates:
-                along = np.arange(indices.shape[axis])
-                coordinates[letter] = along.reshape(-1, *[1] * (len(axes.letters) - axis - 1))
-        grid = np.broadcast_arrays(*(coordinates[c] for c in axes.letters))
-        return np.ravel_multi_index(grid, shape).astype(np.int64), some
+    coordinates = dict(
+        zip(counted, np.unravel_index(np.where(some, indices, 0), lengths), strict=True)
+    )
+    for axis, letter in enumerate(axes.letters):
+        if letter not in coordinates:
+            along = np.arange(indices.shape[axis])
+            coordinates[letter] = along.reshape(-1, *[1] * (len(axes.letters) - axis - 1))
+    grid = np.broadcast_arrays(*(coordinates[c] for c in axes.letters))
+    return np.ravel_multi_index(grid, shape).astype(np.int64), some

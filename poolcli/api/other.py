@@ -10,11 +10,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from poolcli.api.common import PerAxis, per_axis, run
 from poolcli.geometry import Adaptive, Fractional, Global
-from poolcli.layout import find_layout
 from poolcli.ops import find_op
 from poolcli.plan import Request
-from poolcli.presets import find_preset
-from poolcli.pyramid import join_levels
+from poolcli.pyramid import Pyramid
 
 
 def global_pool(
@@ -159,7 +157,7 @@ def fractional_pool(
 def pyramid_pool(
     x: ArrayLike,
     op: str,
-    levels: Sequence[int],
+    levels: Sequence[PerAxis],
     *,
     layout: str | None = None,
     like: str | None = None,
@@ -173,32 +171,26 @@ def pyramid_pool(
 ) -> NDArray[Any]:
     """Pool adaptively at several levels and join the results: spatial pyramid pooling.
 
-    A level l gives l cells per spatial axis. The cells of all levels stand in one axis, in the
-    place of the spatial ones, so that its length depends on the levels alone. The other parameters
-    are those of :func:`pool`. Raises UsageError or InputError.
+    A level l gives l cells per spatial axis, a level (h, w) h by w. The cells of all levels stand
+    in one axis, in the place of the spatial ones, so that its length depends on the levels alone.
+    The other parameters are those of :func:`pool`. Raises UsageError or InputError.
     He, Zhang, Ren & Sun 2014, "Spatial pyramid pooling in deep convolutional networks".
 
     >>> import numpy as np
     >>> pyramid_pool(np.ones((2, 13, 9, 64)), "max", [1, 2, 4]).shape
     (2, 21, 64)
     """
+    request = Request(
+        op,
+        Adaptive(1),  # of each level, once levels are planned
+        layout=layout,
+        like=like,
+        nan=nan,
+        nodata=nodata,
+        min_valid=min_valid,
+        threads=threads,
+        params=op_params,
+    )
+    sizes = tuple(per_axis(level) for level in levels)
     array = np.asarray(x)
-    axes = find_layout(layout, array.shape, find_preset(like).layouts)
-    parts = [
-        adaptive_pool(
-            array,
-            op,
-            level,
-            layout=axes.letters,
-            like=like,
-            nan=nan,
-            nodata=nodata,
-            min_valid=min_valid,
-            dtype=dtype,
-            fit=fit,
-            threads=threads,
-            **op_params,
-        )
-        for level in levels
-    ]
-    return join_levels(parts, axes)
+    return Pyramid(request, sizes, dtype, fit).plan(array.shape, array.dtype).run(array)

@@ -49,7 +49,9 @@ def unpool(
     array([[0, 0],
            [5, 0]])
     """
+    array = np.asarray(x)
     request = Unpool(
+        np.asarray(indices),
         per_axis(size),
         None if stride is None else per_axis(stride),
         tuple(padding) if isinstance(padding, (tuple, list)) else padding,
@@ -58,4 +60,4 @@ def unpool(
         like=like,
         index=index,
     )
-    return request.run(np.asarray(x), np.asarray(indices))
+    return request.plan(array.shape, array.dtype).run(array)

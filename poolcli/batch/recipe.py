@@ -10,12 +10,18 @@ from typing import Any
 
 from poolcli.batch.asked import Asked
 from poolcli.batch.manifest import Recipe
+from poolcli.batch.pictures import Pictures
 
 # How the work is shared out changes no byte of the results.
-WITHOUT_MEANING = {"threads"}
+WITHOUT_MEANING = {"threads", "max_pixels"}
 
 
-def recipe_of(asked: Asked, layouts: Mapping[int, str], format: str | None) -> Recipe:
+def recipe_of(
+    asked: Asked,
+    layouts: Mapping[int, str],
+    format: str | None,
+    pictures: Pictures = Pictures(),  # noqa: B008 (it is immutable)
+) -> Recipe:
     """Give everything that the bytes of the results depend on, beside the inputs.
 
     >>> from poolcli.geometry import Sliding
@@ -23,7 +29,7 @@ def recipe_of(asked: Asked, layouts: Mapping[int, str], format: str | None) -> R
     >>> recipe_of(Request("max", Sliding(2)), {}, ".npy")["geometry.size"]
     '2'
     """
-    words = dict(_words("", asked))
+    words = dict(_words("", asked)) | dict(_words("pictures", pictures))
     words |= {f"layout of {axes} axes": letters for axes, letters in layouts.items()}
     return words if format is None else {**words, "format": format}
 

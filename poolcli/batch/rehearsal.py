@@ -39,4 +39,4 @@ def _describe(job: Job, worker: Worker) -> Iterator[files.Described]:
         for loaded in source.read():
             yield files.described_as(loaded)
     else:
-        yield from files.describe_file(source.path, pictures=worker.pictures)
+        yield from files.describe_file(source.path, pictures=worker.pictures.reading(job))

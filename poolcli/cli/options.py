@@ -236,9 +236,10 @@ OUTPUT = (
     option(
         "format",
         str | None,
-        "Write in this format: npy, npz, csv, png, ...",
+        "Write in this format, and in a folder with its extension: npy, npz, csv, png, ...",
         "--format",
         "-f",
+        "--to",
         metavar="EXT",
     ),
     switch("overwrite", "Replace outputs that exist.", "--overwrite"),

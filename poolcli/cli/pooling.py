@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from poolcli.cli import options, picture_options
+from poolcli.cli import batch_options, options, picture_options
 from poolcli.cli.lazy import Entry, Values, build_command, build_group
 from poolcli.cli.values import parse_counts, parse_levels, parse_padding
 from poolcli.errors import UsageError
@@ -165,6 +165,7 @@ def _command(op: Op, family: Family) -> object:
         *options.OUTPUT,
         *picture_options.PICTURES,
         options.THREADS,
+        *batch_options.BATCH,
         options.MATRIX,
     ]
 

@@ -62,6 +62,7 @@ def run(asked: batch.Asked, values: Values, sources: Sequence[batch.Source] | No
     """
     target = target_of(values, getattr(asked, "op", "pooled"))
     _refuse_contradictions(values, target)
+    pictures = pictures_of(values, target)
     search = batch.Search(values.get("recursive", False), target.output)
     if sources is None:
         sources = find_sources(values, search)
@@ -69,11 +70,11 @@ def run(asked: batch.Asked, values: Values, sources: Sequence[batch.Source] | No
     is_batch = target.is_folder and batch.is_many(sources)
     manifest = None
     if is_batch or target.resume:
-        manifest = _open_manifest(target, batch.recipe_of(asked, layouts, target.format))
+        manifest = _open_manifest(target, batch.recipe_of(asked, layouts, target.format, pictures))
     jobs = batch.assign(sources, target, manifest, search)
     if values.get("dry_run"):
-        return _rehearse(jobs, batch.Worker(asked, layouts), values)
-    settings = settings_of(values, in_order=not values["as_json"])
+        return _rehearse(jobs, batch.Worker(asked, layouts, pictures=pictures), values)
+    settings = settings_of(values, in_order=not values["as_json"])._replace(pictures=pictures)
     with Telling(jobs, values, is_batch=is_batch) as telling:
         for outcome in batch.run(
             jobs, asked, layouts, settings, manifest=manifest, watch=telling

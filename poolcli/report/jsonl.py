@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from poolcli.report.words import per_axis, safe
+from poolcli.report.asked import facts, index_convention
+from poolcli.report.words import safe
 
 if TYPE_CHECKING:
-    from poolcli.plan import Plan
     from poolcli.report.result import Result
 
 
@@ -24,6 +23,8 @@ def json_line(result: Result) -> str:
     ``"-Infinity"``, which ``float()`` and ``numpy.array(..., float)`` read back. Bytes of a name
     that are no text appear escaped, ``\xff``.
     """
+    import json
+
     plan = result.plan
     record: dict[str, Any] = {
         "label": text(result.label),
@@ -33,6 +34,8 @@ def json_line(result: Result) -> str:
         "dropped": dict(plan.dropped),
         "written": None if result.written is None else text(result.written),
     }
+    if result.indices is not None:
+        record["indices"] = {"convention": index_convention(plan), "written": text(result.indices)}
     if result.written is None:
         record["values"] = plain_values(result.array)
     return json.dumps(record, allow_nan=False)
@@ -49,7 +52,7 @@ def _array(shape: tuple[int, ...], dtype: Any, layout: str) -> dict[str, Any]:
 
 def _operation(plan: Any) -> dict[str, Any]:
     if not hasattr(plan, "stages"):
-        return {"op": plan.request.op, "windows": _windows(plan)}
+        return facts(plan)
     stages = [
         {"stage": stage.stage.text, "output": _array(*_of_output(stage))} for stage in plan.stages
     ]
@@ -58,22 +61,6 @@ def _operation(plan: Any) -> dict[str, Any]:
 
 def _of_output(plan: Any) -> tuple[tuple[int, ...], Any, str]:
     return plan.output_shape, plan.output_dtype, plan.output_layout
-
-
-def _windows(plan: Plan) -> dict[str, Any]:
-    geometry: Any = plan.request.geometry
-    if not hasattr(geometry, "size"):
-        return {"kind": "global"}
-    axes = len(plan.windows)
-    size = per_axis(geometry.size, axes)
-    return {
-        "kind": "sliding",
-        "size": size,
-        "stride": size if geometry.stride is None else per_axis(geometry.stride, axes),
-        "padding": [[axis.pad_before, axis.pad_after] for axis in plan.windows],
-        "dilation": per_axis(geometry.dilation, axes),
-        "ceil_mode": geometry.ceil_mode,
-    }
 
 
 def plain_values(array: Any) -> Any:

@@ -20,6 +20,7 @@ class Result:
     ``output``: the pooled array, or None when it went to its file block by block.
     ``kind``: ``"npy" | "npz" | "image" | "text"``; pictures are drawn, all else is numbers.
     ``written``: the file or folder entry that holds the output, or None when nothing was written.
+    ``indices``: the file that holds the winners' positions, or None.
     ``source``: the input array, given only when a picture is to be drawn beside its result.
     """
 
@@ -28,6 +29,7 @@ class Result:
     output: NDArray[Any] | None
     kind: str
     written: str | None = None
+    indices: str | None = None
     source: NDArray[Any] | None = None
 
     @property

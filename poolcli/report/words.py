@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from poolcli.report.asked import index_convention, words
 
 if TYPE_CHECKING:
     from poolcli.plan import Plan
@@ -109,6 +111,8 @@ def report_line(result: Result, glyphs: Glyphs = ASCII) -> Line:
     notes = [f"{_dropped(plan.dropped)} dropped"] if plan.dropped else []
     if result.written is not None:
         notes.append(f"written to {safe(result.written)}")
+    if result.indices is not None:
+        notes.append(f"{index_convention(plan)} indices to {safe(result.indices)}")
     return Line(
         safe(result.label),
         " ".join([*before, glyphs.arrow, *after]),
@@ -134,55 +138,4 @@ def operation(plan: Plan, glyphs: Glyphs = ASCII) -> str:
     """Say the op and its windows as they were asked for: ``max 3x3 stride 2 padding 1``."""
     if hasattr(plan, "operation"):
         return str(plan.operation)  # it is no windows of one op, and says itself what it is
-    request = plan.request
-    words = [request.op]
-    geometry: Any = request.geometry
-    if not hasattr(geometry, "size"):
-        words.insert(0, "global")
-    else:
-        axes = len(plan.windows)
-        size = per_axis(geometry.size, axes)
-        stride = size if geometry.stride is None else per_axis(geometry.stride, axes)
-        words += [_times(size, glyphs), f"stride {_times(stride, glyphs, short=True)}"]
-        words += _padding(geometry.padding, axes, glyphs)
-        dilation = per_axis(geometry.dilation, axes)
-        if any(step != 1 for step in dilation):
-            words.append(f"dilation {_times(dilation, glyphs, short=True)}")
-        if geometry.ceil_mode:
-            words.append("ceil")
-    if request.count_include_pad:
-        words.append("counting padding")
-    if request.divisor is not None:
-        words.append(f"divisor {_number(request.divisor)}")
-    if request.nan != "propagate":
-        words.append(f"nan {request.nan}")
-    if request.nodata is not None:
-        words.append(f"nodata {_number(request.nodata)}")
-    words += [f"{name} {value}" for name, value in request.params.items()]
-    return " ".join(words)
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() else str(value)
-
-
-def per_axis(value: Any, axes: int) -> tuple[Any, ...]:
-    """Return one entry per spatial axis for one value or a sequence of them."""
-    return tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
-
-
-def _times(values: Iterable[Any], glyphs: Glyphs, short: bool = False) -> str:
-    texts = [str(value) for value in values]
-    return texts[0] if short and len(set(texts)) == 1 else glyphs.times.join(texts)
-
-
-def _padding(padding: Any, axes: int, glyphs: Glyphs) -> list[str]:
-    """Return ``["padding 1"]``, ``["padding 0:1,1:1"]``, ``["padding same"]`` or nothing."""
-    if isinstance(padding, str):
-        return [] if padding == "valid" else [f"padding {padding}"]
-    sides = [per_axis(side, 2) for side in per_axis(padding, axes)]
-    if not any(before or after for before, after in sides):
-        return []
-    if all(before == after for before, after in sides):
-        return [f"padding {_times((before for before, _ in sides), glyphs, short=True)}"]
-    return ["padding " + ",".join(f"{before}:{after}" for before, after in sides)]
+    return words(plan, glyphs.times)

@@ -1,4 +1,4 @@
-"""What Keras, TensorFlow, scikit-image, SciPy and NumPy answered (golden/make_library_goldens.py)."""
+"""What Keras, TensorFlow, scikit-image, SciPy and NumPy answered."""
 
 import json
 import math

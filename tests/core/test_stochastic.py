@@ -102,7 +102,7 @@ def test_shift_and_relu_are_in_proportion_too():
 
 
 def independent(a, b):
-    """The chance of a table of pairs at least as odd, if the two have nothing to do with another."""
+    """The chance of so odd a table of pairs if the two have nothing to do with one another."""
     cells = sorted(cell for cell in WINDOW if cell)
     table = np.array([[((a == u) & (b == v)).sum() for v in cells] for u in cells])
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()

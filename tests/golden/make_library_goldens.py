@@ -88,7 +88,9 @@ def run_tensorflow(case: Case, x: np.ndarray) -> list[np.ndarray]:
 
 
 def skimage_cases() -> Iterator[Case]:
-    for name, func in itertools.product(("plane", "bytes"), ("max", "min", "mean", "median", "sum")):
+    for name, func in itertools.product(
+        ("plane", "bytes"), ("max", "min", "mean", "median", "sum")
+    ):
         for size in ((2, 2), (3, 2), (1, 5), (4, 4)):
             args = {"block_size": size, "func": func}
             yield {"function": "block_reduce", "input": name, "args": args}

@@ -5,9 +5,9 @@ Run by hand, in an environment of its own; the tests do not need onnx:
     pip install onnx==1.22.0
     python tests/onnx_nodes/convert_nodes.py
 
-Most of the bytes would be inputs made by NumPy's legacy `randn` and the outputs of three large cases.
-Of the former only the place in the stream is stored, where that gives every bit; of the latter every
-`THINNING`-th cell (`make parity` compares all of them).
+Most of the bytes would be inputs made by NumPy's legacy `randn` and the outputs of three large
+cases. Of the former only the place in the stream is stored, where that gives every bit; of the
+latter every `THINNING`-th cell (`make parity` compares all of them).
 """
 
 from __future__ import annotations

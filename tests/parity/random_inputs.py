@@ -10,7 +10,8 @@ LONGEST = {1: 30, 2: 11, 3: 7}
 
 def random_shape(rng: np.random.Generator, axes: int) -> tuple[int, ...]:
     batch = int(rng.choice([0, 1, 2], p=[0.02, 0.68, 0.3]))
-    cells = rng.integers(1, LONGEST[axes] + 1, size=axes).tolist()
+    shortest = int(rng.choice([1, 3], p=[0.3, 0.7]))
+    cells = rng.integers(shortest, LONGEST[axes] + 1, size=axes).tolist()
     return (batch, int(rng.integers(1, 4)), *cells)
 
 

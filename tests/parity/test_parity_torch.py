@@ -10,7 +10,7 @@ if find_spec("torch") is None:
 from torch_cases import torch_case
 from verdict import check
 
-CONFIGURATIONS = 6000
+CONFIGURATIONS = 7000
 
 
 @pytest.mark.parametrize("seed", range(CONFIGURATIONS))

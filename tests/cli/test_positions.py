@@ -90,7 +90,7 @@ def test_many_inputs_into_a_folder(poolcli: Run, matrix: Path) -> None:
     assert "(written to out/x.npy, plane indices to places/x.npy)" in outcome.err
     for name in ("x.npy", "deep.npy"):
         assert np.load(Path("places", name)).tolist() == PLACES
-    assert sorted(path.name for path in Path("out").iterdir()) == ["deep.csv", "x.npy"]
+    assert sorted(path.name for path in Path("out").glob("[!.]*")) == ["deep.csv", "x.npy"]
 
 
 def test_shown_results_can_have_positions(poolcli: Run, matrix: Path) -> None:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-PROJECT = Path(__file__).parents[2]
+HANGS = 120  # seconds
+PROJECT = Path(__file__).parents[1]
 
 
 class Outcome(NamedTuple):
@@ -38,9 +39,13 @@ def start(*arguments: object, **settings: object) -> subprocess.Popen[bytes]:
 
 
 def finished(*arguments: object, given: bytes | None = None, **settings: object) -> Outcome:
-    """Run the program as a process of its own to its end."""
+    """Run the program as a process of its own to its end; one that hangs is a failure."""
     with start(*arguments, **settings) as program:
-        out, err = program.communicate(given)
+        try:
+            out, err = program.communicate(given, timeout=HANGS)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            raise
     return Outcome(program.returncode, out or b"", err.decode())
 
 

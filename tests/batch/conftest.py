@@ -1,0 +1,7 @@
+"""Folders of small inputs, and how tests run the program on them."""
+
+from __future__ import annotations
+
+from inside import clean_surroundings, poolcli
+
+__all__ = ["clean_surroundings", "poolcli"]
