@@ -26,7 +26,7 @@ FEW = 6
 JPEG_QUALITY = 90
 # Lossless results may differ by one level, where halves are rounded elsewhere; those of JPEG by
 # what a coder loses, which is less in the mean of a block.
-PNG_APART = 1.01 / 255
+PNG_APART = 1.01 / 128  # of the brightest value there is, which is more than that
 JPEG_APART = 0.02
 BLOCK = 32
 

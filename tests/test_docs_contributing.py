@@ -25,13 +25,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(PROJECT / "poolcli", copy / "poolcli", ignore=ignored)
     shutil.copytree(PROJECT / "docs", copy / "docs", ignore=ignored)
     page = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    quartile, midrange, kernel = BLOCK.findall(page.split("## Adding an op")[1])
+    quartile, midrange = BLOCK.findall(page.split("## Adding an op")[1])
     records = copy / "poolcli" / "ops" / "records.py"
     before = records.read_text(encoding="utf-8")
     assert before.endswith("    ),\n)\n")  # the end of RECORDS
     records.write_text(before.removesuffix(")\n") + quartile + midrange + ")\n", encoding="utf-8")
-    with (copy / "poolcli" / "ops" / "extremes.py").open("a", encoding="utf-8") as module:
-        module.write(f"\n\n{kernel}")
+    before = records.read_text(encoding="utf-8")
+    imports = "from poolcli.ops.record import Op, Param, lazy\n"
+    assert imports in before
+    records.write_text(before.replace("Param, lazy\n", "Param, lazy, made_of\n"), encoding="utf-8")
     return copy
 
 

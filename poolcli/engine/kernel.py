@@ -150,10 +150,10 @@ def both(first: Fold, second: Fold, result: np.dtype[Any], finish: Finish) -> Fo
     )
 
 
-def finished(fold: Fold, state: State, counts: Counts, dtype: np.dtype[Any] | None = None) -> Array:
-    """The results of a folded state as a new array, of the fold's result dtype or a wider one."""
+def finished(fold: Fold, state: State, counts: Counts) -> Array:
+    """The results of a folded state, as an array of the fold's result dtype."""
     if fold.finish is None:
-        return state[0] if dtype is None else state[0].astype(dtype)
-    out = np.empty(state[0].shape, fold.result if dtype is None else dtype)
+        return state[0]
+    out = np.empty(state[0].shape, fold.result)
     fold.finish(state, counts, out)
     return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from poolcli.engine.buffers import Array
 from poolcli.engine.fold import State
 from poolcli.engine.kernel import Cells, Counts, Fold, Places, both, finished, ufunc_combine
 from poolcli.errors import InputError, UsageError
-from poolcli.ops.floats import wide_float
+from poolcli.ops.composed import compose
 from poolcli.ops.sums import average
 
 
@@ -138,12 +139,5 @@ def mixed(cells: Cells, alpha: float) -> Fold:
     """The fold of α·max + (1 − α)·avg."""
     if not 0 <= alpha <= 1:
         raise UsageError(f"alpha {alpha}: must be from 0 (avg) to 1 (max)")
-    largest, mean = extreme(cells, "maximum"), average(cells)
-    cut = len(largest.parts)
-
-    def finish(state: State, counts: Counts, out: Array) -> None:
-        high = finished(largest, state[:cut], counts)
-        middle = finished(mean, state[cut:], counts, wide_float(mean.result))
-        out[...] = alpha * high.astype(middle.dtype) + (1 - alpha) * middle
-
-    return both(largest, mean, mean.result, finish)
+    largest, mean = extreme(cells, "maximum"), average(replace(cells, target=None))
+    return compose(cells, largest, mean, lambda high, middle: alpha * high + (1 - alpha) * middle)

@@ -48,6 +48,11 @@ class Op:
     """Whether results are means: those of colours are weighted by alpha, and can be linear light."""
 
 
+def made_of(first: str, second: str, formula: Callable[[Any, Any], Any]) -> MakeKernel:
+    """The kernel of an op that is a formula of two others' results, which it gets as floats."""
+    return lazy("poolcli.ops.composed", "composed", first, second, formula)
+
+
 def lazy(module: str, function: str, *args: object) -> MakeKernel:
     """A kernel that imports its module when first used, so that listing ops loads no NumPy."""
 

@@ -190,11 +190,8 @@ def test_a_dry_run_finds_what_would_go_wrong(poolcli: Run) -> None:
     np.save("in/thin.npy", np.zeros((1, 9)))
     outcome = poolcli("max", "-k", 2, "in", "-o", "out/", "--dry-run")
     assert outcome.code == 1
-    assert [line.split(": ")[1] for line in outcome.err.splitlines()] == [
-        "in/in004.npz",  # two arrays for one .npz are well, and for a picture are not
-        "in/short.npy",
-        "in/thin.npy",
-    ][1:]
+    bad = [line.split(": ")[1] for line in outcome.err.splitlines()]
+    assert bad == ["in/short.npy", "in/thin.npy"]
     assert poolcli("max", "-k", 2, "in", "-o", "out/").code == 1
     refused = poolcli("max", "-k", 2, "in/in004.npz", "-o", "x.png", "--dry-run")
     assert (refused.code, "holds several arrays" in refused.err) == (1, True)

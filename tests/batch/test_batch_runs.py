@@ -1,0 +1,245 @@
+"""How a batch goes on: several at a time, past failures, within its memory, until it is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from folders import KINDS, contents, fill, save
+from program import Outcome, finished, start
+
+from poolcli import batch
+from poolcli.batch.memory import Budget, Stopped
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def mixed() -> Path:
+    """Give a folder of all kinds with three broken files and some that are no input."""
+    folder = Path("in")
+    fill(folder, 21)
+    broken = folder / "broken.npy"
+    broken.write_bytes((folder / "in000.npy").read_bytes()[:-7])
+    (folder / "cut.jpg").write_bytes((folder / "in002.jpg").read_bytes()[:200])
+    (folder / "words.csv").write_text("1,2\n3,four\n")
+    (folder / "README.md").write_text("about")
+    (folder / "program.py").write_text("print(1)")
+    return folder
+
+
+def test_a_mixed_folder_with_three_broken_files(mixed: Path, poolcli: Run) -> None:
+    outcome = poolcli("avg", "-k", 2, mixed, "-o", "out/")
+    assert outcome.code == 1
+    complaints = [line for line in outcome.err.splitlines() if line.startswith("poolcli: in/")]
+    assert [line.split(": ")[1] for line in complaints] == [
+        "in/broken.npy",
+        "in/cut.jpg",
+        "in/words.csv",
+    ]
+    assert outcome.err.splitlines()[-1] == "poolcli: 21 done, 3 failed"
+    assert list(contents(Path("out"))) == [f"in{n:03}{KINDS[n % 7]}" for n in range(21)]
+
+
+def test_the_same_bytes_however_many_at_once(poolcli: Run) -> None:
+    fill(Path("in"), 21)
+    results = {}
+    for jobs, memory in ((1, "1G"), (2, "1G"), (8, "1G"), (8, "1K")):
+        out = Path(f"out{jobs}{memory}")
+        options = ("-j", jobs, "--max-memory", memory if memory != "1K" else "1M")
+        outcome = poolcli("avg", "-k", 3, "-s", 1, "in", "-o", f"{out}/", *options)
+        assert outcome.code == 0, outcome.err
+        results[out] = (contents(out), outcome.err.replace(str(out), "out"))
+    first, *others = results.values()
+    assert all(other == first for other in others)
+
+
+def test_results_that_are_shown_come_in_order(poolcli: Run) -> None:
+    for number in range(12):
+        save(Path("in", f"{number:02}.npy"), number, side=64 if number == 0 else 4)
+    shown = [poolcli("global", "max", "in", "-j", jobs).text for jobs in (1, 4)]
+    assert shown[0] == shown[1]
+    assert re.findall(r"in/(\d\d)", shown[0]) == [f"{number:02}" for number in range(12)]
+
+
+def test_json_has_an_object_for_every_input(mixed: Path, poolcli: Run) -> None:
+    save(Path("out", "in000.npy"))
+    outcome = poolcli("avg", "-k", 2, mixed, "-o", "out/", "--json", "--skip-existing")
+    records = {record["label"]: record for record in map(json.loads, outcome.out.splitlines())}
+    archives = 3  # of two arrays each
+    assert (outcome.code, len(outcome.out.splitlines())) == (1, 24 + archives)
+    assert records["in/in000.npy"]["skipped"] == ["out/in000.npy"]
+    assert "truncated" in records["in/broken.npy"]["error"]
+    assert records["in/in001.png"]["written"] == "out/in001.png"
+    assert "values" not in records["in/in001.png"]
+    assert outcome.err.count("poolcli: in/") == 3
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_fail_fast(poolcli: Run, jobs: int) -> None:
+    for number in range(60):
+        save(Path("in", f"{number:02}.npy"), number)
+    Path("in", "05.npy").write_bytes(b"\x93NUMPY")
+    outcome = poolcli("avg", "-k", 2, "in", "-o", "out/", "--fail-fast", "-j", jobs)
+    assert outcome.code == 1
+    done = len(contents(Path("out")))
+    assert 5 <= done < 30
+    assert outcome.err.splitlines()[-1] == f"poolcli: {done} done, 1 failed, {59 - done} not done"
+
+
+def test_what_is_too_large_for_the_memory_is_refused_and_the_rest_goes_on(poolcli: Run) -> None:
+    save(Path("in", "small.png"))
+    save(Path("in", "large.png"), side=1024)
+    outcome = poolcli("avg", "-k", 2, "in", "-o", "out/", "--max-memory", "4M")
+    assert (outcome.code, list(contents(Path("out")))) == (1, ["small.png"])
+    assert "poolcli: in/large.png: it needs" in outcome.err
+
+
+def test_a_budget_lets_in_what_fits_and_in_order() -> None:
+    budget = Budget(100)
+    inside: list[int] = []
+    most = 0
+    lock = threading.Lock()
+    needs = [60, 60, 30, 500, 10, 10, 100, 0, 70]
+
+    def work(number: int) -> None:
+        nonlocal most
+        budget.take(number, needs[number])
+        with lock:
+            inside.append(number)
+            held = sum(needs[n] for n in inside)
+            assert held <= 100 or len(inside) == 1
+            most = max(most, len(inside))
+        time.sleep(0.01)
+        with lock:
+            inside.remove(number)
+        budget.give_back(needs[number])
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(len(needs))]
+    for thread in reversed(threads):
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert inside == []
+    assert most > 1
+
+
+def test_a_budget_that_is_over_lets_nobody_wait() -> None:
+    budget = Budget(1)
+    budget.take(0, 1)
+    failures: list[Exception] = []
+
+    def wait() -> None:
+        try:
+            budget.take(1, 1)
+        except Stopped as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    budget.stop()
+    thread.join(10)
+    assert len(failures) == 1
+
+
+def test_the_need_of_a_job_is_about_what_it_takes(poolcli: Run) -> None:
+    from poolcli.batch.crew import need_of
+    from poolcli.geometry import Sliding
+    from poolcli.plan import Request
+
+    save(Path("in", "a.png"), side=64)
+    save(Path("in", "b.npy"), side=64)
+    Path("in", "c.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    jobs = batch.assign(batch.find_sources(["in"]), batch.Target("out/"))
+    worker = batch.Worker(Request("avg", Sliding(2)), {})
+    cells = 64 * 64 * 3
+    assert [need_of(job, worker) for job in jobs] == [2 * cells + 2 * cells // 4, 0, 0]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_signals_end_a_batch_and_are_reported(number: int, code: int, jobs: int) -> None:
+    for index in range(300):
+        save(Path("in", f"{index:03}.npy"), index)
+    np.save("in/zz.npy", np.zeros((3000, 3000)))  # so that it cannot be over
+    with start("avg", "-k", 3, "-s", 1, "in", "-o", "out/", "-j", jobs) as program:
+        assert program.stderr is not None
+        for _ in range(20):
+            assert program.stderr.readline().startswith(b"# in/")
+        program.send_signal(number)
+        _, rest = program.communicate()
+    assert program.returncode == code
+    last = rest.decode().splitlines()[-1]
+    done, left = re.fullmatch(r"poolcli: interrupted: (\d+) done, (\d+) not done", last).groups()
+    outputs = contents(Path("out"))
+    assert all(not name.endswith(".tmp") for name in outputs)
+    assert len(outputs) >= int(done) >= 20
+    assert int(done) + int(left) == 301
+    for name in outputs:
+        assert np.load(Path("out", name)).ndim in (2, 3)
+
+
+def test_a_reader_that_leaves_ends_it_quietly() -> None:
+    for index in range(100):
+        save(Path("in", f"{index:03}.npy"), index, side=64)
+    with start("avg", "-k", 2, "in") as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        program.stdout.readline()
+        program.stdout.close()
+        assert program.stderr.read() == b""
+    assert program.returncode == 141
+
+
+def on_a_terminal(*arguments: object) -> tuple[int, str]:
+    """Run the program with a terminal as its standard error; give its code and what it showed."""
+    leader, follower = os.openpty()
+    shown: list[bytes] = []
+
+    def listen() -> None:
+        while True:
+            try:
+                shown.append(os.read(leader, 65536))
+            except OSError:
+                return
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    done = finished(*arguments, stderr=follower)
+    os.close(follower)
+    listener.join()
+    os.close(leader)
+    return done.code, b"".join(shown).decode()
+
+
+def test_a_bar_on_a_terminal(mixed: Path) -> None:
+    code, shown = on_a_terminal("avg", "-k", 2, mixed, "-o", "out/")
+    assert code == 1
+    assert "/24 files" in shown
+    assert re.search(r"[\d.]+ files/s  [\d.]+ MB/s  [-\d]:[-\d]{2}:[-\d]{2} left", shown)
+    assert shown.count("poolcli: in/") == 3
+    assert "# in/" not in shown
+    summary = shown.rstrip().splitlines()[-1]
+    assert re.search(r"21 done, 3 failed in [\d.]+ s \([\d.]+ files/s, [\d.]+ MB/s\)", summary)
+
+
+@pytest.mark.parametrize("options", [["-q"], ["--dry-run"]])
+def test_no_bar_where_nothing_is_to_be_said(mixed: Path, options: list[str]) -> None:
+    _, shown = on_a_terminal("avg", "-k", 2, mixed, "-o", "out/", *options)
+    assert "files/s" not in shown
+    assert shown.count("\n") == 3
+
+
+def test_no_bar_anywhere_else(mixed: Path) -> None:
+    err = finished("avg", "-k", 2, mixed, "-o", "out/").err
+    assert "\x1b" not in err
+    assert "files/s" not in err
+    assert err.count("\n") == 21 + 3 + 3 + 1  # results (two of each .npz), complaints, summary
