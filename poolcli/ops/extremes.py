@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from poolcli.engine.buffers import Array
 from poolcli.engine.fold import State
 from poolcli.engine.kernel import Cells, Counts, Fold, Places, both, finished, ufunc_combine
 from poolcli.errors import InputError, UsageError
-from poolcli.ops.composed import compose
+from poolcli.ops.composed import compose, widened
 from poolcli.ops.sums import average
 
 
@@ -139,5 +138,5 @@ def mixed(cells: Cells, alpha: float) -> Fold:
     """The fold of α·max + (1 − α)·avg."""
     if not 0 <= alpha <= 1:
         raise UsageError(f"alpha {alpha}: must be from 0 (avg) to 1 (max)")
-    largest, mean = extreme(cells, "maximum"), average(replace(cells, target=None))
+    largest, mean = extreme(cells, "maximum"), average(widened(cells))
     return compose(cells, largest, mean, lambda high, middle: alpha * high + (1 - alpha) * middle)

@@ -45,7 +45,7 @@ class Op:
     winner: MakeKernel | None = None
     """For ops that pick a cell by its value: the kernel that gives the picked cell's position."""
     blends: bool = False
-    """Whether results are means: those of colours are weighted by alpha, and can be linear light."""
+    """Whether results are means: of colours weighted by alpha, and in linear light if wanted."""
 
 
 def made_of(first: str, second: str, formula: Callable[[Any, Any], Any]) -> MakeKernel:
