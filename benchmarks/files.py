@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import zlib
 from collections.abc import Iterator
@@ -69,16 +70,18 @@ def streams(folder: Path, program: str, quick: bool, large: bool) -> Iterator[Ca
 
 
 def _way(name: str, command: list[str], source: Path, target: Path | None) -> Way:
-    def remove() -> None:
+    def settle() -> None:
         if target is not None:
             target.unlink(missing_ok=True)
+        # Writers are slowed down while much of what others wrote is on its way to the disk.
+        os.sync()
 
     return Way(
         name,
         partial(processes.run, command),
         source.stat().st_size,
         answer=None if target is None else "file",
-        before=remove,
+        before=settle,
         look=lambda _: _checksum(target),
     )
 

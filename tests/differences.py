@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from golden_cases import Golden
 from golden_windows import (
     exceeds_padded_input,
     explicit_axes,
@@ -26,7 +27,6 @@ from golden_windows import (
     unit_steps,
     whole_kernel,
 )
-from goldens import Golden
 
 PAGE = Path(__file__).parents[1] / "docs" / "differences.md"
 
@@ -36,7 +36,7 @@ class Difference:
     """`applies` says to which cases; the rest says how much of an answer may then differ.
 
     With `emulate` the framework's answer must be what that makes of ours, with `cells` it may
-    differ in these cells only.
+    differ in these cells only. `golden` are those that the golden cases show.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Difference:
     about: str = "values"
     emulate: Callable[[Golden, Any], np.ndarray] | None = None
     cells: Callable[[Golden], np.ndarray] | None = None
+    golden: bool = False
 
 
 TORCH = [
@@ -65,6 +66,7 @@ TORCH = [
         "left, because the scaled number is no p-norm of anything.",
         lambda g: g.op == "lp" and bool(g.geometry.get("ceil_mode")),
         emulate=whole_kernel,
+        golden=True,
     ),
     Difference(
         "sums of float16 powers overflow",
@@ -90,6 +92,7 @@ TORCH = [
         "number becomes that number; S12 is exact, so that the windows do not depend on the type.",
         lambda g: g.kind == "fractional" and rounded_starts(g) != rounded_starts(g, exact=True),
         emulate=from_rounded_starts,
+        golden=True,
     ),
     Difference(
         "three-dimensional fractional pooling wants a spare cell",
@@ -107,6 +110,7 @@ TORCH = [
                 )
             )
         ),
+        golden=True,
     ),
     Difference(
         "padding larger than half a kernel",
@@ -147,6 +151,7 @@ BOTH = [
         ("torch", "onnxruntime", "onnx"),
         "They pool what there is if the stride is long; S2 refuses, as they do in floor mode.",
         lambda g: exceeds_padded_input(g) and bool(g.geometry["ceil_mode"]),
+        golden=True,
     ),
 ]
 
@@ -177,10 +182,10 @@ ONNX = [
     ),
     Difference(
         "automatic padding below zero",
-        ("onnx", "onnxruntime"),
-        "Where the stride exceeds the kernel SAME needs no padding; theirs is negative, moves the "
-        "windows or is refused. S1 and TensorFlow take 0.",
-        lambda g: g.geometry.get("padding") in ("same", "same-lower") and needs_less_than_none(g),
+        ("onnxruntime",),
+        "Where the stride exceeds the kernel SAME needs no padding; its own is negative, and moves "
+        "the windows or is refused. S1 and TensorFlow take 0.",
+        needs_less_than_none,
     ),
     Difference(
         "a kernel that exceeds the padded input",
@@ -196,13 +201,20 @@ ONNX = [
         lambda g: (
             g.expected is None and any(max(pads) >= k for _, k, _, _, pads in explicit_axes(g))
         ),
+        golden=True,
     ),
     Difference(
-        "windows that hold nothing but padding",
-        ("onnx", "onnxruntime"),
-        "The reference gives NaN or 0 for them, onnxruntime the smallest number or 0 unless it "
-        "refuses the padding; S2 refuses.",
-        lambda g: any(max(pads) >= e for _, _, _, e, pads in explicit_axes(g)) or steps_over(g),
+        "dilated windows that step over all cells",
+        ("onnxruntime",),
+        "It gives the smallest number or 0 for them; S2 refuses windows without a real cell.",
+        steps_over,
+    ),
+    Difference(
+        "the reference pools windows that hold nothing but padding",
+        ("onnx",),
+        "It gives NaN or 0 for them; S2 refuses, onnxruntime refuses the padding.",
+        lambda g: any(max(pads) >= e for _, _, _, e, pads in explicit_axes(g)),
+        golden=True,
     ),
     Difference(
         "Lp pooling of the reference scales clipped windows",
@@ -210,6 +222,7 @@ ONNX = [
         "It takes the mean of |x|^p over the real cells times the whole kernel, as PyTorch; S13 "
         "and onnxruntime sum the real cells.",
         lambda g: g.op == "lp" and bool(g.geometry["ceil_mode"]),
+        golden=True,
     ),
     Difference(
         "the reference's MaxPool with unit strides",
@@ -217,6 +230,7 @@ ONNX = [
         "Another code path: pads in another order and for two dimensions only, the index is that "
         "of the window, not of the winner. Elsewhere it agrees with S1 and S11.",
         lambda g: g.function == "MaxPool" and unit_steps(g),
+        golden=True,
     ),
     Difference(
         "the reference's MaxPool with SAME_LOWER",
@@ -224,18 +238,28 @@ ONNX = [
         "Its output is floor(n/s) and the odd cell goes after; the ONNX text, onnxruntime and S1 "
         "say ceil(n/s), before.",
         lambda g: g.function == "MaxPool" and g.geometry["padding"] == "same-lower",
+        golden=True,
+    ),
+    Difference(
+        "the reference's SAME with windows that need no padding",
+        ("onnx",),
+        "Where stride exceeds kernel its padding is negative and moves the windows; S1 takes 0.",
+        needs_less_than_none,
+        golden=True,
     ),
     Difference(
         "the reference's ceil mode moves the windows",
         ("onnx",),
         "It puts half of what ceil mode reaches past the end before the start.",
         lambda g: g.function in ("AveragePool", "LpPool") and bool(g.geometry["ceil_mode"]),
+        golden=True,
     ),
     Difference(
         "the reference's GlobalMaxPool knows two dimensions",
         ("onnx",),
         "It reduces axes 2 and 3 whatever there is.",
         lambda g: g.function == "GlobalMaxPool" and g.x.ndim != 4,
+        golden=True,
     ),
 ]
 

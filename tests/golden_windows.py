@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from goldens import GEOMETRIES, Golden
+from golden_cases import GEOMETRIES, Golden
 from naive_windows import Refused, Window, spatial_axes
 
 
@@ -42,6 +42,8 @@ def exceeds_padded_input(g: Golden) -> bool:
 
 def needs_less_than_none(g: Golden) -> bool:
     """Automatic padding comes to a negative number on some axis."""
+    if g.geometry.get("padding") not in ("same", "same-lower"):
+        return False
     size, stride, dilation = (
         np.broadcast_to(g.geometry.get(key, 1), len(spatial_shape(g))).tolist()
         for key in ("size", "stride", "dilation")

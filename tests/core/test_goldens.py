@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from differences import PAGE, named_differences, page
-from goldens import RTOL, goldens, refused_or_given, specified
+from golden_cases import RTOL, goldens, refused_or_given, specified
 
 from poolcli import adaptive_pool, fractional_pool, global_pool, pool
 from poolcli.errors import PoolError

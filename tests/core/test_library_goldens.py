@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 from differences import LIBRARY_DIFFERENCES
-from goldens import HERE
+from golden_cases import HERE
 
 from poolcli import adaptive_pool, global_pool, pool
 

@@ -13,5 +13,5 @@ def pytest_terminal_summary(terminalreporter):
     terminalreporter.section("parity")
     for framework, cases in verdict.compared.items():
         terminalreporter.write_line(f"{cases} cases compared with {framework}")
-    for name, times in verdict.seen.most_common():
-        terminalreporter.write_line(f"{times:6} named difference: {name}")
+    for name in sorted(verdict.names(), key=lambda name: -verdict.seen[name]):
+        terminalreporter.write_line(f"{verdict.seen[name]:6} named difference: {name}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from goldens import Golden, onnx_words
+from golden_cases import Golden, onnx_words
 from onnx import TensorProto, helper
 from random_inputs import LAYOUTS, random_array, random_shape
 
@@ -56,7 +56,8 @@ def random_attributes(rng: np.random.Generator, function: str, axes: int) -> dic
     if rng.random() < 0.2:
         args["auto_pad"] = str(rng.choice(WORDS))
     elif rng.random() < 0.6:
-        ends = [rng.integers(0, k) for k in args["kernel_shape"] * 2]
+        beyond = int(rng.random() < 0.03)
+        ends = [rng.integers(0, k + beyond) for k in args["kernel_shape"] * 2]
         args["pads"] = [int(min(p, 2)) for p in ends]
     if rng.random() < 0.3 and "auto_pad" not in args:
         args["dilations"] = each([1, 2, 3], [0.3, 0.5, 0.2])

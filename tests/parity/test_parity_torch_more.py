@@ -17,6 +17,15 @@ from poolcli import global_pool, pool, unpool
 from poolcli.errors import PoolError
 
 
+def test_float16_powers():
+    """Met too seldom by chance: 16 times 8^4 is more than float16 holds."""
+    x = np.full((1, 1, 4, 4), 8, np.float16)
+    theirs = functional.lp_pool2d(torch.from_numpy(x), 4, 4).numpy()
+    got = pool(x, "lp", 4, like="torch", norm=4)
+    assert (theirs.item(), got.item()) == (np.inf, 16)
+    seen[named("sums of float16 powers overflow").name] += 1
+
+
 def random_windows(rng, axes):
     size = int(rng.integers(1, 5))
     return {

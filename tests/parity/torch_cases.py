@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as functional
-from goldens import Golden, torch_words
+from golden_cases import Golden, torch_words
 from random_inputs import LAYOUTS, random_array, random_shape
 
 FAMILIES = {
