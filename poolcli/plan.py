@@ -234,8 +234,12 @@ class Plan:
             count_include_pad=request.counts_padding,
             fit=request.fit,
         )
+        alone = not isinstance(x, np.ndarray) and x.sequential
+        threads = 1 if alone else request.threads
         try:
-            run(job, threads=request.threads, block_bytes=block_bytes, progress=progress)
+            run(job, threads=threads, block_bytes=block_bytes, progress=progress)
+            if not isinstance(x, np.ndarray):
+                x.finish()
         except NanFound as found:
             place = dict(zip(order, found.place, strict=True))
             where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(axes.letters))

@@ -46,7 +46,7 @@ def finished(*arguments: object, given: bytes | None = None, **settings: object)
         except subprocess.TimeoutExpired:
             program.kill()
             raise
-    return Outcome(program.returncode, out or b"", err.decode())
+    return Outcome(program.returncode, out or b"", (err or b"").decode())
 
 
 def npy_bytes(array: np.ndarray) -> bytes:

@@ -64,9 +64,7 @@ class Pictures:
         """Whether pooling the input is more than pooling its numbers."""
         return loaded.kind == "image" or self.treatment.by is not None or self.treatment.linear
 
-    def pool(
-        self, plan: Plan, loaded: Loaded, progress: Callable[[float], None]
-    ) -> NDArray[Any]:
+    def pool(self, plan: Plan, loaded: Loaded, progress: Callable[[float], None]) -> NDArray[Any]:
         """Pool an input as ``plan`` says. Raises InputError."""
         if not self.are_concerned(loaded):
             return plan.run(loaded.content, progress=progress)

@@ -124,9 +124,7 @@ class Worker:
             )
         return replace(result, written=path)
 
-    def _stream(
-        self, job: Job, loaded: Loaded, plan: Plan, path: str, ready: _ReadyFor
-    ) -> Result:
+    def _stream(self, job: Job, loaded: Loaded, plan: Plan, path: str, ready: _ReadyFor) -> Result:
         """Pool into a new .npy file block by block: neither array need fit in memory."""
         _make_folder(path)
         with (

@@ -17,7 +17,10 @@ _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]?)(?:i?B)?", re.IGNORECASE
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 RECURSIVE = switch(
-    "recursive", "Folders with all that is below them; outputs mirror the tree.", "--recursive", "-r"
+    "recursive",
+    "Folders with all that is below them; outputs mirror the tree.",
+    "--recursive",
+    "-r",
 )
 FILES_FROM = option(
     "files_from",

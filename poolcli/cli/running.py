@@ -76,15 +76,14 @@ def run(asked: batch.Asked, values: Values, sources: Sequence[batch.Source] | No
         return _rehearse(jobs, batch.Worker(asked, layouts, pictures=pictures), values)
     settings = settings_of(values, in_order=not values["as_json"])._replace(pictures=pictures)
     with Telling(jobs, values, is_batch=is_batch) as telling:
-        for outcome in batch.run(
-            jobs, asked, layouts, settings, manifest=manifest, watch=telling
-        ):
+        for outcome in batch.run(jobs, asked, layouts, settings, manifest=manifest, watch=telling):
             telling.tell(outcome)
     return 1 if telling.failed else 0
 
 
 def find_sources(
-    values: Values, search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
+    values: Values,
+    search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
 ) -> list[batch.Source]:
     """Give every input that was named, listed or typed."""
     inputs, lists = values["inputs"] or [], values.get("files_from") or []

@@ -30,8 +30,15 @@ class StoredInput(Protocol):
     def dtype(self) -> np.dtype[Any]: ...
     @property
     def axes(self) -> tuple[int, ...]: ...
+    @property
+    def sequential(self) -> bool:
+        """Whether boxes are best read in their order, by one thread."""
+
     def read_box(self, box: Box, out: Array) -> None:
         """Fill ``out``, a C-contiguous array of the box's shape and this dtype."""
+
+    def finish(self) -> None:
+        """Called when every box that is wanted has been read."""
 
 
 class StoredOutput(Protocol):

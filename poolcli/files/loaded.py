@@ -6,6 +6,7 @@ import numpy as np
 
 from poolcli.files.causes import reading
 from poolcli.files.notes import Notes
+from poolcli.files.packed import PackedNpy
 from poolcli.files.stored import StoredNpy
 
 
@@ -23,7 +24,7 @@ class Loaded:
     """
 
     label: str
-    content: np.ndarray | StoredNpy
+    content: np.ndarray | StoredNpy | PackedNpy
     kind: str
     layout: str | None = None
     format: str = ".npy"

@@ -171,9 +171,15 @@ def read_array(
     data = np.empty(header.nbytes, np.uint8)
     fill(file, data, header)
     array = data.view(header.dtype) if header.nbytes else np.empty(header.shape, header.dtype)
-    if array.dtype == np.bool_ and data.size and data.max() > 1:
-        raise InputError(f"a bool is 0 or 1, and its data hold {data.max()}; save it as uint8")
+    check_bools(array)
     return array.reshape(header.shape, order="F" if header.fortran_order else "C")
+
+
+def check_bools(array: np.ndarray) -> None:
+    """Refuse bools that are neither 0 nor 1, which NumPy computes nonsense with."""
+    if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
+        wrong = array.view(np.uint8).max()
+        raise InputError(f"a bool is 0 or 1, and its data hold {wrong}; save it as uint8")
 
 
 def check_size(header: NpyHeader, size: int, whole: str) -> None:

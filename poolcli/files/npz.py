@@ -8,6 +8,7 @@ import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.files import npy
+from poolcli.files.packed import PackedNpy
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
@@ -48,13 +49,26 @@ def pick(found: list[tuple[str, "ZipInfo"]], name: str) -> list[tuple[str, "ZipI
 
 def read_member(archive: "ZipFile", info: "ZipInfo", max_bytes: int | None = None) -> np.ndarray:
     """Unpack one array, once header, stated size and memory agree; the checksum is checked."""
-    if info.flag_bits & 1:
-        raise InputError("it is encrypted; unpack the .npz and save it without a password")
+    _refuse_encrypted(info)
     with archive.open(info) as member:
         reader = cast("npy.Reader", member)
         array = npy.read_array(reader, info.file_size, max_bytes, "its zip entry")
         member.read(1)  # at the end the zip library compares the checksum
     return array
+
+
+def open_member(archive: "ZipFile", info: "ZipInfo", max_bytes: int | None) -> PackedNpy:
+    """One array that is unpacked as it is read, once header and stated size agree."""
+    _refuse_encrypted(info)
+    with archive.open(info) as member:
+        header = npy.read_header(cast("npy.Reader", member))
+    npy.check_size(header, info.file_size, "its zip entry")
+    return PackedNpy(archive, info, header, max_bytes)
+
+
+def _refuse_encrypted(info: "ZipInfo") -> None:
+    if info.flag_bits & 1:
+        raise InputError("it is encrypted; unpack the .npz and save it without a password")
 
 
 def encode(arrays: Mapping[str, np.ndarray]) -> bytes:

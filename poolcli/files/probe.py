@@ -76,9 +76,7 @@ def described_as(loaded: Loaded) -> Described:
     )
 
 
-def describe_by_header(
-    path: str, pictures: PictureInput = AS_USUAL
-) -> list[Described] | None:
+def describe_by_header(path: str, pictures: PictureInput = AS_USUAL) -> list[Described] | None:
     """Return what headers tell of the arrays in a file; None where the values have to be read.
 
     Raises ``InputError`` as ``describe_file`` does.
@@ -112,9 +110,7 @@ def _npz(file: BinaryIO, label: str, name: str | None) -> list[Described]:
         with archive.open(info) as stream:
             header = npy.read_header(stream)
         described.append(
-            Described(
-                f"{label}:{member}", header.shape, header.dtype, "npz", None, ".npz", member
-            )
+            Described(f"{label}:{member}", header.shape, header.dtype, "npz", None, ".npz", member)
         )
     return described
 

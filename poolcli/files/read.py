@@ -5,17 +5,21 @@ import itertools
 import os
 from collections.abc import Iterator
 from io import BufferedReader
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
+
+import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.files import npy, sniff
 from poolcli.files.causes import available_memory, check_memory, reading, size_text
 from poolcli.files.loaded import Loaded
 from poolcli.files.notes import AS_USUAL, PictureInput
+from poolcli.files.packed import OwnView, PackedNpy
 from poolcli.files.stored import StoredNpy
 
 _TEXT_FORMATS = {".csv": ".csv", ".tsv": ".tsv"}
 _CHUNK = 1 << 20
+_STREAMED = 1 << 25
 
 
 def read_file(
@@ -152,7 +156,13 @@ def _read_npz(
                 if member in seen:
                     raise InputError("a second array has this name; only the first is read")
                 seen.add(member)
-                array = npz.read_member(archive, info, max_bytes)
+                array: np.ndarray | PackedNpy
+                if info.file_size > _STREAMED and not isinstance(file, io.BytesIO):
+                    # Of its own, as it outlives this file, and unpacked as it is pooled.
+                    own = npz.open_zip(cast(BinaryIO, io.BufferedReader(OwnView(file))))
+                    array = npz.open_member(own, info, max_bytes)
+                else:
+                    array = npz.read_member(archive, info, max_bytes)
         except InputError as error:
             failures.append(error)
             continue

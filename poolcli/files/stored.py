@@ -27,8 +27,11 @@ class StoredNpy:
     """An .npy file's array, read box by box; ``shape`` is in the order that it is stored in.
 
     ``axes[i]`` is the stored axis of the array's axis i: they are reversed in Fortran order.
-    Several threads may read at once. It has a descriptor of its own, open as long as it lives.
+    Several threads may read at once, in any order. It has a descriptor of its own, open for as long
+    as it lives.
     """
+
+    sequential = False
 
     def __init__(self, file: BinaryIO, header: npy.NpyHeader, max_bytes: int | None = None) -> None:
         self._descriptor = os.dup(file.fileno())
@@ -60,9 +63,10 @@ class StoredNpy:
         for offset, size in runs(self.shape, box, self.dtype.itemsize):
             self._read(data[done : done + size], self._header.data_offset + offset)
             done += size
-        if self.dtype.kind == "b" and out.size and out.view(np.uint8).max() > 1:
-            wrong = out.view(np.uint8).max()
-            raise InputError(f"a bool is 0 or 1, and its data hold {wrong}; save it as uint8")
+        npy.check_bools(out)
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
 
     def _read(self, buffer: memoryview, offset: int) -> None:
         while len(buffer):

@@ -30,12 +30,17 @@ class Weighted:
     ``channels`` is the axis of the channels, of which the last is alpha; None: there is no alpha.
     """
 
+    sequential = False
+
     def __init__(self, array: Array, channels: int | None, linear: bool) -> None:
         self._array, self._channels = array, channels
         self._table = light.light_table(array.dtype) if linear else None
         self._peak = peak_of(array.dtype)
         self.shape, self.dtype = array.shape, np.dtype(np.float64)
         self.axes = tuple(range(array.ndim))
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
 
     def read_box(self, box: Box, out: Array) -> None:
         """Fill ``out`` with the weighted colours, and the alpha as it is, of a box."""

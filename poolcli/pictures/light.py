@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 
 # So many cells of light that no cell holds two edges between codes: the steepest part has 12.92
 # times the peak of codes per unit.
+_TIE = 1e-12
 _CELLS = {255: 1 << 12, 65535: 1 << 20}
 
 
@@ -44,6 +45,8 @@ def light_table(dtype: np.dtype[Any]) -> Floats:
 def _edges(peak: int) -> tuple[Floats, NDArray[np.uint32]]:
     """The light at which each code goes over into the next, and the code of each cell's start."""
     edges = to_light((np.arange(peak) + 0.5) / peak)
+    # A half goes to the even code, also where the last digit of a mean was rounded.
+    edges *= np.where(np.arange(peak) % 2, 1 - _TIE, 1 + _TIE)
     starts = np.arange(_CELLS[peak] + 1) / _CELLS[peak]
     return np.append(edges, np.inf), np.searchsorted(edges, starts, "right").astype(np.uint32)
 

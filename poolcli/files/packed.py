@@ -1,0 +1,149 @@
+"""Arrays inside an .npz, pooled while they are unpacked: never whole in memory."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import numpy as np
+
+from poolcli.errors import InputError
+from poolcli.files import npy
+from poolcli.files.causes import cause, check_memory
+from poolcli.files.stored import Box, runs
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile, ZipInfo
+
+# What was unpacked last is kept, for the rows that neighbouring blocks share.
+KEPT = 1 << 22
+_CHUNK = 1 << 18
+
+
+class PackedNpy:
+    """One array of an .npz, read box by box; ``shape`` is in the order that it is stored in.
+
+    Reading goes forwards. Going back further than the ``KEPT`` bytes starts again from the
+    beginning, which is slow and right. One thread reads at a time.
+    """
+
+    sequential = True
+
+    def __init__(
+        self, archive: ZipFile, info: ZipInfo, header: npy.NpyHeader, max_bytes: int | None = None
+    ) -> None:
+        self._archive, self._info = archive, info
+        self._header, self._max_bytes = header, max_bytes
+        self.logical_shape = header.shape
+        axes = tuple(range(len(header.shape)))
+        self.axes = axes[::-1] if header.fortran_order else axes
+        self.shape = header.shape[::-1] if header.fortran_order else header.shape
+        self.dtype = header.dtype
+        self._member: Any = None
+        self._kept = bytearray()
+        self._end = 0
+        """How many bytes of the member have been unpacked; the last of them are kept."""
+
+    def read_all(self) -> np.ndarray[Any, Any]:
+        """The whole array, of ``logical_shape``; refused where memory is too small for it."""
+        check_memory(self._header.nbytes, self._max_bytes)
+        whole = np.empty(self.shape, self.dtype)
+        self.read_box(tuple((0, n) for n in self.shape), whole)
+        self.finish()
+        return whole.transpose(self.axes)
+
+    def read_box(self, box: Box, out: np.ndarray[Any, Any]) -> None:
+        """Fill ``out``, C-contiguous and of the box's shape and this dtype.
+
+        Raises InputError (without a label) where the entry is damaged.
+        """
+        data = out.reshape(-1).view(np.uint8).data
+        done = 0
+        for offset, size in runs(self.shape, box, self.dtype.itemsize):
+            self._read(data[done : done + size], self._header.data_offset + offset)
+            done += size
+        npy.check_bools(out)
+
+    def finish(self) -> None:
+        """Unpack what is left: at the end the zip library compares the checksum."""
+        while self._member is not None and self._unpack(_CHUNK):
+            pass
+        self._restart()
+
+    def _read(self, buffer: memoryview, offset: int) -> None:
+        if offset < self._end - len(self._kept):
+            self._restart()
+        while self._end < offset:
+            self._need(min(_CHUNK, offset - self._end))
+        start = len(self._kept) - (self._end - offset)
+        known = self._kept[start : start + len(buffer)]
+        buffer[: len(known)] = known
+        done = len(known)
+        while done < len(buffer):
+            piece = self._need(min(_CHUNK, len(buffer) - done))
+            buffer[done : done + len(piece)] = piece
+            done += len(piece)
+
+    def _need(self, size: int) -> bytes:
+        piece = self._unpack(size)
+        if not piece:
+            raise InputError(
+                f"header says {self._header} = {self._header.nbytes} bytes, and its zip entry "
+                f"ends after {self._end - self._header.data_offset}; it is truncated"
+            )
+        return piece
+
+    def _unpack(self, size: int) -> bytes:
+        try:
+            if self._member is None:
+                self._member = self._archive.open(self._info)
+            piece = cast(bytes, self._member.read(size))
+        except Exception as error:
+            raise InputError(cause(error)) from error
+        self._end += len(piece)
+        self._kept += piece
+        if len(self._kept) > 2 * KEPT:
+            del self._kept[:-KEPT]
+        return piece
+
+    def _restart(self) -> None:
+        if self._member is not None:
+            self._member.close()
+        self._member, self._kept, self._end = None, bytearray(), 0
+
+
+class OwnView(io.RawIOBase):
+    """A file seen through a descriptor of its own, at a position of its own."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._descriptor = os.dup(file.fileno())
+        self._size = os.fstat(self._descriptor).st_size
+        self._position = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position of this view alone."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Read at this view's position."""
+        data = os.pread(self._descriptor, len(buffer), self._position)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Close this view's descriptor."""
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()

@@ -1,0 +1,61 @@
+"""A program that is killed while it streams leaves no file under the target's name."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from program import HANGS, start
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@contextmanager
+def streaming(*options: str) -> Iterator:
+    """The program at work on something that takes it long: its output is begun, and not done."""
+    np.save("x.npy", np.random.default_rng(2).random((1500, 1500), np.float32))
+    before = set(Path().iterdir())
+    command = ["quantile", "--q", "0.3", "-k", 12, "-s", 1, "x.npy", "-o", "out.npy", *options]
+    with start(*command, "--threads", "2") as program:
+        end = time.monotonic() + HANGS
+        while not set(Path().iterdir()) - before:
+            assert program.poll() is None, program.stderr.read()
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        yield program
+        program.kill()  # nothing, if it has ended as it should
+
+
+def test_killed_it_leaves_nothing_under_the_target_name() -> None:
+    with streaming() as program:
+        program.kill()
+        program.communicate(timeout=HANGS)
+    assert program.returncode == -signal.SIGKILL
+    assert not Path("out.npy").exists()
+
+
+def test_killed_it_leaves_an_older_output_as_it_was() -> None:
+    Path("out.npy").write_bytes(b"older")
+    with streaming("--overwrite") as program:
+        program.kill()
+        program.communicate(timeout=HANGS)
+    assert program.returncode == -signal.SIGKILL
+    assert Path("out.npy").read_bytes() == b"older"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_told_to_end_it_leaves_no_temporary_file_either(number: int, code: int) -> None:
+    with streaming() as program:
+        program.send_signal(number)
+        out, err = program.communicate(timeout=HANGS)
+    assert (program.returncode, out, err) == (code, b"", b"")
+    assert [path.name for path in Path().iterdir()] == ["x.npy"]
