@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -40,10 +41,12 @@ def main() -> None:
             times = measure(case, budget=2 if quick else 15)
             measured[name].append(times)
             print(page.plain(times), flush=True)
+            del case  # and its arrays
+    sparse = files.sparse(SCRATCH, program) if options.large else []
+    shutil.rmtree(SCRATCH, ignore_errors=True)
     if options.only or quick:
         return
     profiles = where.profiles(quick)
-    sparse = files.sparse(SCRATCH, program) if options.large else []
     minutes = (time.perf_counter() - start) / 60
     docs = ROOT / "docs"
     plot.draw(measured, docs / "images" / "benchmarks.svg")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -47,10 +48,9 @@ def pooling(x: np.ndarray, op: str, size: int, *, name: str = "poolcli", **optio
     return Way(name, run, x.nbytes)
 
 
-def windows(quick: bool) -> list[Case]:
+def windows(quick: bool) -> Iterator[Case]:
     """float32 1×16×2048×2048 (quick: 1×4×1024×1024) against every library that pools."""
     x = features(4, 1024) if quick else features(16, 2048)
-    cases = []
     for (op, size, stride), least in CASES.items():
         ways = [
             copying(x),
@@ -68,15 +68,13 @@ def windows(quick: bool) -> list[Case]:
             ways.append(
                 Way("scikit-image", peers.block_reduce(x, op, (1, 1, size, size)), x.nbytes)
             )
-        cases.append(
-            Case(
-                f"{op} {size}×{size}/{stride}",
-                ways,
-                [Target(to, least=times) for to, times in least.items()],
-                FLOAT_ERROR if op == "avg" else 0,
-            )
+        yield Case(
+            f"{op} {size}×{size}/{stride}",
+            ways,
+            [Target(to, least=times) for to, times in least.items()],
+            FLOAT_ERROR if op == "avg" else 0,
         )
-    large = Case(
+    yield Case(
         "31×31/1 beside 3×3/1",
         [
             copying(x),
@@ -90,7 +88,6 @@ def windows(quick: bool) -> list[Case]:
             Target("avg 3×3/1", most=3, of="avg 31×31/1"),
         ],
     )
-    return [*cases, large]
 
 
 def _alone(x: np.ndarray, op: str, size: int, name: str) -> Way:
@@ -99,10 +96,9 @@ def _alone(x: np.ndarray, op: str, size: int, name: str) -> Way:
     return Way(name, way.run, x.nbytes, answer=None)
 
 
-def number_types(quick: bool) -> list[Case]:
+def number_types(quick: bool) -> Iterator[Case]:
     """The same array in other number types, beside float32."""
     channels, side = (4, 1024) if quick else (16, 2048)
-    cases = []
     for op, size, stride in (("max", 2, 2), ("max", 3, 1), ("avg", 2, 2)):
         ways = []
         for dtype in ("float32", "float16", "float64", "uint8", "uint16", "int32"):
@@ -115,11 +111,10 @@ def number_types(quick: bool) -> list[Case]:
                 Target("float32", most=3, of="float16"),
                 *(Target("float32", least=0.5, of=d, per_byte=True) for d in ("uint8", "uint16")),
             ]
-        cases.append(Case(f"{op} {size}×{size}/{stride}", ways, targets))
-    return cases
+        yield Case(f"{op} {size}×{size}/{stride}", ways, targets)
 
 
-def pictures(quick: bool) -> list[Case]:
+def pictures(quick: bool) -> Iterator[Case]:
     """A photograph of 4096×6000 RGB (quick: 1024×1500)."""
     height, width = (1024, 1500) if quick else (4096, 6000)
     rng = np.random.default_rng(6)
@@ -156,7 +151,7 @@ def pictures(quick: bool) -> list[Case]:
         Target("Pillow reduce", least=1.2, of="poolcli avg"),
         Target("poolcli avg", least=1.0, of="poolcli max"),
     ]
-    return [Case("2×2/2", ways, targets)]
+    yield Case("2×2/2", ways, targets)
 
 
 def _half_up(photo: np.ndarray) -> np.ndarray:
@@ -164,10 +159,9 @@ def _half_up(photo: np.ndarray) -> np.ndarray:
     return (np.asarray(total) + 2) // 4
 
 
-def medians(quick: bool) -> list[Case]:
+def medians(quick: bool) -> Iterator[Case]:
     """One plane of 2048×2048 float32 (quick: 512×512)."""
     x = features(1, 512 if quick else 2048)[0, 0]
-    cases = []
     for size, stride, least in ((3, 1, 15), (5, 2, 5)):
         ways = [
             copying(x),
@@ -177,11 +171,10 @@ def medians(quick: bool) -> list[Case]:
             Way("torch unfold", peers.torch_median(x, size, stride, THREADS), x.nbytes),
         ]
         targets = [Target("scipy.ndimage", least=least)]
-        cases.append(Case(f"median {size}×{size}/{stride}", ways, targets))
-    return cases
+        yield Case(f"median {size}×{size}/{stride}", ways, targets)
 
 
-def whole(quick: bool) -> list[Case]:
+def whole(quick: bool) -> Iterator[Case]:
     """Adaptive and global windows of the same array as ``windows``."""
     x = features(4, 1024) if quick else features(16, 2048)
     options = {"layout": "NCHW", "threads": THREADS}
@@ -189,7 +182,6 @@ def whole(quick: bool) -> list[Case]:
     one_pass = Way(
         "np.add.reduce", partial(np.add.reduce, x.reshape(-1, side * side), axis=1), x.nbytes, None
     )
-    cases = []
     for op in ("avg", "max"):
         ways = [
             copying(x),
@@ -199,9 +191,7 @@ def whole(quick: bool) -> list[Case]:
             Way("torch", peers.torch_adaptive(x, op, 1, THREADS), x.nbytes),
         ]
         # Another order of adding four million numbers, in float32.
-        cases.append(
-            Case(f"global {op}", ways, [Target("np.add.reduce", least=1)], 1e-5 * (op == "avg"))
-        )
+        yield Case(f"global {op}", ways, [Target("np.add.reduce", least=1)], 1e-5 * (op == "avg"))
         for size, reference in ((7, "np.add.reduce"), (side * 1500 // 2048, "np.copyto")):
             out = np.zeros_like(adaptive_pool(x, op, size, **options))
             ways = [
@@ -211,5 +201,4 @@ def whole(quick: bool) -> list[Case]:
                 Way("torch", peers.torch_adaptive(x, op, size, THREADS), x.nbytes),
             ]
             title = f"adaptive {op} {side}→{size}"
-            cases.append(Case(title, ways, [Target(reference, least=1)], 1e-5 * (op == "avg")))
-    return cases
+            yield Case(title, ways, [Target(reference, least=1)], 1e-5 * (op == "avg"))

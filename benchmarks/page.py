@@ -21,7 +21,9 @@ Measured on: {machine}.
 `make bench` installs the libraries below, checks that all ways of doing a thing give the same
 numbers, and times them in turns (A B C A B C …, after one warm-up of each), so that a slow moment
 of the machine hits all alike. A time is the median of at least three rounds, mostly fifteen; times
-are of this machine, **ratios are what to look at**. This run took {minutes:.0f} minutes.
+are of this machine, **ratios are what to look at**. Rounds in which other programs worked do not
+count; where too few were quiet, all count and a † says so: two threads then have less than two
+processors. This run took {minutes:.0f} minutes.
 `make bench QUICK=1` is a look in a minute; `make bench LARGE=1` adds what takes 64 GB of disk
 addresses or all memory.
 
@@ -124,7 +126,7 @@ def render(
 
 def plain(times: Times) -> str:
     """One case for the terminal: every way's median, best time and rate, then its targets."""
-    lines = [times.case.title]
+    lines = [times.title + (" (disturbed by other programs)" if times.disturbed else "")]
     for name, seconds in times.seconds.items():
         peak = f"{times.peaks[name] / 1e6:8.0f} MB" if name in times.peaks else ""
         lines.append(
@@ -139,7 +141,8 @@ def plain(times: Times) -> str:
 
 def _targets(verdicts: Iterable[Verdict]) -> str:
     rows = [
-        [v.case, str(v.target), f"{v.ratio:.4g}", "yes" if v.met else "**no**"] for v in verdicts
+        [v.case + " †" * v.disturbed, str(v.target), f"{v.ratio:.3g}", "yes" if v.met else "**no**"]
+        for v in verdicts
     ]
     return _table(["", "target", "measured", "met"], rows)
 
@@ -148,7 +151,7 @@ def _section(name: str, times: list[Times]) -> str:
     """A row for each way and a column for each case, or the other way round where that is less."""
     ways = list(dict.fromkeys(way for t in times for way in t.seconds))
     cells = [[_cell(name, t, way) for way in ways] for t in times]
-    titles = [t.case.title for t in times]
+    titles = [t.title + " †" * t.disturbed for t in times]
     if len(times) > len(ways):
         return _table(["", *ways], [[t, *row] for t, row in zip(titles, cells, strict=True)])
     turned = zip(*cells, strict=True)

@@ -42,14 +42,14 @@ def _speed(axes: matplotlib.axes.Axes, times: list[Times]) -> None:
         places = [i + (number - 2) * width for i, t in enumerate(times) if name in t.seconds]
         shares = [t.rate(name) / t.rate("np.copyto") for t in times if name in t.seconds]
         axes.bar(places, shares, width, color=colour, label=name)
-    axes.set_xticks(range(len(times)), [t.case.title for t in times])
+    axes.set_xticks(range(len(times)), [t.title for t in times])
     axes.set_ylabel("speed, 1 = np.copyto")
     axes.set_title("float32 1×16×2048×2048, two threads")
     axes.legend(frameon=False)
 
 
 def _window(axes: matplotlib.axes.Axes, times: list[Times]) -> None:
-    sizes = [int(t.case.title) for t in times]
+    sizes = [int(t.title) for t in times]
     for name, style in (("max", "o-"), ("avg", "s--")):
         axes.plot(sizes, [t.median(name) * 1e3 for t in times], style, color=COLOURS["poolcli"])
         axes.annotate(
@@ -64,7 +64,7 @@ def _window(axes: matplotlib.axes.Axes, times: list[Times]) -> None:
 
 
 def _size(axes: matplotlib.axes.Axes, times: list[Times]) -> None:
-    sides = [int(t.case.title) for t in times]
+    sides = [int(t.title) for t in times]
     for name, colour in (("np.copyto", "#8d96a3"), ("poolcli", COLOURS["poolcli"])):
         axes.plot(sides, [t.rate(name) for t in times], "o-", color=colour, label=name)
     axes.set_xscale("log", base=2)

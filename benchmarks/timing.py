@@ -10,7 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.load import Watch
 from benchmarks.processes import Ran
+
+# Processors' worth of other programs' work from which a round does not count.
+DISTURBED = 0.15
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Verdict:
     case: str
     target: Target
     ratio: float
+    disturbed: bool = False
 
     @property
     def met(self) -> bool:
@@ -87,28 +92,31 @@ class Verdict:
 class Times:
     """The seconds that each way of a case took, in each round.
 
+    The case itself, with its arrays, can go. ``bytes`` are those of each way's input.
     ``peaks``: bytes of memory that it took at most, where it is a process of its own.
+    ``disturbed``: other programs worked at the same time, so that even ratios may be off.
     """
 
-    case: Case
+    title: str
+    targets: list[Target]
+    bytes: dict[str, int]
     seconds: dict[str, list[float]]
     peaks: dict[str, int]
+    disturbed: bool = False
 
     def median(self, name: str) -> float:
         return statistics.median(self.seconds[name])
 
-    def best(self, name: str) -> float:
-        return min(self.seconds[name])
-
     def rate(self, name: str) -> float:
         """Gigabytes of input per second, by the median."""
-        way = next(way for way in self.case.ways if way.name == name)
-        return way.bytes / self.median(name) / 1e9
+        return self.bytes[name] / self.median(name) / 1e9
 
     def verdicts(self) -> list[Verdict]:
         """The targets whose ways were all measured."""
-        known = [t for t in self.case.targets if {t.of, t.to} - {""} <= set(self.seconds)]
-        return [Verdict(self.case.title, target, self._ratio(target)) for target in known]
+        known = [t for t in self.targets if {t.of, t.to} - {""} <= set(self.seconds)]
+        return [
+            Verdict(self.title, target, self._ratio(target), self.disturbed) for target in known
+        ]
 
     def _ratio(self, target: Target) -> float:
         if target.memory is not None:
@@ -123,27 +131,42 @@ def measure(case: Case, budget: float) -> Times:
     """Check that the ways agree (which warms them up), then time them in turns.
 
     There are ``case.rounds`` rounds, fewer where they would take longer than ``budget`` seconds,
-    but at least three.
+    but at least three. Rounds in which other programs worked are made again, for up to the same
+    time once more; they only count where fewer than three others are there.
     """
     agree(case)
-    seconds: dict[str, list[float]] = {way.name: [] for way in case.ways}
+    quiet: list[dict[str, float]] = []
+    others: list[dict[str, float]] = []
     peaks: dict[str, int] = {}
     start = time.perf_counter()
-    for done in range(1, case.rounds + 1):
-        for way in case.ways:
-            way.before()
-            began = time.perf_counter()
-            result = way.run()
-            took = time.perf_counter() - began
-            if isinstance(result, Ran):
-                took = result.seconds
-                peaks[way.name] = max(result.peak, peaks.get(way.name, 0))
-            seconds[way.name].append(took)
-            del result  # before the next way needs memory
-            way.after()
-        if done >= 3 and (time.perf_counter() - start) * (done + 1) / done > budget:
+    while len(quiet) < case.rounds:
+        watch = Watch()
+        seconds = _round(case, peaks)
+        (quiet if watch.others() < DISTURBED else others).append(seconds)
+        done = len(quiet) + len(others)
+        spent = (time.perf_counter() - start) * (done + 1) / done
+        if spent > budget * (1 if len(quiet) >= 3 else 2) and done >= 3:
             break
-    return Times(case, seconds, peaks)
+    rounds = quiet if len(quiet) >= 3 else quiet + others
+    times = {way.name: [seconds[way.name] for seconds in rounds] for way in case.ways}
+    sizes = {way.name: way.bytes for way in case.ways}
+    return Times(case.title, case.targets, sizes, times, peaks, disturbed=rounds is not quiet)
+
+
+def _round(case: Case, peaks: dict[str, int]) -> dict[str, float]:
+    """The seconds of every way, once; ``peaks`` are raised to what processes needed."""
+    seconds = {}
+    for way in case.ways:
+        way.before()
+        began = time.perf_counter()
+        result = way.run()
+        seconds[way.name] = time.perf_counter() - began
+        if isinstance(result, Ran):
+            seconds[way.name] = result.seconds
+            peaks[way.name] = max(result.peak, peaks.get(way.name, 0))
+        del result  # before the next way needs memory
+        way.after()
+    return seconds
 
 
 def agree(case: Case) -> None:

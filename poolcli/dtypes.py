@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,26 @@ from numpy.typing import DTypeLike
 from poolcli.errors import InputError, UsageError
 
 
+def as_typed(value: float) -> Fraction:
+    """The number that was meant: 0.1 is a tenth and 1/3 a third, not the doubles nearest to them.
+
+    >>> as_typed(1 / 3), as_typed(1e-10)
+    (Fraction(1, 3), Fraction(1, 10000000000))
+    """
+    written = Fraction(repr(float(value)))
+    simple = written.limit_denominator(10**9)
+    return simple if float(simple) == value else written
+
+
 def as_cell(value: float, dtype: np.dtype[Any], what: str) -> Any:
     """``nodata`` as a value of ``dtype``: the nearest float, or exactly an integer."""
     native = dtype.newbyteorder("=")
     if native.kind == "f":
-        return native.type(value)
+        with np.errstate(over="ignore"):
+            cell = native.type(value)
+        if math.isfinite(value) and not np.isfinite(cell):
+            raise InputError(f"nodata {value:g} is no value of the {what}'s dtype {native}")
+        return cell
     low, high = (0, 1) if native.kind == "b" else (np.iinfo(native).min, np.iinfo(native).max)
     if not (math.isfinite(value) and value == int(value) and low <= int(value) <= high):
         raise InputError(f"nodata {value:g} is no value of the {what}'s dtype {native}")

@@ -127,10 +127,14 @@ class Request:
             target=None if self.dtype is None else number_type(self.dtype).newbyteorder("="),
             fit=self.fit,
         )
-        op = find_op(self.op)
+        return find_op(self.op).kernel(cells, self.op_params)
+
+    @property
+    def op_params(self) -> dict[str, Any]:
+        """The op's own parameters: as said, or else by the preset, or else the op's defaults."""
         preset = find_preset(self.like).params
-        params = {param.name: preset.get(param.name, param.default) for param in op.params}
-        return op.kernel(cells, params | dict(self.params))
+        defaults = {p.name: preset.get(p.name, p.default) for p in find_op(self.op).params}
+        return defaults | dict(self.params)
 
 
 @dataclass(frozen=True)
@@ -203,7 +207,7 @@ class Plan:
         op = find_op(self.request.op)
         if op.winner is None:
             raise UsageError(f"{op.name} has no winners, so it has no indices; max and min do")
-        kernel = op.winner(Cells(x.dtype.newbyteorder("="), 0, 0), {})
+        kernel = op.winner(Cells(x.dtype.newbyteorder("="), 0, 0), self.request.op_params)
         out = self._allocate(np.dtype(np.int64))
         self._run(kernel, x, out, block_bytes, None)
         return out

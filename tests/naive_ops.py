@@ -159,6 +159,8 @@ def op_lse(cells: Sequence[Number], *, r: float = 1, **_: Any) -> Number:
 def op_mixed(cells: Sequence[Number], *, alpha: float = 0.5, count: Number, **_: Any) -> Number:
     """S13: alpha max + (1 - alpha) avg."""
     largest, average = max(cells), total(cells) / count
+    if alpha in (0, 1):  # nothing of the other, where 0 times inf would be NaN
+        return largest if alpha == 1 else average
     if isinstance(average, float):
         return alpha * largest + (1 - alpha) * average
     return Fraction(alpha) * Fraction(largest) + (1 - Fraction(alpha)) * average

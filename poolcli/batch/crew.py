@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli import files
-from poolcli.batch.memory import Budget
+from poolcli.batch.memory import Budget, keep_freed_memory
 from poolcli.batch.outcomes import Failed, Outcome, Settings, Watch
 from poolcli.batch.outputs import Job
 from poolcli.batch.work import Worker
@@ -53,6 +53,7 @@ class Crew:
         finished: dict[int, _Done] = {}
         begun = told = 0
         failed = False
+        keep_freed_memory()
         pool = ThreadPoolExecutor(self._size)
         try:
             while True:

@@ -1,8 +1,12 @@
-"""A bound on the memory that all jobs take together."""
+"""The memory that all jobs take together: a bound on it, and its use from job to job."""
 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+
+# Of the C library: where memory is not returned to the system, and where it never was its own.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 class Stopped(Exception):
@@ -50,3 +54,17 @@ class Budget:
 
     def _may_begin(self, number: int, need: int) -> bool:
         return number == self._next and (not self._inside or need <= self._left)
+
+
+def keep_freed_memory() -> None:
+    """Let the pixels of one picture be freed for the next instead of for the system.
+
+    Getting them back from there, page by page, is a third of the time of two threads that pool
+    photographs. Only glibc can be told; what is larger than its limit of 32 MiB goes back anyway.
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        import ctypes
+
+        tune = ctypes.CDLL(None).mallopt
+        tune(_MMAP_THRESHOLD, 1 << 25)
+        tune(_TRIM_THRESHOLD, 1 << 26)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from poolcli import __version__
-from poolcli.cli import chain, conform, listing, messages, pooling, shape, unpooling
+from poolcli.cli import chain, completion, conform, listing, messages, pooling, shape, unpooling
 from poolcli.cli.lazy import build_group
 
 
@@ -21,6 +21,7 @@ def build() -> Any:
         **shape.entries(),
         **conform.entries(),
         **listing.entries(),
+        **completion.entries(),
     }
     return build_group("poolcli", entries, what="command", callback=_program)
 

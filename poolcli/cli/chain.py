@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from poolcli.cli import options
+from poolcli.cli import batch_options, options
 from poolcli.cli.lazy import Entry, Values, build_command
 
 STAGES = inspect.Parameter(
@@ -39,6 +39,7 @@ def _command() -> Any:
         *(option for option in options.VALUES if option.name != "min_valid"),
         *options.OUTPUT,
         options.THREADS,
+        *batch_options.BATCH,
         options.MATRIX,
     ]
     example = 'poolcli chain "max 3/2 p1 | avg 2 | global avg" input.npy'

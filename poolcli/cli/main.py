@@ -59,6 +59,10 @@ def _run(arguments: list[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     command = build()
+    if question := os.environ.get("_POOLCLI_COMPLETE"):
+        from poolcli.cli.completion import answer
+
+        return answer(command, question)
     with command.make_context("poolcli", arguments) as context:
         result = command.invoke(context)
     return result if isinstance(result, int) else 0

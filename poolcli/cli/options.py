@@ -7,13 +7,30 @@ something.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from poolcli.geometry import PADDING_WORDS
+from poolcli.layout import CHANNELS_FIRST, CHANNELS_LAST
 from poolcli.ops import Param
 from poolcli.presets import INDEX_CONVENTIONS, PRESETS
+
+
+Words = Sequence[str] | Callable[[], Sequence[str]]
+
+DTYPES = (
+    *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
+    *("float16", "float32", "float64"),
+)
+
+
+def _formats() -> Sequence[str]:
+    from poolcli.batch.formats import WRITABLE
+
+    return [extension.removeprefix(".") for extension in WRITABLE]
 
 
 class NanPolicy(StrEnum):
@@ -25,13 +42,32 @@ class NanPolicy(StrEnum):
 
 
 def option(
-    name: str, kind: Any, help: str, *flags: str, default: Any = None, **settings: Any
+    name: str,
+    kind: Any,
+    help: str,
+    *flags: str,
+    default: Any = None,
+    words: Words = (),
+    **settings: Any,
 ) -> inspect.Parameter:
-    """Describe one option as the parameter of a command's function."""
+    """Describe one option as the parameter of a command's function.
+
+    ``words`` are values that a shell may offer; others may be right, too.
+    """
+    if words:
+        settings["autocompletion"] = _completer(words)
     declared = Annotated[kind, typer.Option(*flags, help=help, show_default=False, **settings)]
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=declared
     )
+
+
+def _completer(words: Words) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        known = words() if callable(words) else words
+        return [word for word in known if word.startswith(incomplete)]
+
+    return complete
 
 
 def switch(name: str, help: str, *flags: str) -> inspect.Parameter:
@@ -62,7 +98,7 @@ def of_op(param: Param) -> inspect.Parameter:
     Where it is not given the value is None, so that who fills it in can be another's business.
     """
     help = f"{param.help} (default: {default_of(param)})"
-    return option(param.name, param.type | None, help, flag_of(param))
+    return option(param.name, param.type | None, help, flag_of(param), words=param.choices)
 
 
 INPUTS = inspect.Parameter(
@@ -115,6 +151,7 @@ def padding(default: str | int) -> inspect.Parameter:
         "--padding",
         "-p",
         metavar="PADDING",
+        words=PADDING_WORDS,
     )
 
 
@@ -159,6 +196,7 @@ INDEX = option(
     "channels last (default: plane, or as --like says).",
     "--index",
     metavar="|".join(INDEX_CONVENTIONS),
+    words=tuple(INDEX_CONVENTIONS),
 )
 WINNERS = (
     option(
@@ -185,6 +223,7 @@ LAYOUT = option(
     "--layout",
     "-l",
     metavar="LETTERS",
+    words=(*CHANNELS_LAST.values(), *CHANNELS_FIRST.values()),
 )
 LIKE = option(
     "like",
@@ -193,11 +232,19 @@ LIKE = option(
     "positions, signs (default: the variable POOLCLI_LIKE).",
     "--like",
     metavar="|".join(PRESETS),
+    words=tuple(PRESETS),
 )
 AXES = (LAYOUT, LIKE)
 
 TYPES = (
-    option("dtype", str | None, "Type of the result, such as float32.", "--dtype", metavar="TYPE"),
+    option(
+        "dtype",
+        str | None,
+        "Type of the result, such as float32.",
+        "--dtype",
+        metavar="TYPE",
+        words=DTYPES,
+    ),
     switch("clip", "Clip results to what the target's type holds.", "--clip"),
 )
 VALUES = (
@@ -241,6 +288,7 @@ OUTPUT = (
         "-f",
         "--to",
         metavar="EXT",
+        words=_formats,
     ),
     switch("overwrite", "Replace outputs that exist.", "--overwrite"),
     JSON,

@@ -15,6 +15,14 @@ from poolcli.ops import Op
 if TYPE_CHECKING:
     from poolcli.batch import Pictures, Target
 
+
+
+def _colormaps() -> Sequence[str]:
+    from poolcli.pictures.colormaps import NAMES
+
+    return NAMES
+
+
 LINEAR = switch(
     "linear", "Pool the light of pictures rather than its sRGB codes (8 and 16 bits).", "--linear"
 )
@@ -33,6 +41,7 @@ PICTURES = (
         "turbo; channels side by side in a grid.",
         "--colormap",
         metavar="NAME",
+        words=_colormaps,
     ),
     option(
         "normalize",

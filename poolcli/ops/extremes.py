@@ -139,4 +139,11 @@ def mixed(cells: Cells, alpha: float) -> Fold:
     if not 0 <= alpha <= 1:
         raise UsageError(f"alpha {alpha}: must be from 0 (avg) to 1 (max)")
     largest, mean = extreme(cells, "maximum"), average(widened(cells))
-    return compose(cells, largest, mean, lambda high, middle: alpha * high + (1 - alpha) * middle)
+
+    def blend(high: Array, middle: Array) -> Array:
+        # At the ends the other share is nothing, where 0 times an infinity would be NaN.
+        if alpha in (0, 1):
+            return high if alpha == 1 else middle
+        return np.asarray(alpha * high + (1 - alpha) * middle)
+
+    return compose(cells, largest, mean, blend)

@@ -16,6 +16,9 @@ from poolcli.engine.kernel import Cells, Counts, Fold, Places, ufunc_combine
 from poolcli.errors import UsageError
 from poolcli.ops.floats import real_result, wide_float
 
+# Below this, float64 sums of powers are near the end of their exponents.
+_VANISHING = 2.0**-960
+
 
 def lp(cells: Cells, norm: float, signed: bool) -> Fold:
     """The fold of (Σ|x|^p)^(1/p); ``signed`` leaves the sign of x^p in the sum, as torch does."""
@@ -59,7 +62,14 @@ def _power_fold(
     def finish(state: State, counts: Counts, out: Array) -> None:
         total = state[0] / counts if mean else state[0]
         out[...] = np.sqrt(total) if p == 2 else total ** (1 / p)
+        if rescue is not None and can_vanish:
+            # So small a sum has lost digits, or everything: as NaN it is left to the rescue.
+            np.copyto(out, np.nan, where=state[0] < _VANISHING)
 
+    rescue = None if signed else _scaled_fold(cells, p, mean=mean, least=least)
+    smallest = np.finfo(cells.dtype).smallest_subnormal if cells.dtype.kind == "f" else 1
+    with np.errstate(all="ignore"):
+        can_vanish = bool(np.float64(least or smallest) ** p < _VANISHING)
     return Fold(
         result=real_result(cells),
         parts=(wide,),
@@ -67,7 +77,7 @@ def _power_fold(
         combine=ufunc_combine(np.add),
         load=load,
         finish=finish,
-        rescue=None if signed else _scaled_fold(cells, p, mean=mean, least=least),
+        rescue=rescue,
     )
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from poolcli.dtypes import as_typed
 from poolcli.engine.buffers import Array
+from poolcli.engine.cast import convert
 from poolcli.engine.kernel import Cells, Gathered, Select
-from poolcli.errors import UsageError
+from poolcli.errors import InputError, UsageError
 from poolcli.ops.floats import real_result, wide_float
 
 METHODS = ("linear", "lower", "higher", "nearest", "midpoint")
@@ -27,8 +29,7 @@ def quantile(cells: Cells, q: float, method: str) -> Select:
         raise UsageError(f"q {q}: must be from 0 to 1")
     if method not in METHODS:
         raise UsageError(f"method {method!r}: use {', '.join(METHODS)}")
-    # As typed: 0.1 is one tenth and not the nearest double.
-    exact = Fraction(repr(float(q))).limit_denominator(10**9)
+    exact = as_typed(q)
     picks = method in _PICKS
 
     def ranks(n: int) -> tuple[int, ...]:
@@ -39,7 +40,7 @@ def quantile(cells: Cells, q: float, method: str) -> Select:
 
     def blend(values: list[Array], n: int, out: Array) -> None:
         _, part = _positions(np.array(n), exact)
-        _between(values[0], values[-1], part, method, out)
+        _between(values[0], values[-1], part, method, cells.fit, out)
 
     def choose(windows: Gathered, out: Array) -> None:
         counts = np.maximum(windows.counts, 1)
@@ -55,16 +56,23 @@ def quantile(cells: Cells, q: float, method: str) -> Select:
         shape = (1, *windows.cells.shape[1:])
         below = np.take_along_axis(ordered, np.broadcast_to(low, shape), axis=0)[0]
         above = np.take_along_axis(ordered, np.broadcast_to(high, shape), axis=0)[0]
-        _between(below, above, part, method, out)
+        _between(below, above, part, method, cells.fit, out)
 
     result = cells.dtype if picks else real_result(cells)
+    wanted = cells.target
+    if not picks and wanted is not None and wanted.kind in "iu" and cells.dtype.kind in "iu":
+        # Beyond 2⁵³ a value between two integers is no float64 any more.
+        result = wanted if cells.dtype.itemsize == 8 else result
     return Select(result, choose, ranks=ranks, blend=blend)
 
 
 def _positions(counts: Array, q: Fraction) -> tuple[Array, Array]:
     """The rank at or below (n − 1)·q, and how far beyond it that lies, for each count n."""
+    if int(counts.max()) * q.denominator >= 2**63:
+        counts = counts.astype(object)
     at = (counts - 1) * q.numerator
-    return at // q.denominator, (at % q.denominator) / q.denominator
+    low, rest = at // q.denominator, at % q.denominator
+    return np.asarray(low, np.int64), np.asarray(rest / q.denominator, np.float64)
 
 
 def _pick(low: Array, part: Array, method: str) -> Array:
@@ -76,16 +84,31 @@ def _pick(low: Array, part: Array, method: str) -> Array:
     return np.asarray(low + ((part > 0.5) | ((part == 0.5) & (low % 2 == 1))))
 
 
-def _between(below: Array, above: Array, part: Array, method: str, out: Array) -> None:
+def _between(below: Array, above: Array, part: Array, method: str, fit: str, out: Array) -> None:
     if below is above or method in _PICKS:
         out[...] = below
         return
     weight: Any = np.where(part > 0, 0.5, 0.0) if method == "midpoint" else part
+    if out.dtype.kind in "iu":
+        _between_integers(below, above, weight, fit, out)
+        return
     wide = wide_float(below.dtype)
     low, high = below.astype(wide), above.astype(wide)
     # Equal neighbours give themselves, infinite ones included; so does a weight of 0.
     exact = (low == high) | (weight == 0)
     out[...] = np.where(exact, low, low * (1 - weight) + high * weight)
+
+
+def _between_integers(below: Array, above: Array, weight: Array, fit: str, out: Array) -> None:
+    """The same for 64-bit integers into an integer dtype, in Python's exact integers."""
+    exact = np.frompyfunc(Fraction, 1, 1)
+    low, high = below.astype(object), above.astype(object)
+    values = low + (high - low) * exact(np.broadcast_to(weight, low.shape))
+    whole = np.asarray(np.frompyfunc(round, 1, 1)(values), object)
+    if fit == "exact" and (whole != values).any():
+        example = float(values[whole != values][0])
+        raise InputError(f"{example} is no whole number and does not fit {out.dtype}")
+    convert(whole, out, fit)
 
 
 def _sorted(windows: Gathered) -> Array:
@@ -97,12 +120,17 @@ def _sorted(windows: Gathered) -> Array:
     return np.sort(cells, axis=0)
 
 
-def median_place(cells: Cells) -> Select:
-    """The position of the lower median, the first cell of its value; the first NaN if any."""
+def median_place(cells: Cells, method: str) -> Select:
+    """The position of the median, the first cell of its value; the first NaN if there is any.
+
+    Where the method takes a value between the two middles, the position is that of the lower one.
+    """
+    half = Fraction(1, 2)
 
     def choose(windows: Gathered, out: Array) -> None:
         valid = True if windows.valid is None else windows.valid
-        rank = np.maximum(windows.counts - 1, 0) // 2
+        low, part = _positions(np.maximum(windows.counts, 1), half)
+        rank = _pick(low, part, method) if method in _PICKS else low
         ordered = _sorted(windows)
         index = np.broadcast_to(rank, ordered.shape[1:])[None]
         middle = np.take_along_axis(ordered, index, axis=0)

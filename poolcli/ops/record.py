@@ -21,6 +21,8 @@ class Param:
     type: type
     default: Any
     help: str
+    choices: tuple[str, ...] = ()
+    """The words that mean something, where they are few."""
 
 
 @dataclass(frozen=True)

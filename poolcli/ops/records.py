@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from poolcli.ops.record import Op, Param, lazy
 
-_METHOD_HELP = "between two values: linear, lower, higher, nearest or midpoint"
+_METHOD = Param(
+    "method",
+    str,
+    "linear",
+    "between two values: linear, lower, higher, nearest or midpoint",
+    ("linear", "lower", "higher", "nearest", "midpoint"),
+)
 
 RECORDS = (
     Op(
@@ -66,7 +72,7 @@ RECORDS = (
         source="Tukey 1977; scipy.ndimage.median_filter",
         kernel=lazy("poolcli.ops.ranked", "median"),
         winner=lazy("poolcli.ops.ranked", "median_place"),
-        params=(Param("method", str, "linear", _METHOD_HELP),),
+        params=(_METHOD,),
     ),
     Op(
         name="quantile",
@@ -76,7 +82,7 @@ RECORDS = (
         kernel=lazy("poolcli.ops.ranked", "quantile"),
         params=(
             Param("q", float, 0.5, "the fraction, from 0 to 1"),
-            Param("method", str, "linear", _METHOD_HELP),
+            _METHOD,
         ),
     ),
     Op(
@@ -116,9 +122,21 @@ RECORDS = (
         source="Zeiler & Fergus 2013",
         kernel=lazy("poolcli.ops.stochastic", "stochastic"),
         params=(
-            Param("mode", str, "sample", "sample, or expected for the mean of all draws"),
+            Param(
+                "mode",
+                str,
+                "sample",
+                "sample, or expected for the mean of all draws",
+                ("sample", "expected"),
+            ),
             Param("seed", int, 0, "of the draws"),
-            Param("negatives", str, "error", "negative values: error, relu or shift"),
+            Param(
+                "negatives",
+                str,
+                "error",
+                "negative values: error, relu or shift",
+                ("error", "relu", "shift"),
+            ),
         ),
     ),
     Op(

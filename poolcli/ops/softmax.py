@@ -14,29 +14,41 @@ from poolcli.ops.floats import real_result, wide_float
 
 
 def log_sum_exp(cells: Cells, r: float) -> Fold:
-    """The fold of (1/r)·log(mean(exp(r·x))), as (m, Σexp(r·x − m)) with m the largest r·x."""
+    """The fold of (1/r)·log(mean(exp(r·x))), as (m, n, Σ(exp(r·(x − m)) − 1)).
+
+    m is the largest x (for negative r the smallest). Sums of exp − 1 instead of exp keep the
+    digits when r is near 0 and all exponentials are near 1.
+    """
     if r == 0 or not math.isfinite(r):
         raise UsageError(f"r {r}: must be a number other than 0")
     wide = wide_float(real_result(cells))
+    outer = np.maximum if r > 0 else np.minimum
 
     def load(values: Array, state: State, _: Places) -> None:
-        np.multiply(values, r, out=state[0], dtype=wide)
+        state[0][...] = values
         state[1][...] = 1
+        state[2][...] = 0
+
+    def moved(state: State, top: Array) -> Array:
+        """The sum of one side, seen from another m."""
+        shift = np.where(state[0] == top, 0, r * (state[0] - top))
+        return np.asarray(state[2] * np.exp(shift) + state[1] * np.expm1(shift))
 
     def combine(a: State, b: State, out: State) -> None:
-        top, weight_a, weight_b = _weights(a[0], b[0])
-        total = a[1] * weight_a + b[1] * weight_b
+        top = outer(a[0], b[0])
+        total = moved(a, top) + moved(b, top)
+        np.add(a[1], b[1], out=out[1])
         out[0][...] = top
-        out[1][...] = total
+        out[2][...] = total
 
-    def finish(state: State, counts: Counts, out: Array) -> None:
-        top, total = state
-        out[...] = np.where(np.isinf(top), top, top + np.log(total / counts)) / r
+    def finish(state: State, _: Counts, out: Array) -> None:
+        top, count, total = state
+        out[...] = np.where(np.isinf(top), top, top + np.log1p(total / count) / r)
 
     return Fold(
         result=real_result(cells),
-        parts=(wide, wide),
-        identity=(-np.inf, 0.0),
+        parts=(wide, wide, wide),
+        identity=(-np.inf if r > 0 else np.inf, 0.0, 0.0),
         combine=combine,
         load=load,
         finish=finish,

@@ -241,10 +241,16 @@ def _divide(cells: Cells, totals: Array, counts: Counts, out: Array) -> None:
     if out.dtype.kind == "f" or isinstance(counts, float):
         convert(np.asarray(totals / counts, np.float64), out, cells.fit)
         return
-    own = totals.dtype == object or (isinstance(counts, int) and 0 < counts <= cells.most)
-    if not own:  # a divisor of any size, or one for each window, in 64 bits
-        totals = totals.astype(np.uint64 if totals.dtype.kind == "u" else np.int64)
-        counts = np.asarray(counts, totals.dtype)
+    if isinstance(counts, int):
+        own = 0 < counts <= cells.most
+        if not own:  # a divisor of any size and sign: Python's integers
+            totals = totals.astype(object)
+            totals, counts = (totals, counts) if counts > 0 else (-totals, -counts)
+    else:
+        own = True
+        if totals.dtype != object:  # one count for each window, in 64 bits
+            totals = totals.astype(np.uint64 if totals.dtype.kind == "u" else np.int64)
+            counts = np.asarray(counts, totals.dtype)
     if cells.fit == "exact":
         _refuse_rest(totals, counts, out)
     quotients = _half_to_even(totals, counts)

@@ -1,5 +1,6 @@
-"""A program that is killed while it streams leaves no file under the target's name."""
+"""Work that is ended from outside ends at once, and leaves no file under the target's name."""
 
+import concurrent.futures
 import signal
 import sys
 import time
@@ -10,6 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from program import HANGS, start
+from stores import Nowhere, Synthetic
+
+from poolcli.geometry import Sliding
+from poolcli.plan import Request
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -59,3 +64,35 @@ def test_told_to_end_it_leaves_no_temporary_file_either(number: int, code: int) 
         out, err = program.communicate(timeout=HANGS)
     assert (program.returncode, out, err) == (code, b"", b"")
     assert [path.name for path in Path().iterdir()] == ["x.npy"]
+
+
+class Slow(Synthetic):
+    """Takes a moment to read, so that nothing is over before it is interrupted."""
+
+    def read_box(self, box, out):
+        time.sleep(0.005)
+        super().read_box(box, out)
+
+
+@pytest.mark.parametrize("started", [1, 2])
+def test_an_interrupt_while_threads_are_started_stops_those_that_run(
+    started: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = concurrent.futures.ThreadPoolExecutor.submit
+    calls = []
+
+    def interrupted(pool, *job):
+        calls.append(job)
+        if len(calls) > started:
+            raise KeyboardInterrupt
+        return submit(pool, *job)
+
+    monkeypatch.setattr(concurrent.futures.ThreadPoolExecutor, "submit", interrupted)
+    source = Slow((600, 64))
+    plan = Request("max", Sliding(2), threads=3).plan(source.shape, source.dtype)
+    target = Nowhere(plan.kept_shape, plan.output_dtype)
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        plan.stream(source, target, block_bytes=1, progress=done.append)
+    # Of 100 blocks for each thread; stopped, each does the one that it had begun.
+    assert len(done) < 50

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from poolcli.errors import InputError
 from poolcli.files import packed, read, read_file
 from poolcli.geometry import Adaptive, Global, Sliding

@@ -1,0 +1,68 @@
+"""Completion in the shell: the script that a shell needs, and the answers to its questions.
+
+The shell runs the program with a variable set, and takes what it prints for what may come next.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from contextlib import suppress
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from poolcli.cli import messages
+from poolcli.cli.lazy import Entry, Values, build_command
+from poolcli.errors import PoolError
+
+VARIABLE = "_POOLCLI_COMPLETE"
+
+
+class Shell(StrEnum):
+    """The shells that can be told."""
+
+    bash = "bash"
+    zsh = "zsh"
+    fish = "fish"
+
+
+def entries() -> Mapping[str, Entry]:
+    """Give the commands of this module."""
+    return {"completion": Entry("print what makes a shell complete poolcli's words", _command)}
+
+
+def _command() -> Any:
+    shell = inspect.Parameter(
+        "shell",
+        inspect.Parameter.KEYWORD_ONLY,
+        annotation=Annotated[Shell, typer.Argument(help="Your shell.", show_default=False)],
+    )
+    return build_command(
+        "completion",
+        "Print a script that completes commands, options and their values.\n\n"
+        'eval "$(poolcli completion bash)"',
+        [shell],
+        _completion,
+    )
+
+
+def _completion(values: Values) -> int:
+    from typer.completion import get_completion_script
+
+    script = get_completion_script(
+        prog_name="poolcli", complete_var=VARIABLE, shell=values["shell"].value
+    )
+    print(script, file=messages.results())
+    return 0
+
+
+def answer(command: Any, question: str) -> int:
+    """Print what may come next on the command line that the shell tells in its variables."""
+    from typer.completion import completion_init, shell_complete
+
+    completion_init()
+    with suppress(PoolError):  # the line so far means nothing: then nothing can follow
+        return shell_complete(command, {}, "poolcli", VARIABLE, question)
+    return 0

@@ -1,0 +1,290 @@
+"""Taking up an interrupted run: what is done stays, the rest is done, and nothing is mixed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from folders import MANIFEST, contents, fill, save
+from program import Outcome, start
+
+from poolcli import files
+from poolcli.batch import Manifest
+
+Run = Callable[..., Outcome]
+AVG = ("avg", "-k", 2, "in", "-o", "out/")
+
+
+def stamps(folder: str = "out") -> dict[str, int]:
+    """Say when each output was written."""
+    return {name: os.stat(Path(folder, name)).st_mtime_ns for name in contents(Path(folder))}
+
+
+def last(outcome: Outcome) -> str:
+    return outcome.err.splitlines()[-1]
+
+
+@pytest.fixture
+def done(poolcli: Run) -> dict[str, int]:
+    """Give a finished batch, of 7 files: when its outputs were written."""
+    fill(Path("in"), 7)
+    assert poolcli(*AVG).code == 0
+    return stamps()
+
+
+def test_what_is_done_is_not_done_again(poolcli: Run, done: dict[str, int]) -> None:
+    before = Path("out", MANIFEST).read_bytes()
+    outcome = poolcli(*AVG, "--resume")
+    assert (outcome.code, outcome.err) == (0, "poolcli: 0 done, 7 skipped\n")
+    assert stamps() == done
+    assert Path("out", MANIFEST).read_bytes() == before
+
+
+def remove_output() -> None:
+    Path("out/in003.csv").unlink()
+
+
+def lengthen_output() -> None:
+    with open("out/in003.csv", "a") as file:
+        file.write("1")
+
+
+def edit_output() -> None:
+    os.utime("out/in003.csv", ns=(1, 1))
+
+
+def change_input() -> None:
+    save(Path("in/in003.csv"), number=50)
+
+
+def touch_input() -> None:
+    os.utime("in/in003.csv", ns=(1, 1))
+
+
+def replace_input_by_another() -> None:
+    Path("in/other.csv").write_bytes(Path("in/in003.csv").read_bytes())
+    shutil.copystat("in/in003.csv", "in/other.csv")
+    os.replace("in/other.csv", "in/in003.csv")
+
+
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        (remove_output, 1),
+        (lengthen_output, 1),
+        (edit_output, 1),
+        (change_input, 1),
+        (touch_input, 1),
+        (replace_input_by_another, 0),  # the same size, time and name: the same file
+    ],
+)
+def test_what_has_changed_is_done_again(
+    poolcli: Run, done: dict[str, int], change: Callable[[], None], again: int
+) -> None:
+    change()
+    expected = f"poolcli: {again} done, {7 - again} skipped"
+    assert last(poolcli(*AVG, "--resume")) == expected
+    changed = {name for name, when in stamps().items() if when != done[name]}
+    assert changed == ({"in003.csv"} if again else set())
+    assert last(poolcli(*AVG, "--resume")) == "poolcli: 0 done, 7 skipped"
+
+
+def test_new_inputs_are_done_and_failed_ones_tried_again(
+    poolcli: Run, done: dict[str, int]
+) -> None:
+    save(Path("in", "new.npy"))
+    bad = Path("in", "bad.npy")
+    bad.write_bytes(b"\x93NUMPY")
+    outcome = poolcli(*AVG, "--resume")
+    assert (outcome.code, last(outcome)) == (1, "poolcli: 1 done, 7 skipped, 1 failed")
+    assert last(poolcli(*AVG, "--resume")) == "poolcli: 0 done, 8 skipped, 1 failed"
+    save(bad)
+    outcome = poolcli(*AVG, "--resume")
+    assert (outcome.code, last(outcome)) == (0, "poolcli: 1 done, 8 skipped")
+
+
+def test_the_output_folder_may_be_moved(poolcli: Run, done: dict[str, int]) -> None:
+    Path("elsewhere").mkdir()
+    os.rename("out", "elsewhere/moved")
+    outcome = poolcli("avg", "-k", 2, "in", "-o", "elsewhere/moved", "--resume")
+    assert outcome.err == "poolcli: 0 done, 7 skipped\n"
+
+
+def test_another_folder_of_the_same_names_is_not_taken_for_done(
+    poolcli: Run, done: dict[str, int]
+) -> None:
+    shutil.copytree("in", "in2", copy_function=shutil.copy2)
+    outcome = poolcli("avg", "-k", 2, "in2", "-o", "out/", "--resume")
+    assert last(outcome) == "poolcli: 7 done"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("avg -k 3", "size 2, now 3"),
+        ("max -k 2", "op avg, now max"),
+        ("avg -k 2 --layout HWC", "layout not given, now HWC"),
+        ("avg -k 2 --dtype float32", "dtype not given, now float32"),
+        ("avg -k 2 --to npy", "format not given, now .npy"),
+        ("quantile -k 2 --q 0.25", "op avg, now quantile, params.q not given, now 0.25"),
+        ("global avg", "asked"),
+    ],
+)
+def test_other_options_are_not_mixed_in_one_folder(
+    poolcli: Run, done: dict[str, int], arguments: str, said: str
+) -> None:
+    before = contents(Path("out"))
+    code, _, err = poolcli(*arguments.split(), "in", "-o", "out/", "--resume")
+    assert code == 2
+    assert err.startswith("poolcli: out/: holds results of other options (")
+    if said != "asked":
+        assert said in err
+    assert "name another folder, or say --overwrite" in err
+    assert contents(Path("out")) == before
+
+
+@pytest.mark.parametrize("options", [("--threads", 1), ("-j", 3), ("--max-memory", "100M")])
+def test_how_the_work_is_shared_out_is_no_other_option(
+    poolcli: Run, done: dict[str, int], options: tuple[object, ...]
+) -> None:
+    assert last(poolcli(*AVG, "--resume", *options)) == "poolcli: 0 done, 7 skipped"
+
+
+def test_other_options_when_told(poolcli: Run, done: dict[str, int]) -> None:
+    arguments = ("avg", "-k", 4, "in", "-o", "out/", "--resume", "--overwrite")
+    assert last(poolcli(*arguments)) == "poolcli: 7 done"
+    assert np.load("out/in000.npy").shape == (4, 4, 3)
+    assert last(poolcli(*arguments)) == "poolcli: 0 done, 7 skipped"
+    assert last(poolcli("avg", "-k", 4, "in", "-o", "out/", "--resume")) == (
+        "poolcli: 0 done, 7 skipped"
+    )
+
+
+def test_files_of_others_are_not_replaced(poolcli: Run) -> None:
+    fill(Path("in"), 7)
+    Path("out").mkdir()
+    Path("out", "in003.csv").write_text("mine")
+    code, _, err = poolcli(*AVG, "--resume")
+    assert (code, contents(Path("out"))) == (2, {"in003.csv": b"mine"})
+    assert "out/in003.csv: exists and was not made by such a run" in err
+    assert poolcli(*AVG, "--resume", "--overwrite").code == 0
+    assert contents(Path("out"))["in003.csv"] != b"mine"
+
+
+def test_in_place_nothing_is_pooled_twice(poolcli: Run) -> None:
+    fill(Path("in"), 7)
+    arguments = ("avg", "-k", 2, "in", "-o", "in/", "--overwrite", "--resume")
+    assert last(poolcli(*arguments)) == "poolcli: 7 done"
+    once = contents(Path("in"))
+    assert last(poolcli(*arguments)) == "poolcli: 0 done, 7 skipped"
+    save(Path("in/in000.npy"))
+    assert last(poolcli(*arguments)) == "poolcli: 1 done, 6 skipped"
+    assert contents(Path("in")) == once
+
+
+def test_positions_are_outputs_too(poolcli: Run) -> None:
+    fill(Path("in"), 2)
+    arguments = ("max", "-k", 2, "in", "-o", "out/", "--indices", "where/", "--resume")
+    assert last(poolcli(*arguments)) == "poolcli: 2 done"
+    assert last(poolcli(*arguments)) == "poolcli: 0 done, 2 skipped"
+    Path("where/in001.npy").unlink()
+    assert last(poolcli(*arguments)) == "poolcli: 1 done, 1 skipped"
+
+
+def test_a_manifest_that_was_torn_at_any_byte(poolcli: Run, done: dict[str, int]) -> None:
+    path = Path("out", MANIFEST)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 37):
+        path.write_bytes(whole[:length])
+        manifest = Manifest("out", json.loads(whole.split(b"\n")[1])["options"])
+        known = [name for name in done if manifest.knows(f"out/{name}")]
+        complete = len([line for line in whole[:length].split(b"\n") if line.endswith(b"}")])
+        assert len(known) == max(complete - 1, 0)
+    path.write_bytes(whole[:-20])
+    torn = json.loads(whole.split(b"\n")[-1])["output"]
+    Path("out", torn).unlink()  # which would have got its name only after the line was whole
+    assert last(poolcli(*AVG, "--resume")) == "poolcli: 1 done, 6 skipped"
+    assert last(poolcli(*AVG, "--resume")) == "poolcli: 0 done, 7 skipped"
+
+
+def test_a_manifest_of_nonsense_is_no_manifest(poolcli: Run, done: dict[str, int]) -> None:
+    Path("out", MANIFEST).write_bytes(
+        b'\xff\n[]\n3\n{"output": 3}\n{"recipe": 1, "options": 2}\n{"output": "in000.npy"}\n'
+    )
+    assert poolcli(*AVG, "--resume").code == 2  # whose outputs these are nobody knows
+    assert last(poolcli(*AVG, "--resume", "--overwrite")) == "poolcli: 7 done"
+    assert last(poolcli(*AVG, "--resume")) == "poolcli: 0 done, 7 skipped"
+
+
+def test_a_manifest_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("poolcli.batch.manifest.FEW", 10)
+    source = save(Path("in", "a.npy"))
+    path = Path("out", MANIFEST)
+    lines = []
+    for number in range(40):
+        manifest = Manifest("out", {"size": "2"})
+        manifest.begin()
+        target = Path("out", "a.npy")
+        target.write_text("x" * number)
+        manifest.note(str(target), str(source), os.stat(source), os.stat(target))
+        manifest.close()
+        lines.append(path.read_bytes().count(b"\n"))
+    assert max(lines) < 20
+    assert Manifest("out", {"size": "2"}).is_done(str(source), ["out/a.npy"])
+    assert list(Path("out").glob(".poolcli-*")) == []
+
+
+def test_a_run_goes_on_when_another_writes_the_manifest_anew(tmp_path: Path) -> None:
+    source = save(Path("in", "a.npy"))
+    Path("out").mkdir()
+    first = Manifest("out", {})
+    first.begin()
+    for name in ("a.npy", "b.npy"):
+        save(Path("out", name))
+        with files.atomic_target(str(Path("out", MANIFEST)), overwrite=True) as file:
+            file.write(Path("out", MANIFEST).read_bytes())
+        first.note(f"out/{name}", str(source), os.stat(source), os.stat(f"out/{name}"))
+    first.close()
+    second = Manifest("out", {})
+    assert second.is_done(str(source), ["out/a.npy", "out/b.npy"])
+
+
+def test_two_runs_at_once(poolcli: Run) -> None:
+    fill(Path("in"), 60)
+    assert poolcli("avg", "-k", 2, "in", "-o", "alone/").code == 0
+    programs = [start(*AVG, "--resume") for _ in range(3)]
+    for program in programs:
+        _, err = program.communicate(timeout=120)
+        assert program.returncode == 0, err
+    assert contents(Path("out")) == contents(Path("alone"))
+    assert list(Path("out").glob(".poolcli-*")) == []
+    assert last(poolcli(*AVG, "--resume")) == "poolcli: 0 done, 60 skipped"
+
+
+def test_leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not(poolcli: Run) -> None:
+    fill(Path("in"), 7)
+    Path("out").mkdir()
+    dead = Path("out", ".poolcli-0123456789ab.tmp")
+    dead.write_bytes(b"half")
+    others = [
+        Path("out", name)
+        for name in (".poolcli-0123456789ab.tmp.bak", "poolcli-0123456789ab.tmp", ".a.tmp")
+    ]
+    for other in others:
+        other.write_text("mine")
+    descriptor, alive = files.leftovers.create_temporary("out")
+    os.mkfifo("out/.poolcli-aaaaaaaaaaaa.tmp")
+    try:
+        assert poolcli(*AVG).code == 0
+        assert not dead.exists()
+        assert all(other.exists() for other in others)
+        assert os.path.exists(alive)
+    finally:
+        os.close(descriptor)
+    assert poolcli(*AVG, "--resume").code == 0
+    assert not os.path.exists(alive)

@@ -1,0 +1,74 @@
+"""Parameters and values at their ends, each with the number that is right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from poolcli import pool
+from poolcli.errors import InputError, PoolError
+
+HUGE = 2**53 + 1
+CASES = [
+    # op, cells of one window, options, result
+    ("avg", [1, 3], {"divisor": -2, "dtype": "int64"}, -2),
+    ("avg", np.array([3, 250], "u1"), {"divisor": -2, "dtype": "int16", "fit": "clip"}, -126),
+    ("avg", [2**62] * 2, {"divisor": -2, "dtype": "int64"}, -(2**62)),
+    ("avg", [1, 2], {"divisor": 1e30, "dtype": "int16", "fit": "clip"}, 0),
+    ("median", [HUGE] * 4, {"dtype": "int64"}, HUGE),
+    ("median", [HUGE, HUGE + 2], {"dtype": "int64"}, HUGE + 1),
+    ("median", [HUGE, HUGE + 1], {"dtype": "int64", "fit": "round"}, HUGE + 1),
+    ("quantile", [0, 1e12], {"q": 1e-10}, 100.0),
+    ("lp", [0.0005, 0.0003], {"norm": 100}, 0.0005),
+    ("lp", [1e200, 1e200], {}, 2**0.5 * 1e200),
+    ("rms", [1e-200, 1e-200], {}, 1e-200),
+    ("rms", [0.0, 0.0], {}, 0.0),
+    ("gem", [0.0, 0.0], {"p": 100}, 1e-6),
+    ("lse", [1, 2, 3, 4], {"r": 1e-17}, 2.5),
+    ("lse", [1, 2, 3, 4], {"r": -1e-17}, 2.5),
+    ("lse", [1e308, 1e308], {"r": 10}, 1e308),
+    ("lse", [0, 255, 255, 0], {}, 255 - np.log(2)),
+    ("mixed", [-np.inf, 3], {"alpha": 1}, 3.0),
+    ("mixed", [np.inf, 3], {"alpha": 0}, np.inf),
+    ("stochastic", [1, np.inf, 2], {}, np.inf),
+    ("stochastic", [1e200, 1e200], {"mode": "expected"}, 1e200),
+]
+
+
+@pytest.mark.parametrize(("op", "cells", "options", "expected"), CASES)
+def test_the_right_number(op: str, cells: object, options: dict, expected: float) -> None:
+    row = np.asarray(cells)[None]
+    got = pool(row, op, row.shape, **options).item()
+    if isinstance(expected, int):
+        assert got == expected
+    else:
+        assert got == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("percent", range(1, 101))
+def test_the_least_fraction_is_what_was_typed(percent: int) -> None:
+    cells = np.full(100, -9.0)
+    cells[:percent] = 1
+    assert pool(cells, "avg", 100, nodata=-9, min_valid=percent / 100).item() == 1
+    if percent < 100:
+        assert pool(cells, "avg", 100, nodata=-9, min_valid=(percent + 1) / 100).item() == -9
+
+
+@pytest.mark.parametrize(("dtype", "nodata"), [("f4", 1e39), ("f2", 1e6), ("u1", 256)])
+def test_nodata_must_be_a_value_of_the_cells(dtype: str, nodata: float) -> None:
+    with pytest.raises(InputError, match="nodata"):
+        pool(np.zeros((2, 2), dtype), "max", 2, nodata=nodata)
+
+
+@pytest.mark.parametrize(("method", "place"), [("lower", 1), ("higher", 2), ("linear", 1)])
+def test_where_a_median_stands(method: str, place: int) -> None:
+    cells = np.array([[1, 2], [3, 4]])
+    value, where = pool(cells, "median", 2, method=method, return_indices=True)
+    assert where.item() == place
+    assert method == "linear" or cells.flat[place] == value.item()
+
+
+@pytest.mark.parametrize("size", [10**9, 2**59])
+def test_a_result_too_large_for_memory_is_refused(size: int) -> None:
+    with pytest.raises(PoolError, match="memory"):
+        pool(np.zeros((3, 4)), "max", size, stride=1, padding=size - 1)
