@@ -10,7 +10,7 @@ PARITY := .venv-parity
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format docs parity bench clean
+.PHONY: help demo test lint format docs man parity bench campaign clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
@@ -18,6 +18,8 @@ help:
 	@echo 'make lint    check style and types'
 	@echo 'make format  let ruff rewrite the style'
 	@echo 'make docs    renew docs/ops.md and the examples in README.md and docs/'
+	@echo 'make man     write the manual page, man/poolcli.1'
+	@echo 'make campaign  pool 10,000 pictures in one folder and print time and memory'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
 	@echo 'make bench   measure beside other libraries, write docs/benchmarks.md (QUICK=1, LARGE=1)'
 	@echo 'make clean   remove everything that make made'
@@ -50,7 +52,13 @@ format: $(VENV)/tools
 
 docs: $(VENV)/tools
 	$(BIN)/python docs/make_ops.py
-	$(BIN)/python tests/examples.py README.md docs/ops.md docs/windows.md docs/layouts-and-frameworks.md
+	$(BIN)/python tests/examples.py README.md docs/ops.md docs/windows.md docs/layouts-and-frameworks.md docs/batch.md
+
+man: $(VENV)/installed
+	$(BIN)/python docs/make_man.py man/poolcli.1
+
+campaign: $(VENV)/installed
+	$(BIN)/python tests/batch/many.py 10000
 
 parity: $(PARITY)/installed
 	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity
@@ -59,7 +67,7 @@ bench: $(VENV)/installed $(BENCH)/installed
 	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(LARGE),--large)
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(PARITY) demo_output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(PARITY) demo_output man build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/python:
 	@set -e; \

@@ -202,7 +202,10 @@ class Manifest:
 def _difference(then: Recipe, now: Recipe) -> str:
     names = [name for name in sorted({**then, **now}) if then.get(name) != now.get(name)]
     missing = "not given"
-    return ", ".join(f"{n} {then.get(n, missing)}, now {now.get(n, missing)}" for n in names)
+    return ", ".join(
+        f"{name.rpartition('.')[2]} {then.get(name, missing)}, now {now.get(name, missing)}"
+        for name in names
+    )
 
 
 def stamp(info: os.stat_result) -> Stamp:

@@ -100,7 +100,7 @@ def _open_manifest(target: batch.Target, recipe: Mapping[str, str]) -> batch.Man
     if difference is not None:
         raise UsageError(
             f"{folder}: holds results of other options ({difference}); name another folder, or "
-            "say --overwrite to make what is left with these"
+            "say --overwrite to make them again with these"
         )
     return manifest
 

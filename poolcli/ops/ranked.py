@@ -41,6 +41,7 @@ def quantile(cells: Cells, q: float, method: str) -> Select:
     def blend(values: list[Array], n: int, out: Array) -> None:
         _, part = _positions(np.array(n), exact)
         _between(values[0], values[-1], part, method, cells.fit, out)
+        _one_zero(out)
 
     def choose(windows: Gathered, out: Array) -> None:
         counts = np.maximum(windows.counts, 1)
@@ -57,6 +58,7 @@ def quantile(cells: Cells, q: float, method: str) -> Select:
         below = np.take_along_axis(ordered, np.broadcast_to(low, shape), axis=0)[0]
         above = np.take_along_axis(ordered, np.broadcast_to(high, shape), axis=0)[0]
         _between(below, above, part, method, cells.fit, out)
+        _one_zero(out)
 
     result = cells.dtype if picks else real_result(cells)
     wanted = cells.target
@@ -157,5 +159,12 @@ def mode(cells: Cells) -> Select:
         run = np.where(rank < windows.counts, rank - starts + 1, 0)
         best = run.argmax(axis=0)[None]
         out[...] = np.take_along_axis(ordered, best, axis=0)[0]
+        _one_zero(out)
 
     return Select(cells.dtype, choose)
+
+
+def _one_zero(out: Array) -> None:
+    """Make -0.0 the 0.0 that it equals: which of the two a sort leaves where is up to chance."""
+    if out.dtype.kind == "f":
+        out += out.dtype.type(0)

@@ -51,15 +51,15 @@ class Weighted:
             out[...] = cells
         if self._channels is None:
             return
-        axis, last = self._channels, self._array.shape[self._channels] - 1
-        whole = [slice(*part) for part in box]
-        whole[axis] = slice(last, last + 1)
-        alpha = self._array[tuple(whole)]
-        out *= alpha * (1 / self._peak)
-        if box[axis][1] > last:
-            last_out = [slice(None)] * out.ndim
-            last_out[axis] = slice(-1, None)
-            out[tuple(last_out)] = alpha
+        low, high = box[self._channels]
+        last = self._array.shape[self._channels] - 1
+        place: list[Any] = [slice(*part) for part in box]
+        place[self._channels] = last
+        alpha = self._array[tuple(place)]
+        planes = np.moveaxis(out, self._channels, 0)
+        _scale(planes[: min(high, last) - low], alpha * (1 / self._peak))
+        if high > last:
+            planes[-1] = alpha
 
 
 def blend(plan: Plan, array: Array, *, alpha: bool, linear: bool) -> Array:
@@ -97,14 +97,20 @@ def _is_opaque(array: Array, channels: int | None) -> bool:
     return bool((array.take(-1, axis=channels) == peak_of(array.dtype)).all())
 
 
+def _scale(planes: Array, factor: Array) -> None:
+    """Multiply each plane in place: many times faster than all of them, where they are inmost."""
+    for plane in planes:
+        plane *= factor
+
+
 def _unweight(pooled: Array, place: int | None, peak: float, linear: bool, whole: bool) -> None:
     """Turn pooled numbers into values again, in place; ``whole``: they will be rounded."""
     colours = pooled
     if place is not None:
-        last_first = np.moveaxis(pooled, place, -1)
-        colours, alpha = last_first[..., :-1], last_first[..., -1:]
+        planes = np.moveaxis(pooled, place, 0)
+        colours, alpha = planes[:-1], planes[-1]
         seen = alpha > 0
-        colours *= np.divide(peak, alpha, out=np.zeros_like(alpha), where=seen)
+        _scale(colours, np.divide(peak, alpha, out=np.zeros_like(alpha), where=seen))
         np.copyto(colours, 0, where=~seen)
     if linear and whole:
         colours[...] = light.nearest_codes(colours, int(peak))

@@ -131,7 +131,7 @@ def test_another_folder_of_the_same_names_is_not_taken_for_done(
         ("avg -k 2 --layout HWC", "layout not given, now HWC"),
         ("avg -k 2 --dtype float32", "dtype not given, now float32"),
         ("avg -k 2 --to npy", "format not given, now .npy"),
-        ("quantile -k 2 --q 0.25", "op avg, now quantile, params.q not given, now 0.25"),
+        ("quantile -k 2 --q 0.25", "op avg, now quantile, q not given, now 0.25"),
         ("global avg", "asked"),
     ],
 )

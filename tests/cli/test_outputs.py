@@ -78,7 +78,8 @@ def test_an_exact_type(poolcli: Run, matrix: Path) -> None:
 def test_many_inputs_into_a_folder(poolcli: Run, matrix: Path, photo: Path) -> None:
     outcome = poolcli("max", "-k", 2, "x.npy", "photo.png", "-o", "out/")
     assert (outcome.code, outcome.out) == (0, b"")
-    assert sorted(path.name for path in Path("out").iterdir()) == ["photo.png", "x.npy"]
+    shown = [path.name for path in Path("out").iterdir() if path.name != ".poolcli.jsonl"]
+    assert sorted(shown) == ["photo.png", "x.npy"]
     assert np.load("out/x.npy").tolist() == POOLED
     assert poolcli("max", "-k", 2, "x.npy", "photo.png", "-o", "out").code == 2
     assert poolcli("max", "-k", 2, "x.npy", "photo.png", "-o", "out", "--overwrite").code == 0
@@ -127,9 +128,11 @@ def test_a_failing_member_leaves_no_archive(poolcli: Run) -> None:
 def test_json(poolcli: Run, matrix: Path) -> None:
     outcome = poolcli("max", "-k", 2, "x.npy", "missing.npy", "x.npy", "--json")
     assert outcome.code == 1
-    first, second = map(json.loads, outcome.out.splitlines())
-    assert first == second
-    assert first["values"] == POOLED
+    records = [json.loads(line) for line in outcome.out.splitlines()]  # in the order of the ends
+    (failed,) = [record for record in records if record["label"] == "missing.npy"]
+    assert failed == {"label": "missing.npy", "error": "missing.npy: No such file or directory"}
+    done = [record["values"] for record in records if record["label"] == "x.npy"]
+    assert done == [POOLED, POOLED]
     written = json.loads(poolcli("max", "-k", 2, "x.npy", "--json", "-o", "out.npy").out)
     assert written["written"] == "out.npy"
 

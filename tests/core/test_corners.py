@@ -7,6 +7,8 @@ import pytest
 
 from poolcli import pool
 from poolcli.errors import InputError, PoolError
+from poolcli.geometry import Adaptive
+from poolcli.plan import Request
 
 HUGE = 2**53 + 1
 CASES = [
@@ -72,3 +74,12 @@ def test_where_a_median_stands(method: str, place: int) -> None:
 def test_a_result_too_large_for_memory_is_refused(size: int) -> None:
     with pytest.raises(PoolError, match="memory"):
         pool(np.zeros((3, 4)), "max", size, stride=1, padding=size - 1)
+
+
+@pytest.mark.parametrize("op", ["median", "quantile", "mode"])
+def test_zeros_of_both_signs_sort_the_same_in_every_block(op: str) -> None:
+    x = np.random.default_rng(1).choice([0.0, -0.0, 1.0, -1.0], (79, 64))
+    plan = Request(op, Adaptive((41, 18))).plan(x.shape, x.dtype)
+    expected = plan.run(x).tobytes()
+    for block_bytes in (1, 64, 5000):
+        assert plan.run(np.asfortranarray(x), block_bytes=block_bytes).tobytes() == expected

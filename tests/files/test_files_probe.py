@@ -1,0 +1,122 @@
+"""What headers tell is what reading gives."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+from PIL import Image
+
+from poolcli import files
+from poolcli.errors import InputError
+
+COLOURS = (np.arange(5 * 7 * 4) % 251).astype(np.uint8).reshape(5, 7, 4)
+MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16", "I", "F"]
+EXTENSIONS = [".png", ".jpg", ".gif", ".bmp", ".tif", ".webp", ".ppm"]
+
+
+def save(path: Path, mode: str, **options: object) -> bool:
+    """Save a picture of this mode, if the kind of file can hold it."""
+    image = Image.fromarray(COLOURS[..., :3])
+    if mode in ("I;16", "I", "F"):
+        image = Image.fromarray(COLOURS[..., 0].astype({"I;16": "u2", "I": "i4", "F": "f4"}[mode]))
+    else:
+        image = Image.fromarray(COLOURS).convert(mode) if mode != "PA" else image
+    try:
+        image.save(path, **options)
+    except (OSError, ValueError, KeyError):
+        return False
+    return image.mode == mode
+
+
+def check(path: Path) -> None:
+    """Compare what is told with what is read."""
+    try:
+        read = [files.described_as(loaded) for loaded in files.read_file(str(path))]
+    except InputError:  # of a kind that is not read; a header is then told of, or refused
+        return
+    assert list(files.describe_file(str(path))) == read
+    told = files.describe_by_header(str(path))
+    assert told is None or told == read
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+@pytest.mark.parametrize("mode", MODES)
+def test_pictures(mode: str, extension: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{extension}"
+    if save(path, mode):
+        check(path)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_pictures(mode: str, orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for name in ("a.png", "a.jpg", "a.webp", "a.tif"):
+        if save(tmp_path / name, mode, exif=exif):
+            check(tmp_path / name)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("extension", [".png", ".gif", ".webp", ".tif"])
+def test_frames(frames: int, extension: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{extension}"
+    first, *more = [Image.fromarray(COLOURS[..., :3] + n) for n in range(frames)]
+    first.save(path, save_all=True, append_images=more)
+    check(path)
+
+
+def test_transparency(tmp_path: Path) -> None:
+    for mode, key in (("L", 3), ("RGB", (1, 2, 3)), ("P", 3), ("P", b"\x00\x01")):
+        save(tmp_path / "a.png", mode, transparency=key)
+        check(tmp_path / "a.png")
+
+
+def test_deep_and_odd_tiffs(tmp_path: Path) -> None:
+    import tifffile
+
+    for number, array in enumerate(
+        (
+            np.zeros((5, 7, 3), np.uint16),
+            np.zeros((5, 7), np.float64),
+            np.zeros((5, 7, 5), np.int16),
+            np.zeros((3, 5, 7), np.uint8),
+        )
+    ):
+        path = tmp_path / f"{number}.tif"
+        tifffile.imwrite(path, array, metadata=None, photometric="minisblack")
+        check(path)
+
+
+def test_arrays_and_text(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((2, 3, 4), ">f4", order="F"))
+    np.savez_compressed(tmp_path / "a.npz", a=np.zeros((2, 3)), b=np.zeros(5, np.int8))
+    (tmp_path / "a.csv").write_text("1,2\n3,4.5\n")
+    for path in tmp_path.iterdir():
+        check(path)
+    (one,) = files.describe_file(f"{tmp_path}/a.npz:b")
+    assert (one.label, one.shape, one.member) == (f"{tmp_path}/a.npz:b", (5,), "b")
+
+
+def test_nothing_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    imageio.imwrite(path, np.zeros((3000, 2000, 3), np.uint8))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    (told,) = files.describe_by_header(str(path)) or []
+    assert (told.shape, told.dtype) == ((3000, 2000, 3), np.uint8)
+
+
+def test_pipes_are_not_emptied(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.npy"
+    os.mkfifo(pipe)
+    holder = os.open(pipe, os.O_RDWR)  # somebody to write, so that opening does not wait
+    try:
+        with pytest.raises(InputError, match="pipe.npy: it is a pipe"):
+            list(files.describe_file(str(pipe)))
+    finally:
+        os.close(holder)
