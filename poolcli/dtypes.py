@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from poolcli.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 def as_typed(value: float) -> Fraction:
@@ -18,6 +20,8 @@ def as_typed(value: float) -> Fraction:
     >>> as_typed(1 / 3), as_typed(1e-10)
     (Fraction(1, 3), Fraction(1, 10000000000))
     """
+    from fractions import Fraction  # late: most runs have no number to take at its word
+
     written = Fraction(repr(float(value)))
     simple = written.limit_denominator(10**9)
     return simple if float(simple) == value else written

@@ -9,7 +9,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from poolcli.errors import InputError, UsageError
 from poolcli.windows import Windows
@@ -171,6 +170,8 @@ def _fraction(axis: str, n: int, size: int, out: int, u: float) -> Windows:
         )
     if out == 1:
         return Windows(axis, n, (n - size,), size)
+    from fractions import Fraction  # late, as random: only this geometry needs it
+
     alpha = Fraction(n - size, out - 1)
     exact = Fraction(u)
     starts = [int((i + exact) * alpha) - int(exact * alpha) for i in range(out - 1)]

@@ -52,7 +52,7 @@ class Manifest:
         self._recipe = dict(recipe)
         self._number = _number(recipe)
         self._recipes: dict[str, Recipe] = {}
-        # Of two runs that make one output at the same time, the file may be the one's or the other's.
+        # Where two runs make one output at the same time, the file may be of either.
         self._entries: dict[str, list[Entry]] = {}
         self._descriptor: int | None = None
         self._lock = threading.Lock()

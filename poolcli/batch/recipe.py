@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
@@ -47,6 +46,8 @@ def _words(name: str, value: Any) -> Iterator[tuple[str, str]]:
         for number, item in enumerate(value, 1):
             yield from _words(_below(name, str(number)), item)
     elif hasattr(value, "tobytes"):  # an array, such as the positions that unpooling goes by
+        import hashlib  # late: few recipes hold arrays
+
         digest = hashlib.sha256(value.tobytes()).hexdigest()
         yield name, f"{value.dtype} {value.shape} {digest}"
     elif isinstance(value, Enum):

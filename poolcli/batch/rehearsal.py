@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolcli import files
+from poolcli.batch.lists import STDIN
 from poolcli.batch.outputs import Job
-from poolcli.batch.sources import STDIN
 from poolcli.batch.work import Worker, refuse_several
 from poolcli.errors import InputError, UsageError
 from poolcli.report import Result

@@ -49,7 +49,8 @@ def _command() -> Any:
 
 
 def _completion(values: Values) -> int:
-    from typer.completion import get_completion_script
+    # Typer has no public name for what its own --show-completion prints.
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     script = get_completion_script(
         prog_name="poolcli", complete_var=VARIABLE, shell=values["shell"].value
@@ -60,7 +61,10 @@ def _completion(values: Values) -> int:
 
 def answer(command: Any, question: str) -> int:
     """Print what may come next on the command line that the shell tells in its variables."""
-    from typer.completion import completion_init, shell_complete
+    from typer.completion import (
+        completion_init,  # type: ignore[attr-defined]
+        shell_complete,
+    )
 
     completion_init()
     with suppress(PoolError):  # the line so far means nothing: then nothing can follow

@@ -18,7 +18,6 @@ from poolcli.layout import CHANNELS_FIRST, CHANNELS_LAST
 from poolcli.ops import Param
 from poolcli.presets import INDEX_CONVENTIONS, PRESETS
 
-
 Words = Sequence[str] | Callable[[], Sequence[str]]
 
 DTYPES = (

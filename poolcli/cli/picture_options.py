@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from poolcli.batch import Pictures, Target
 
 
-
 def _colormaps() -> Sequence[str]:
     from poolcli.pictures.colormaps import NAMES
 

@@ -39,6 +39,10 @@ class Telling(batch.Watch):
         """Whether something has failed."""
         return self._counts[batch.Failed] > 0
 
+    @property
+    def _tells_each(self) -> bool:
+        return not self._values["quiet"] and isinstance(self._bar, nullcontext)
+
     def _make_bar(self) -> AbstractContextManager[Any]:
         writes = any(job.paths for job in self._todo)
         large = self._is_batch or self._meter.nbytes >= LARGE
@@ -110,10 +114,9 @@ class Telling(batch.Watch):
                 full=values["full"],
                 preview=not values["no_preview"],
             )
-        elif result.written != batch.STDOUT and not quiet and sys.stderr is not None:
-            if isinstance(self._bar, nullcontext):
-                terminal = sys.stderr.isatty()
-                report.show(result, stream=sys.stderr, terminal=terminal, preview=False)
+        elif result.written != batch.STDOUT and self._tells_each and sys.stderr is not None:
+            terminal = sys.stderr.isatty()
+            report.show(result, stream=sys.stderr, terminal=terminal, preview=False)
 
     def _summary(self, why: str | None) -> str:
         done, skipped, failed = self._counts.values()

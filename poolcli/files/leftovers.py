@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,7 +27,7 @@ def create_temporary(folder: str) -> tuple[int, str]:
     """
     while True:
         # Short and of its own: target names may already be as long as the system allows.
-        path = os.path.join(folder, f".poolcli-{secrets.token_hex(6)}.tmp")
+        path = os.path.join(folder, f".poolcli-{os.urandom(6).hex()}.tmp")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         descriptor = os.open(path, flags, 0o666)  # 0666 less the user's umask
         # Another run's sweep may have found it before it was locked; then it is gone already.

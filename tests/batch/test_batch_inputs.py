@@ -133,9 +133,7 @@ def test_two_trees_with_one_name(poolcli: Run) -> None:
         save(Path(place))
     code, _, err = poolcli("avg", "-k", 2, "-r", "in", "too", "-o", "out/")
     assert code == 2
-    assert err == (
-        "poolcli: out/x/a.npy: would be written for both in/x/a.npy and too/x/a.npy\n"
-    )
+    assert err == ("poolcli: out/x/a.npy: would be written for both in/x/a.npy and too/x/a.npy\n")
     assert not Path("out").exists()
 
 
@@ -200,9 +198,7 @@ def test_globs_for_all_depths(poolcli: Run) -> None:
         ("in-small/", ["-r"], False),
     ],
 )
-def test_folders_that_overlap(
-    poolcli: Run, output: str, options: list[str], refused: bool
-) -> None:
+def test_folders_that_overlap(poolcli: Run, output: str, options: list[str], refused: bool) -> None:
     save(Path("in", "a.npy"))
     save(Path("in", "deep", "b.npy"))
     before = contents(Path("in"))

@@ -94,7 +94,7 @@ def test_bash_itself(poolcli: Run, tmp_path: Path) -> None:
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m poolcli "$@"\n')
     program.chmod(0o755)
     script = poolcli("completion", "bash").text + (
-        '\nCOMP_WORDS=(poolcli max --over); COMP_CWORD=2\n'
+        "\nCOMP_WORDS=(poolcli max --over); COMP_CWORD=2\n"
         '_poolcli_completion poolcli\necho "${COMPREPLY[@]}"\n'
     )
     done = subprocess.run(
