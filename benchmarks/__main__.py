@@ -27,6 +27,7 @@ def main() -> None:
         "medians": lambda: in_memory.medians(quick),
         "whole": lambda: in_memory.whole(quick),
         "files": lambda: files.streams(SCRATCH, program, quick, options.large),
+        "folders": lambda: pictures.folders(SCRATCH, program, quick),
         "starts": lambda: starting.starts(SCRATCH, program, python, quick),
         "size": lambda: growth.by_size(quick),
         "kernel": lambda: growth.by_kernel(quick),
