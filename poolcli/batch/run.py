@@ -52,7 +52,7 @@ def run(
     worker = Worker(asked, layouts, settings.max_bytes, settings.pictures, manifest, tick)
     at_once = min(settings.at_once or processors(), len(jobs))
     # A stream is read, or written, by one after the other.
-    streams = any(job.output == STDOUT or job.source.label == STDIN for job in jobs)
+    streams = any(job.output == STDOUT or _is_stream(job) for job in jobs)
     try:
         if at_once < 2 or streams:
             yield from _one_by_one(jobs, worker, settings, watch)
@@ -63,6 +63,13 @@ def run(
     finally:
         if manifest is not None:
             manifest.close()
+
+
+def _is_stream(job: Job) -> bool:
+    """Whether reading may wait for somebody to write: a thread in that cannot be stopped."""
+    file = job.source.file
+    named_pipe = file is not None and os.path.exists(file) and not os.path.isfile(file)
+    return job.source.label == STDIN or named_pipe
 
 
 def processors() -> int:

@@ -54,10 +54,10 @@ def run(
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     with ThreadPoolExecutor(len(runs)) as pool:
-        futures = [
-            pool.submit(_walk, job, tiling, *part, block_bytes, stop, progress) for part in runs
-        ]
         try:
+            futures = [
+                pool.submit(_walk, job, tiling, *part, block_bytes, stop, progress) for part in runs
+            ]
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
             stop.set()
