@@ -39,7 +39,7 @@ def main() -> None:
         print(f"\n== {name}")
         measured[name] = []
         for case in sections[name]():
-            times = measure(case, budget=2 if quick else 15)
+            times = measure(case, budget=2 if quick else 10)
             measured[name].append(times)
             print(page.plain(times), flush=True)
             del case  # and its arrays

@@ -24,7 +24,7 @@ AVG = ("avg", "-k", 2, "in", "-o")
 
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
-    fill(Path("in"), 49, side=48)
+    fill(Path("in"), 35, side=48)
     begun = time.monotonic()
     assert finished(*AVG, "whole/").code == 0
     whole, seconds = contents(Path("whole")), time.monotonic() - begun
@@ -35,7 +35,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         code = -9
         while code == -9 and kills < KILLS:
             with start(*AVG, f"{out}/", "--resume") as program:
-                time.sleep(seconds * moments.uniform(0.2, 1.1))
+                time.sleep(seconds * moments.uniform(0.4, 1.0))
                 program.kill()
             code = program.returncode
             kills += code == -9
