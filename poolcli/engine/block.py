@@ -104,6 +104,10 @@ class BlockFolder:
         last: State | None = None
         for skip in range(0, w.largest, size):
             piece = w.piece(skip, min(size, w.largest - skip))
+            if piece.real(0) == 0:
+                if piece.largest == size:
+                    counter.push(None)
+                continue
             part = (*windows[:axis], piece, *windows[axis + 1 :])
             state = tuple(p.copy() for p in self._folded(axis, lead, part, margin))
             if piece.largest == size:

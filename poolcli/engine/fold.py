@@ -239,25 +239,31 @@ class TreeCounter:
 
     def __init__(self, combine: Combine) -> None:
         self._combine = combine
-        self._stack: list[tuple[int, State]] = []
+        self._stack: list[tuple[int, State | None]] = []
 
-    def push(self, piece: State) -> None:
-        """Add the next full piece; it is kept, so it may not be scratch memory."""
+    def push(self, piece: State | None) -> None:
+        """Add the next full piece; it is kept, so it may not be scratch memory.
+
+        None stands for a piece of padding: combined with the identity, a state is what it was.
+        """
         height = 0
         while self._stack and self._stack[-1][0] == height:
             _, left = self._stack.pop()
-            self._combine(left, piece, left)
-            piece, height = left, height + 1
+            piece, height = self._joined(left, piece), height + 1
         self._stack.append((height, piece))
+
+    def _joined(self, left: State | None, right: State | None) -> State | None:
+        if left is None or right is None:
+            return right if left is None else left
+        self._combine(left, right, left)
+        return left
 
     def total(self, last: State | None) -> State:
         """The whole window; ``last`` is the shorter piece at its end, if there is one."""
         result = last
         while self._stack:
             _, left = self._stack.pop()
-            if result is not None:
-                self._combine(left, result, left)
-            result = left
+            result = self._joined(left, result)
         assert result is not None  # a window has at least one cell
         return result
 

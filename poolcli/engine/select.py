@@ -202,13 +202,18 @@ class _AxisIndex:
             if isinstance(w.sizes, int)
             else (np.array(w.sizes, np.int64)[:, None])
         )
-        places = np.arange(w.largest, dtype=np.int64)[None, :]
-        index = starts + places * w.dilation
-        self.valid = places < self.sizes
+        if mirrors:
+            first, counts = np.zeros_like(starts), self.sizes
+        else:
+            # Only the real cells of a window: its padding may be as large as it likes.
+            first = np.maximum(0, -(starts // w.dilation))
+            last = np.minimum(self.sizes - 1, (w.n - 1 - starts) // w.dilation)
+            counts = last - first + 1
+        places = np.arange(counts.max(), dtype=np.int64)[None, :]
+        self.valid = places < counts
+        index = starts + (first + places) * w.dilation
         if mirrors:
             index = mirror(index, w.n)
-        else:
-            self.valid = self.valid & (index >= 0) & (index < w.n)
         real = index[self.valid]
         self.low, self.high = int(real.min()), int(real.max()) + 1
         # Places that hold no cell point at some cell; ``valid`` says that it does not count.

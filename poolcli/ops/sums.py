@@ -186,8 +186,9 @@ def _halved_integers(cells: Cells, result: np.dtype[Any], average: bool) -> Fold
     """Sums of x = high·2³² + low, with both halves added in 64 bits."""
 
     def load(values: Array, state: State, _: Places) -> None:
-        np.copyto(state[0], values >> 32, casting="unsafe")
-        np.copyto(state[1], values & (_HALF - 1), casting="unsafe")
+        wide = values.astype(np.uint64 if values.dtype.kind in "bu" else np.int64)
+        np.copyto(state[0], wide >> 32, casting="unsafe")
+        np.copyto(state[1], wide & (_HALF - 1), casting="unsafe")
 
     def combine(a: State, b: State, out: State) -> None:
         np.add(a[0], b[0], out=out[0])

@@ -83,3 +83,16 @@ def test_zeros_of_both_signs_sort_the_same_in_every_block(op: str) -> None:
     expected = plan.run(x).tobytes()
     for block_bytes in (1, 64, 5000):
         assert plan.run(np.asfortranarray(x), block_bytes=block_bytes).tobytes() == expected
+
+
+@pytest.mark.parametrize("op", ["subsample", "median", "mode", "stochastic", "avg", "max", "lse"])
+def test_padding_costs_nothing_however_much_there_is(op: str) -> None:
+    x = np.arange(64.0).reshape(8, 8)
+    far = pool(x, op, 10**7, stride=10**7, padding=5 * 10**6)
+    near = pool(x, op, 16, stride=16, padding=4)
+    assert far.item() == pytest.approx(near.item())
+
+
+def test_sums_of_more_cells_than_an_int32_counts() -> None:
+    x = np.full((2, 2), -7, np.int32)
+    assert pool(x, "sum", 70_000, stride=70_000, padding=35_000).item() == -28
