@@ -73,7 +73,7 @@ def _power_fold(
     return Fold(
         result=real_result(cells),
         parts=(wide,),
-        identity=(0.0,),
+        identity=(-0.0,),  # which leaves every sum as it is, also one of -0.0
         combine=ufunc_combine(np.add),
         load=load,
         finish=finish,

@@ -76,7 +76,8 @@ def soft(cells: Cells) -> Fold:
 
     def finish(state: State, _: Counts, out: Array) -> None:
         top, weights, weighted = state
-        out[...] = np.where(np.isinf(top), top, weighted / weights)
+        # Plus 0: a window of -0.0 alone must give what it gives beside padding.
+        out[...] = np.where(np.isinf(top), top, weighted / weights + 0.0)
 
     return Fold(
         result=real_result(cells),

@@ -33,7 +33,8 @@ def _fold(cells: Cells, ddof: int, *, root: bool) -> Fold:
     def load(values: Array, state: State, _: Places) -> None:
         state[0][...] = 1
         state[1][...] = values
-        np.multiply(state[1], 0, out=state[2])  # 0, but NaN for an infinity
+        np.abs(state[1], out=state[2])
+        state[2][...] *= 0  # 0, but NaN for an infinity
 
     def finish(state: State, _: Counts, out: Array) -> None:
         count = state[0] - ddof
