@@ -22,6 +22,7 @@ def main() -> None:
     program, python = (str(options.environment / "bin" / name) for name in ("poolcli", "python"))
     sections: dict[str, Callable[[], Iterable[Case]]] = {
         "windows": lambda: in_memory.windows(quick),
+        "large": lambda: in_memory.large_windows(quick),
         "types": lambda: in_memory.number_types(quick),
         "pictures": lambda: in_memory.pictures(quick),
         "medians": lambda: in_memory.medians(quick),

@@ -74,6 +74,11 @@ def windows(quick: bool) -> Iterator[Case]:
             [Target(to, least=times) for to, times in least.items()],
             FLOAT_ERROR if op == "avg" else 0,
         )
+
+
+def large_windows(quick: bool) -> Iterator[Case]:
+    """31×31 beside 3×3, of the same array."""
+    x = features(4, 1024) if quick else features(16, 2048)
     yield Case(
         "31×31/1 beside 3×3/1",
         [

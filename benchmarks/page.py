@@ -45,6 +45,11 @@ copies the input once. `poolcli` writes to an array that is there already (onnxr
 memory of its last result, which comes to the same); "new array" allocates its result each time,
 as torch does.
 """,
+    "large": """\
+## Large windows
+
+The same array and threads. Milliseconds (share of `np.copyto`).
+""",
     "types": """\
 ## Number types
 
@@ -88,8 +93,8 @@ One float32 plane of n×n, 2×2/2: milliseconds, and gigabytes of input per seco
     "kernel": """\
 ## How cost grows with the window
 
-k×k at every cell of 1×4×1024×1024 float32: milliseconds, and how many times those of 3×3. A fold
-takes about log₂ k steps along each axis.
+k×k at every cell of 1×4×1024×1024 float32, two threads: a fold takes about log₂ k steps along each
+axis.
 """,
     "threads": """\
 ## How cost changes with threads
@@ -106,12 +111,17 @@ def render(
     minutes: float,
 ) -> str:
     """The whole page."""
-    verdicts = [verdict for times in measured.values() for t in times for verdict in t.verdicts()]
+    verdicts = [
+        (name, verdict)
+        for name, times in measured.items()
+        for t in times
+        for verdict in t.verdicts()
+    ]
     head = TITLE.format(
         machine=machine.describe(),
         versions=", ".join(f"{name} {version}" for name, version in machine.versions().items()),
         minutes=minutes,
-        met=sum(verdict.met for verdict in verdicts),
+        met=sum(verdict.met for _, verdict in verdicts),
         all=len(verdicts),
     )
     parts = [head, _targets(verdicts)]
@@ -139,12 +149,16 @@ def plain(times: Times) -> str:
     return "\n".join(lines)
 
 
-def _targets(verdicts: Iterable[Verdict]) -> str:
+def _targets(verdicts: Iterable[tuple[str, Verdict]]) -> str:
     rows = [
-        [v.case + " †" * v.disturbed, str(v.target), f"{v.ratio:.3g}", "yes" if v.met else "**no**"]
-        for v in verdicts
+        [name, v.case + " †" * v.disturbed, str(v.target), f"{v.ratio:.3g}", _yes(v.met)]
+        for name, v in verdicts
     ]
-    return _table(["", "target", "measured", "met"], rows)
+    return _table(["", "", "target", "measured", "met"], rows)
+
+
+def _yes(met: bool) -> str:
+    return "yes" if met else "**no**"
 
 
 def _section(name: str, times: list[Times]) -> str:
@@ -184,7 +198,7 @@ def _where(profiles: Sequence[Profile]) -> str:
     text = """\
 Where the milliseconds of one thread go, by a profile: combining cells (ufuncs), loading them into
 another type, finishing results (dividing, rounding), checking results for NaN and overflow, and
-Python around it.
+Python around it (which the profiler itself makes look larger than it is).
 
 """
     return text + _table(["", *PARTS, "Python"], rows)

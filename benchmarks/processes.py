@@ -34,7 +34,7 @@ def run(command: list[str]) -> Ran:
 def memory_over_time(command: list[str], every: float) -> list[tuple[float, int]]:
     """Run a command and look at its resident memory: (seconds, bytes) pairs. Needs /proc."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     seen = []
     page = os.sysconf("SC_PAGE_SIZE")
     while process.poll() is None:

@@ -139,7 +139,7 @@ def measure(case: Case, budget: float) -> Times:
     others: list[dict[str, float]] = []
     peaks: dict[str, int] = {}
     start = time.perf_counter()
-    while len(quiet) < case.rounds:
+    while len(quiet) < case.rounds and len(others) < 2 * case.rounds:
         watch = Watch()
         seconds = _round(case, peaks)
         (quiet if watch.others() < DISTURBED else others).append(seconds)

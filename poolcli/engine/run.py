@@ -38,7 +38,7 @@ def run(
     ``threads`` defaults to the processors this process may use; ``block_bytes`` is the input that
     one block aims at. Neither changes a byte of the result.
     """
-    block_bytes = tiles.BLOCK_BYTES if block_bytes is None else block_bytes
+    block_bytes = job.source.block_bytes if block_bytes is None else block_bytes
     if math.prod(job.target.shape) == 0:
         return
     tiling = _tiling(job, block_bytes)

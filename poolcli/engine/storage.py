@@ -59,6 +59,8 @@ class Source(Protocol):
     dtype: np.dtype[Any]
     slow_first: tuple[int, ...]
     """The axes, from the one whose neighbours lie farthest apart in memory to the nearest."""
+    block_bytes: int
+    """How much of it one block best takes."""
 
     def read(self, box: Box, buffers: Buffers, name: Hashable = "cells") -> Array:
         """The cells of a box in native byte order, good until the name is used again."""
@@ -83,6 +85,8 @@ class Target(Protocol):
 class ArraySource:
     """An array in memory, its axes permuted by ``order``."""
 
+    block_bytes = 1 << 21
+
     def __init__(self, array: Array, order: tuple[int, ...]) -> None:
         self._view = array.transpose(order)
         self.shape, self.dtype = self._view.shape, array.dtype
@@ -97,6 +101,9 @@ class ArraySource:
 
 class StoredSource:
     """A stored array, its axes permuted by ``order``."""
+
+    # The cells are a buffer too here, and have to fit a core's own cache with all others.
+    block_bytes = 1 << 20
 
     def __init__(self, stored: StoredInput, order: tuple[int, ...]) -> None:
         order = tuple(stored.axes[axis] for axis in order)

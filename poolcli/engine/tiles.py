@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from poolcli.engine.storage import Range
 from poolcli.windows import Windows
 
-BLOCK_BYTES = 1 << 21
-"""Input bytes that one block aims at: it and what is made of it stay in a core's own cache."""
-
 MOST_BYTES = 1 << 23
 """A block may grow to this many bytes so that overlapping windows share their work."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from stores import Recorded, Synthetic, Written
 
-from poolcli.engine.tiles import BLOCK_BYTES
+from poolcli.engine.storage import StoredSource
 from poolcli.geometry import Adaptive, Global, Sliding
 from poolcli.plan import Request
 
@@ -99,7 +99,7 @@ def test_there_are_about_as_many_blocks_as_fit(layout):
 
 def test_a_small_array_is_one_block():
     for layout, shape in LAYOUTS.items():
-        assert math.prod(shape) * 4 < BLOCK_BYTES
+        assert math.prod(shape) * 4 < StoredSource.block_bytes
         assert stream("max", Sliding(2), Synthetic(shape), layout=layout)[1] == 1
 
 
@@ -107,4 +107,4 @@ def test_many_small_planes_share_a_block():
     """A batch of 7×7 feature maps would otherwise be all Python."""
     shape = (64, 256, 7, 7)
     _, blocks = stream("max", Global(), Synthetic(shape), layout="NCHW")
-    assert blocks <= 2 * math.ceil(math.prod(shape) * 4 / BLOCK_BYTES)
+    assert blocks <= 2 * math.ceil(math.prod(shape) * 4 / StoredSource.block_bytes)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from stores import Nowhere, Synthetic
 
-from poolcli.engine.tiles import BLOCK_BYTES
+from poolcli.engine.storage import StoredSource
 from poolcli.geometry import Global, Sliding
 from poolcli.plan import Request
 
@@ -60,11 +60,11 @@ def test_memory_is_a_few_blocks_for_each_thread(op, blocks, layout):
     """More for ops that see the cells of each window side by side."""
     shape = SHAPES[layout](2)
     for threads in (1, 3):
-        most = threads * blocks * BLOCK_BYTES + MEGABYTE
+        most = threads * blocks * StoredSource.block_bytes + MEGABYTE
         assert peak(op, Sliding(2), shape, layout=layout, threads=threads) <= most
 
 
 def test_large_windows_stay_within_their_blocks():
     """31×31 windows at every cell: halos make blocks larger, but not without end."""
     for op in ("max", "avg"):
-        assert peak(op, Sliding(31, 1), (8192, 1024), layout="HW") <= 32 * BLOCK_BYTES
+        assert peak(op, Sliding(31, 1), (8192, 1024), layout="HW") <= 32 * StoredSource.block_bytes
