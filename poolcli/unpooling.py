@@ -137,12 +137,6 @@ class UnpoolPlan:
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Scatter ``x``. Raises InputError for an index outside the result."""
         convention = self.request.index or find_preset(self.request.like).index
-        places, some = _places(
-            self.axes, convention, self.request.indices.astype(np.int64), self.output_shape
-        )
-        native = x.dtype.newbyteorder("=")
-        values = np.empty(x.shape, self.output_dtype)
-        convert(x.astype(native, copy=False), values, self.request.fit)
         try:
             out = np.zeros(self.output_shape, self.output_dtype)
         except (MemoryError, ValueError, OverflowError):
@@ -150,6 +144,12 @@ class UnpoolPlan:
                 f"the result, {show_shape(self.output_shape)} {self.output_dtype}, does not fit "
                 "in memory"
             ) from None
+        places, some = _places(
+            self.axes, convention, self.request.indices.astype(np.int64), self.output_shape
+        )
+        native = x.dtype.newbyteorder("=")
+        values = np.empty(x.shape, self.output_dtype)
+        convert(x.astype(native, copy=False), values, self.request.fit)
         out.reshape(-1)[places[some]] = values[some]
         return out
 

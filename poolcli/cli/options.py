@@ -145,7 +145,7 @@ def padding(default: str | int) -> inspect.Parameter:
     return option(
         "padding",
         str | None,
-        "Cells to add around: N, HxW, top:bottom,left:right, same, same-lower or valid "
+        "Cells to add around: N, HxW, top:bottom,left:right, same, same-lower, center or valid "
         f"(default: {default}).",
         "--padding",
         "-p",

@@ -79,7 +79,9 @@ def _tiling(job: Job, block_bytes: int) -> Tiling:
         state = sum(part.itemsize for part in job.kernel.parts)
         block_bytes = block_bytes * itemsize // max(itemsize, state)
     inner_bytes = itemsize * math.prod(job.inner)
-    return tiles.tile(lead, windows, inner_bytes, job.source.slow_first, block_bytes)
+    pieces = isinstance(job.kernel, Fold)
+    slow_first = job.source.slow_first
+    return tiles.tile(lead, windows, inner_bytes, slow_first, block_bytes, pieces=pieces)
 
 
 def _walk(

@@ -57,12 +57,15 @@ def tile(
     inner_bytes: int,
     slow_first: Sequence[int],
     block_bytes: int,
+    *,
+    pieces: bool = True,
 ) -> Tiling:
     """Cut the windows of an array into blocks of about ``block_bytes`` of input.
 
     ``inner_bytes`` is the size of one cell with all its inner axes. Axes are cut from the one that
     is slowest in memory, so that a block is as contiguous as it can be: whole planes where several
-    fit, else runs of rows of one plane, else parts of rows.
+    fit, else runs of rows of one plane, else parts of rows. ``pieces``: a single window can be
+    larger than a block, as it can be taken in pieces.
     """
     axes = len(lead) + len(windows)
     extents = [*lead, *(w.n for w in windows)]
@@ -75,11 +78,39 @@ def tile(
             steps[axis] = extents[axis] = max(1, min(lead[axis], block_bytes // max(1, others)))
         else:
             w = windows[axis - len(lead)]
+            if pieces and w.out == 1 and others <= block_bytes:
+                break  # one window, which is folded in pieces
+            if w.out > 1 and 2 * _reach(w, 1) * others > MOST_BYTES:
+                cells = 2 * _reach(w, 1)
+                _narrow(axis, slow_first, windows, len(lead), steps, extents, cells, inner_bytes)
+                others = math.prod(extents[:axis] + extents[axis + 1 :]) * inner_bytes
             steps[axis] = _windows_within(w, others, block_bytes)
             extents[axis] = _reach(w, steps[axis])
         if steps[axis] > 1:
             break
     return Tiling(lead, tuple(w.out for w in windows), tuple(steps))
+
+
+def _narrow(
+    axis: int,
+    slow_first: Sequence[int],
+    windows: Sequence[Windows],
+    lead: int,
+    steps: list[int],
+    extents: list[int],
+    cells: int,
+    inner_bytes: int,
+) -> None:
+    """Take part of the next faster spatial axis, so that ``cells`` along this one fit a block.
+
+    A block of fewer would fold every one of its large windows from the start.
+    """
+    later = [a for a in slow_first[slow_first.index(axis) + 1 :] if lead <= a < lead + len(windows)]
+    if later:
+        w, rest = windows[later[0] - lead], math.prod(extents) // max(1, extents[axis])
+        room = MOST_BYTES * extents[later[0]] // max(1, cells * rest * inner_bytes)
+        steps[later[0]] = max(1, min(w.out, (room - _reach(w, 1)) // _stride(w) + 1))
+        extents[later[0]] = _reach(w, steps[later[0]])
 
 
 def _windows_within(w: Windows, cell_bytes: int, block_bytes: int) -> int:

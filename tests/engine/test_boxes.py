@@ -78,6 +78,14 @@ def test_overlapping_windows_read_at_most_twice(layout, op, size):
         assert source.factor <= 2, block_bytes
 
 
+@pytest.mark.parametrize("size", [(400, 1), (400, 400), (1, 400)])
+def test_tall_windows_over_wide_rows_read_a_few_times(size):
+    """Blocks get narrow rather than flat: a flat one would read all its windows' rows again."""
+    source = Recorded(random((900, 6000)))
+    stream("max", Sliding(size, 1), source, layout="HW")
+    assert source.factor <= 4
+
+
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_threads_do_not_change_what_is_read(threads):
     alone, together = (Recorded(random((200, 64))) for _ in range(2))
