@@ -15,7 +15,7 @@ PerAxis = int | Sequence[int]
 
 def per_axis(value: PerAxis) -> int | tuple[int, ...]:
     """A sequence as a tuple, anything else as it is: the geometry checks it."""
-    return tuple(value) if isinstance(value, Sequence) else value
+    return tuple(value) if isinstance(value, (Sequence, np.ndarray)) else value
 
 
 def run(request: Request, x: ArrayLike, out: NDArray[Any] | None) -> NDArray[Any]:
