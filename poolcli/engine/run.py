@@ -22,6 +22,11 @@ from poolcli.windows import Windows
 # Below this many input bytes starting threads costs more than it gains.
 THREADED_BYTES = 1 << 22
 
+# NumPy copies rows that are shorter than its buffer into it, several at a time, although no cast
+# needs it: that costs three times as much as a maximum itself. Smaller buffers than this one, in
+# elements, would slow the casts that do need it.
+BUFFERED = 512
+
 Progress = Callable[[float], None]
 """Told, by any thread, what part of the whole was done since it was last told."""
 
@@ -100,6 +105,7 @@ def _walk(
     picks = isinstance(job.kernel, Fold) and job.kernel.idempotent
     arithmetic = result.kind == "f" and not picks
     with np.errstate(all="ignore"):
+        np.setbufsize(BUFFERED)  # until errstate ends
         for block in tiling.blocks(first, last):
             if stop.is_set():
                 return
