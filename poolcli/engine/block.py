@@ -1,7 +1,7 @@
 """Pooling one block with a fold: load its cells, fold axis after axis, finish.
 
-Axes are folded in order, rows before columns, each into a buffer that already has the next axis's
-padding around it, filled with the fold's identity: padding costs no copy and cannot win.
+Each axis is folded into a buffer that already has the next axis's padding around it, filled with
+the fold's identity: padding costs no copy and cannot win.
 A block is as large as its windows; where a single window is larger than the cache (a global
 average of a big picture, say), it is folded in pieces along an axis. The pieces are whole subtrees
 of the window's tree (see ``fold``), so the result is the same to the last bit.
@@ -11,20 +11,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from poolcli.engine.buffers import Array, Buffers
 from poolcli.engine.cells import linear_places, refuse_nan
-from poolcli.engine.fold import Folding, State, TreeCounter, fold_axis, fold_uneven
+from poolcli.engine.fold import Folding, Wider, fold_axis, fold_uneven
 from poolcli.engine.job import Job
-from poolcli.engine.kernel import Fold
+from poolcli.engine.kernel import Fold, Load
 from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
+from poolcli.engine.trees import SMALL_INNER, Combine, State, TreeCounter
 from poolcli.windows import Windows
 
 Margin = tuple[int, int]
 NO_MARGIN = (0, 0)
+
+# Windows of at most so many columns are folded before rows are.
+SMALL = 4
+
+# What combining every other cell costs, in contiguous steps over elements of one byte.
+STRIDED_COST = 16
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """The states of one fold, with a last part that counts cells where some can be missing."""
+
+    load: Load | None
+    parts: tuple[np.dtype[Any], ...]
+    identity: tuple[Any, ...]
+    combine: Combine
+
+
+def _layer(fold: Fold, *, counts: bool) -> _Layer:
+    if not counts:
+        return _Layer(fold.load, fold.parts, fold.identity, fold.combine)
+
+    def combine(a: State, b: State, out: State) -> None:
+        fold.combine(a[:-1], b[:-1], out[:-1])
+        np.add(a[-1], b[-1], out=out[-1])
+
+    parts = (*fold.parts, np.dtype(np.int64))
+    return _Layer(fold.load, parts, (*fold.identity, 0), combine)
 
 
 class BlockFolder:
@@ -33,11 +64,28 @@ class BlockFolder:
     def __init__(self, job: Job, fold: Fold, piece_bytes: int, buffers: Buffers) -> None:
         self.job, self.fold, self.buffers = job, fold, buffers
         self.piece_bytes = piece_bytes
-        valid = job.missing is not None
-        self.parts = fold.parts + ((np.dtype(np.int64),) if valid else ())
-        self.identity = fold.identity + ((0,) if valid else ())
-        self.combine = self._combine_with_valid if valid else fold.combine
-        self.how = Folding(self.combine, fold.idempotent and not valid, buffers)
+        self.order = fold_order(job.windows)
+        counts = job.missing is not None
+        self.layer = _layer(fold, counts=counts)
+        first = first_fold(fold, job.windows)
+        self.first = _layer(first, counts=counts)
+        self.how = self._folding(self.layer)
+        self.first_how = self.how
+        if first is not fold:
+            wider = Wider(fold.start_cells, self.how, self._widen)
+            self.first_how = replace(self._folding(self.first), wider=wider)
+
+    def _folding(self, layer: _Layer) -> Folding:
+        picks = self.fold.picks if self.job.missing is None else None
+        return Folding(layer.parts, layer.identity, layer.combine, picks, self.buffers)
+
+    def _widen(self, narrow: State, wide: State) -> None:
+        """Load the states of the first fold as cells of the other."""
+        load = self.fold.load
+        assert load is not None
+        load(narrow[0], wide[: len(self.fold.parts)], _no_places)
+        if self.job.missing is not None:
+            wide[-1][...] = narrow[-1]
 
     def results(self, block: Block, out: Array) -> None:
         """Write the results of a block's windows to ``out``, which has the fold's result dtype."""
@@ -45,8 +93,11 @@ class BlockFolder:
             w.part(*part) for w, part in zip(self.job.windows, block.windows, strict=True)
         )
         lead = block.lead
-        final = (out,) if self.fold.finish is None and self.job.missing is None else None
-        state = self._folded(len(windows) - 1, lead, windows, NO_MARGIN, final)
+        last = len(windows) - 1
+        dense = self._dense_step(last, windows[last])
+        direct = self.fold.finish is None and self.job.missing is None and not dense
+        state = self._folded(last, lead, windows, NO_MARGIN, (out,) if direct else None)
+        state = self._thinned(state, windows)
         valid = None if self.job.missing is None else state[-1]
         if self.fold.finish is not None:
             divisors = self.job.divisors(windows, valid)
@@ -60,47 +111,76 @@ class BlockFolder:
 
     def _folded(
         self,
-        axis: int,
+        turn: int,
         lead: tuple[Range, ...],
         windows: tuple[Windows, ...],
         margin: Margin,
         final: State | None = None,
     ) -> State:
-        """The state of these windows, folded along the spatial axes up to ``axis``.
+        """The state of these windows, folded along the axes whose turn is up to ``turn``.
 
         Later axes still hold cells, the next one with ``margin`` cells of identity around it.
         ``final`` is where the result should go if it need not be somewhere else.
         """
-        if axis < 0:
-            return self._loaded(lead, windows, margin)
+        next_place = self.job.lead + self.order[min(turn + 1, len(windows) - 1)]
+        if turn < 0:
+            return self._loaded(lead, windows, next_place, margin)
+        axis = self.order[turn]
         w = windows[axis]
-        pieces = self._piece_size(axis, lead, windows)
+        pieces = self._piece_size(turn, lead, windows)
         if pieces < w.largest:
-            return self._in_pieces(axis, lead, windows, margin, pieces)
+            return self._in_pieces(turn, lead, windows, margin, pieces)
         low, high = w.span(0, w.out)
-        state = self._folded(axis - 1, lead, windows, _outside(w, low, high))
-        place = self.job.lead + axis
-        if w.out == 1 and w.largest == 1 and margin == NO_MARGIN:
+        state = self._folded(turn - 1, lead, windows, _outside(w, low, high))
+        how = self.how if turn else self.first_how
+        if w.out == 1 and w.largest == 1 and margin == NO_MARGIN and how.wider is None:
             return state
-        out = final
+        if self._dense_step(axis, w):
+            w = replace(w, starts=range(w.starts[0], w.starts[-1] + 1))
+        place, out = self.job.lead + axis, final
         if out is None:
             shape = list(state[0].shape)
             shape[place] = w.out
-            out = self._with_margin(("axis", axis), tuple(shape), place + 1, margin)
-        fold_windows(state, place, w, out_interior(out, place + 1, margin), self.how)
+            out = self._with_margin(self.layer, ("axis", axis), tuple(shape), next_place, margin)
+        fold_windows(state, place, w, out_interior(out, next_place, margin), how)
         return out
+
+    def _dense_step(self, axis: int, w: Windows) -> int:
+        """The step between these windows if they are folded at every cell first, else 0.
+
+        Along memory NumPy's steps over neighbours are several times as fast as steps over every
+        other cell. So maxima are taken everywhere, and the wanted ones picked at the very end.
+        """
+        last, inner = len(self.job.windows) - 1, math.prod(self.job.inner)
+        if axis < last or inner >= SMALL_INNER or w.out == 1 or self.how.picks is None:
+            return 0
+        if not (isinstance(w.starts, range) and isinstance(w.sizes, int)):
+            return 0
+        step, size = w.starts.step, w.sizes
+        strided = (size - 1) * STRIDED_COST / self.layer.parts[0].itemsize
+        return step if step > 1 and (size - 1).bit_length() * step + 2 <= strided else 0
+
+    def _thinned(self, state: State, windows: tuple[Windows, ...]) -> State:
+        """Of windows that were folded at every cell, those that are wanted, as views."""
+        last = len(windows) - 1
+        step = self._dense_step(last, windows[last])
+        if not step:
+            return state
+        index = (slice(None),) * (self.job.lead + last)
+        return tuple(part[(*index, slice(None, None, step))] for part in state)
 
     def _in_pieces(
         self,
-        axis: int,
+        turn: int,
         lead: tuple[Range, ...],
         windows: tuple[Windows, ...],
         margin: Margin,
         size: int,
     ) -> State:
-        """One window along ``axis``, folded ``size`` cells at a time."""
+        """One window along the axis of this turn, folded ``size`` cells at a time."""
+        axis = self.order[turn]
         w = windows[axis]
-        counter = TreeCounter(self.combine)
+        counter = TreeCounter(self.layer.combine)
         last: State | None = None
         for skip in range(0, w.largest, size):
             piece = w.piece(skip, min(size, w.largest - skip))
@@ -109,78 +189,108 @@ class BlockFolder:
                     counter.push(None)
                 continue
             part = (*windows[:axis], piece, *windows[axis + 1 :])
-            state = tuple(p.copy() for p in self._folded(axis, lead, part, margin))
+            state = tuple(p.copy() for p in self._folded(turn, lead, part, margin))
             if piece.largest == size:
                 counter.push(state)
             else:
                 last = state
         return counter.total(last)
 
-    def _piece_size(self, axis: int, lead: tuple[Range, ...], windows: tuple[Windows, ...]) -> int:
-        """How many cells along ``axis`` to fold at a time: a power of two, or the whole window.
+    def _piece_size(self, turn: int, lead: tuple[Range, ...], windows: tuple[Windows, ...]) -> int:
+        """How many cells of a single window to fold at a time: a power of two, or all.
 
-        The first axis is cut to pieces of ``piece_bytes``; later ones, which run along memory,
-        only where even their share of a single row is too large.
+        The axis of the first turn is cut to pieces of ``piece_bytes``; later ones only where even
+        their share of a single cell of those before is too large.
         """
+        axis = self.order[turn]
         w = windows[axis]
         if w.out > 1:
             return w.largest
-        share = self.piece_bytes >> (3 * axis)
-        later = [v.end(v.out - 1) - v.starts[0] for v in windows[axis + 1 :]]
-        inner = math.prod(self.job.inner) * self.job.source.dtype.itemsize
-        planes = math.prod(high - low for low, high in lead)
-        per_cell = math.prod(later) * inner * planes
+        share = self.piece_bytes >> (3 * turn)
+        per_cell = math.prod(self.job.inner) * self.job.source.dtype.itemsize
+        per_cell *= math.prod(high - low for low, high in lead)
+        for other in self.order:
+            v = windows[other]
+            # A single window whose turn is earlier is cut to pieces of its own.
+            if other != axis and (v.out > 1 or other in self.order[turn:]):
+                per_cell *= v.end(v.out - 1) - v.starts[0]
         if w.largest * per_cell <= share:
             return w.largest
-        return int(2 ** max(0, (share // max(1, per_cell)).bit_length() - 1))
+        least = self.fold.start_cells if turn == 0 and self.first_how.wider else 1
+        return int(max(least, 2 ** max(0, (share // max(1, per_cell)).bit_length() - 1)))
 
     def _loaded(
-        self, lead: tuple[Range, ...], windows: tuple[Windows, ...], margin: Margin
+        self, lead: tuple[Range, ...], windows: tuple[Windows, ...], place: int, margin: Margin
     ) -> State:
-        """The state of single cells: those of the windows' spans that are real."""
+        """The state of the real cells of the windows' spans, with ``margin`` around one axis."""
         spans = tuple(_inside(w) for w in windows)
         box = (*lead, *spans, *((0, n) for n in self.job.inner))
         cells = self.job.source.read(box, self.buffers)
-        missing, load = self.job.missing, self.fold.load
+        missing, load = self.job.missing, self.first.load
         if missing is None and load is None and margin == NO_MARGIN:
             return (cells,)
-        state = self._with_margin("load", cells.shape, self.job.lead, margin)
-        real = out_interior(state, self.job.lead, margin)
+        state = self._with_margin(self.first, "load", cells.shape, place, margin)
+        real = out_interior(state, place, margin)
         if load is None:
             real[0][...] = cells
         else:
             load(
                 cells,
-                real[: len(self.fold.parts)],
+                real[: len(self.first.parts) - (missing is not None)],
                 lambda: linear_places(self.job.cell_places, box),
             )
         if missing is not None:
             mask = missing.mask(cells)
             if mask.any():
-                for part, neutral in zip(real, self.identity, strict=True):
+                for part, neutral in zip(real, self.first.identity, strict=True):
                     np.copyto(part, neutral, where=mask)
             np.logical_not(mask, out=real[-1], casting="unsafe")
         return state
 
     def _with_margin(
-        self, name: Hashable, shape: tuple[int, ...], place: int, margin: Margin
+        self, layer: _Layer, name: Hashable, shape: tuple[int, ...], place: int, margin: Margin
     ) -> State:
         """A state with room for ``shape``, and ``margin`` identity cells around axis ``place``."""
         if margin != NO_MARGIN:
             shape = (*shape[:place], shape[place] + sum(margin), *shape[place + 1 :])
         state = tuple(
-            self.buffers.take((name, i), shape, dtype) for i, dtype in enumerate(self.parts)
+            self.buffers.take((name, i), shape, dtype) for i, dtype in enumerate(layer.parts)
         )
         if margin != NO_MARGIN:
             around = (slice(None),) * place
-            for part, neutral in zip(state, self.identity, strict=True):
+            for part, neutral in zip(state, layer.identity, strict=True):
                 part[(*around, slice(0, margin[0]))] = neutral
                 part[(*around, slice(shape[place] - margin[1], None))] = neutral
         return state
 
-    def _combine_with_valid(self, a: State, b: State, out: State) -> None:
-        self.fold.combine(a[:-1], b[:-1], out[:-1])
-        np.add(a[-1], b[-1], out=out[-1])
+
+def fold_order(windows: tuple[Windows, ...]) -> tuple[int, ...]:
+    """The axes in the order in which they are folded; it depends on nothing but the windows.
+
+    Rows before columns is cheapest where it leaves few rows. Where windows are small, or lie at
+    every cell, columns go first: the cells are then read once, in the order they are stored in.
+    """
+    last = len(windows) - 1
+    axes = tuple(range(len(windows)))
+    w = windows[last]
+    sliding = all(v.out > 1 and isinstance(v.starts, range) for v in windows)
+    if sliding and isinstance(w.starts, range) and (w.largest <= SMALL or w.starts.step == 1):
+        return (last, *axes[:last])
+    return axes
+
+
+def first_fold(fold: Fold, windows: tuple[Windows, ...]) -> Fold:
+    """The fold's narrow start where that pays, else the fold; depends on the windows alone.
+
+    Narrow trees are made where some window needs one, and then widened. Where windows overlap much
+    that is at nearly every cell, so that nothing is saved unless whole windows are narrow.
+    """
+    if fold.start is None:
+        return fold
+    w = windows[fold_order(windows)[0]]
+    whole = w.largest <= fold.start_cells
+    apart = w.out == 1 or 2 * (w.starts[-1] - w.starts[0]) >= w.largest * (w.out - 1)
+    return fold.start if whole or apart else fold
 
 
 def fold_windows(state: State, axis: int, w: Windows, out: State, how: Folding) -> None:
@@ -188,9 +298,8 @@ def fold_windows(state: State, axis: int, w: Windows, out: State, how: Folding) 
     if isinstance(w.starts, range) and isinstance(w.sizes, int):
         fold_axis(state, axis, w.sizes, w.starts.step, w.dilation, out, how)
         return
-    low = w.starts[0]
-    starts = [start - low for start in w.starts]
-    sizes = [w.size(i) for i in range(w.out)]
+    starts = np.array(w.starts, np.int64) - w.starts[0]
+    sizes = np.array(np.broadcast_to(w.sizes, w.out), np.int64)
     fold_uneven(state, axis, starts, sizes, out, how)
 
 
@@ -212,3 +321,7 @@ def _outside(w: Windows, low: int, high: int) -> Margin:
     """How many of the cells ``low .. high-1`` lie before and past the axis."""
     span = high - low
     return min(max(0, -low), span), min(max(0, high - w.n), span)
+
+
+def _no_places() -> Array:
+    raise AssertionError("only cells have places")

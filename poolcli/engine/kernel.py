@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from poolcli.engine.buffers import Array
-from poolcli.engine.fold import Combine, State
+from poolcli.engine.trees import Combine, State
 
 # The number of cells that divide a sum: one number when all windows are alike, else an array that
 # broadcasts to the block's output.
@@ -35,8 +35,12 @@ class Fold:
     up to rounding with ``identity`` as its neutral state, and ``finish`` turns the folded state
     into results (None: its only part is the result). ``result`` is the dtype of the results.
 
-    ``idempotent``: x ∘ x is x, and ``combine`` is associative to the bit, so that a window may be
-    covered by runs that overlap.
+    ``picks`` is the ufunc that combines, where it picks one of two values (maximum, minimum): cells
+    may count twice then, so that a window may be covered by runs that overlap.
+
+    ``start`` is a cheaper fold of the same meaning for the bottom of the trees: along the axis that
+    is folded first, runs of ``start_cells`` cells (a power of two) are combined by it, and its
+    results are what this fold loads. It has one part, and no finish.
 
     ``rescue`` is an alternative for windows whose result is not finite although it could be: the
     engine runs a block again with it and takes over what is not finite, and nothing else.
@@ -48,7 +52,9 @@ class Fold:
     combine: Combine
     load: Load | None = None
     finish: Finish | None = None
-    idempotent: bool = False
+    picks: np.ufunc | None = None
+    start: Fold | None = None
+    start_cells: int = 1
     rescue: Fold | None = None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from poolcli.engine import cast, tiles
-from poolcli.engine.block import BlockFolder
+from poolcli.engine.block import BlockFolder, first_fold
 from poolcli.engine.buffers import Array, Buffers
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Kernel, Select
@@ -80,8 +80,8 @@ def _tiling(job: Job, block_bytes: int) -> Tiling:
         block_bytes *= 4 if has_network(job, job.kernel) else 1
         itemsize *= math.prod(w.largest for w in windows)
         windows = tuple(Windows(w.axis, w.out, range(w.out), 1) for w in windows)
-    elif job.kernel.load is not None:
-        state = sum(part.itemsize for part in job.kernel.parts)
+    elif (first := first_fold(job.kernel, windows)).load is not None:
+        state = sum(part.itemsize for part in first.parts)
         block_bytes = block_bytes * itemsize // max(itemsize, state)
     inner_bytes = itemsize * math.prod(job.inner)
     pieces = isinstance(job.kernel, Fold)
@@ -102,7 +102,7 @@ def _walk(
     buffers = Buffers()
     worker = _worker(job, job.kernel, block_bytes, buffers)
     result = job.kernel.result
-    picks = isinstance(job.kernel, Fold) and job.kernel.idempotent
+    picks = isinstance(job.kernel, Fold) and job.kernel.picks is not None
     arithmetic = result.kind == "f" and not picks
     with np.errstate(all="ignore"):
         np.setbufsize(BUFFERED)  # until errstate ends

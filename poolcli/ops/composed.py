@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from poolcli.engine.buffers import Array
-from poolcli.engine.fold import State
 from poolcli.engine.kernel import Cells, Counts, Fold, Kernel, both, finished
+from poolcli.engine.trees import State
 from poolcli.errors import UsageError
 from poolcli.ops import find_op
 from poolcli.ops.floats import real_result, wide_float

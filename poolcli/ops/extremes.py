@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from poolcli.engine.buffers import Array
-from poolcli.engine.fold import State
 from poolcli.engine.kernel import Cells, Counts, Fold, Places, both, finished, ufunc_combine
+from poolcli.engine.trees import State
 from poolcli.errors import InputError, UsageError
 from poolcli.ops.composed import compose, widened
 from poolcli.ops.sums import average
@@ -24,7 +24,7 @@ def extreme(cells: Cells, which: str) -> Fold:
         parts=(cells.dtype,),
         identity=(_last_choice(cells.dtype, which == "maximum"),),
         combine=ufunc_combine(ufunc),
-        idempotent=True,
+        picks=ufunc,
     )
 
 
@@ -72,7 +72,7 @@ def _half_extreme(ufunc: np.ufunc) -> Fold:
         combine=ufunc_combine(ufunc),
         load=load,
         finish=finish,
-        idempotent=True,
+        picks=ufunc,
     )
 
 

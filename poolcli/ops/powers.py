@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from poolcli.engine.buffers import Array
-from poolcli.engine.fold import State
 from poolcli.engine.kernel import Cells, Counts, Fold, Places, ufunc_combine
+from poolcli.engine.trees import State
 from poolcli.errors import UsageError
 from poolcli.ops.floats import real_result, wide_float
 

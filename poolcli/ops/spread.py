@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from poolcli.engine.buffers import Array
-from poolcli.engine.fold import State
 from poolcli.engine.kernel import Cells, Counts, Fold, Places
+from poolcli.engine.trees import State
 from poolcli.errors import UsageError
 from poolcli.ops.floats import real_result, wide_float
 

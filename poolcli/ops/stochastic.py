@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from poolcli.engine.buffers import Array
-from poolcli.engine.fold import State, tree_sum
+from poolcli.engine.fold import tree_sum
 from poolcli.engine.kernel import (
     Cells,
     Counts,
@@ -15,6 +15,7 @@ from poolcli.engine.kernel import (
     Places,
     Select,
 )
+from poolcli.engine.trees import State
 from poolcli.errors import InputError, UsageError
 from poolcli.ops.floats import real_result, wide_float
 

@@ -1,27 +1,34 @@
 """Sum and avg: exact for integers, within 2 ulp for floats, whatever the window size.
 
-A result may be off by 2 ulp relative to the sum (mean) of the absolute values. Adding along a tree
-of ``levels`` loses at most half an ulp at each, and the division another half, so up to three
-levels are added in the cells' own dtype. Taller trees of float16 and float32 are added in a wider
-float; those of float64 as an unevaluated sum of two floats (Knuth's TwoSum keeps what rounding
-loses). Integers are added in the narrowest integer type that holds every possible sum, and
+A result may be off by 2 ulp relative to the sum (mean) of the absolute values. Each level of a tree
+may lose one such ulp (half an ulp of every partial sum, and just above a power of two an ulp is
+twice as large a part of the value as just below), and the last rounding half a one. So windows of
+up to four cells are added in the cells' own dtype. Taller trees of float16 and float32 are added
+in a wider float; those of float64 as an unevaluated sum of two floats (Knuth's TwoSum keeps what
+rounding loses). The first level of tall trees, which is half of the work, is added in the cells'
+own dtype. Integers are added in the narrowest integer type that holds every possible sum, and
 64-bit ones as two 64-bit halves.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from poolcli.engine.buffers import Array
 from poolcli.engine.cast import convert
-from poolcli.engine.fold import State
 from poolcli.engine.kernel import Cells, Counts, Fold, Places, ufunc_combine
+from poolcli.engine.trees import State
 from poolcli.errors import InputError
 from poolcli.ops.floats import real_result
 
-_OWN_LEVELS = 3
+_OWN_LEVELS = 2
+# From about here, starting with pairs in the cells' own dtype saves more than it costs.
+_TALL = 6
+# A narrower integer type pays if it holds the sum of this many cells.
+_LEAST_RUN = 16
 _HALF = 1 << 32
 _MANY = 1 << 30
 # Doubles are scaled by this when a plain sum overflows; a power of two changes no digit.
@@ -56,8 +63,13 @@ def _float_fold(cells: Cells, *, average: bool) -> Fold:
     if cells.levels <= _OWN_LEVELS:
         return _plain_floats(own, own, average, rescue, loads=own != cells.dtype)
     if own == np.float32:
-        return _plain_floats(own, np.dtype(np.float64), average, rescue=None)
-    return _paired_floats(own, 1.0, average, rescue)
+        fold = _plain_floats(own, np.dtype(np.float64), average, rescue=None)
+    else:
+        fold = _paired_floats(own, 1.0, average, rescue)
+    if cells.levels < _TALL:
+        return fold
+    start = _plain_floats(own, own, average=False, rescue=None, loads=own != cells.dtype)
+    return replace(fold, start=start, start_cells=2, rescue=rescue)
 
 
 def _rescue_fold(own: np.dtype[Any], average: bool) -> Fold:
@@ -150,13 +162,17 @@ def _integer_fold(cells: Cells, result: np.dtype[Any], *, average: bool) -> Fold
     dtype = np.dtype(np.uint8) if cells.dtype.kind == "b" else cells.dtype
     info = np.iinfo(dtype)
     low, high = (0, 1) if cells.dtype.kind == "b" else (int(info.min), int(info.max))
+    narrower: np.dtype[Any] | None = None
     for wide in (np.uint8, np.uint16, np.uint32, np.uint64, np.int16, np.int32, np.int64):
         bounds = np.iinfo(wide)
         same_sign = (bounds.min == 0) == (dtype.kind == "u")
         # Half a count more than the sum is what rounding its average needs.
         fits = bounds.min <= low * cells.most and (high + 1) * cells.most <= bounds.max
         if same_sign and fits:
-            return _plain_integers(cells, np.dtype(wide), result, average)
+            fold = _plain_integers(cells, np.dtype(wide), result, average)
+            return fold if narrower is None else _started(fold, cells, narrower, high)
+        if same_sign and bounds.max // (high + 1) >= _LEAST_RUN and narrower is None:
+            narrower = np.dtype(wide)
     return _halved_integers(cells, result, average)
 
 
@@ -180,6 +196,13 @@ def _plain_integers(
         load=load,
         finish=finish,
     )
+
+
+def _started(fold: Fold, cells: Cells, narrower: np.dtype[Any], high: int) -> Fold:
+    """The same sums, with runs of as many cells as ``narrower`` holds added in that."""
+    start = _plain_integers(cells, narrower, fold.result, average=False)
+    run = int(np.iinfo(narrower).max) // (high + 1)
+    return replace(fold, start=start, start_cells=1 << (run.bit_length() - 1))
 
 
 def _halved_integers(cells: Cells, result: np.dtype[Any], average: bool) -> Fold:

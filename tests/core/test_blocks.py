@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
-from poolcli.geometry import Global, Sliding
+from poolcli.geometry import Adaptive, Global, Sliding
 from poolcli.plan import Request
 
 # (threads, bytes in a block): one row at a time, odd sizes, everything at once.
@@ -16,7 +16,11 @@ GEOMETRIES = {
     "3/4 d2 same": Sliding(3, 4, "same", 2),
     "9x1/1": Sliding((9, 1), 1),
     "1x16/3": Sliding((1, 16), 3, (0, 8)),
+    "31/1": Sliding((31, 5), 1, ((15, 15), 0)),
+    "2/2 dense": Sliding((3, 2), 2),
     "global": Global(),
+    "adaptive few": Adaptive((3, 2)),
+    "adaptive many": Adaptive((20, 23)),
 }
 
 

@@ -34,7 +34,9 @@ def fold(size: int, stride: int, *, idempotent: bool) -> Counted:
     count = (LENGTH - size) // stride + 1
     used = cells[: (count - 1) * stride + size]
     out = np.empty((count, LANES), cells.dtype)
-    fold_axis((used,), 0, size, stride, 1, (out,), Folding(counted, idempotent, Buffers()))
+    identity = (np.iinfo(cells.dtype).min if idempotent else 0,)
+    how = Folding((cells.dtype,), identity, counted, ufunc if idempotent else None, Buffers())
+    fold_axis((used,), 0, size, stride, 1, (out,), how)
     windows = np.lib.stride_tricks.sliding_window_view(cells, size, axis=0)[::stride]
     np.testing.assert_array_equal(out, ufunc.reduce(windows, axis=-1))
     return counted
