@@ -23,7 +23,7 @@ from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Load
 from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
-from poolcli.engine.trees import SMALL_INNER, Combine, State, TreeCounter
+from poolcli.engine.trees import SMALL_INNER, Combine, State, TreeCounter, inner_cuts
 from poolcli.windows import Windows
 
 Margin = tuple[int, int]
@@ -64,7 +64,7 @@ class BlockFolder:
     def __init__(self, job: Job, fold: Fold, piece_bytes: int, buffers: Buffers) -> None:
         self.job, self.fold, self.buffers = job, fold, buffers
         self.piece_bytes = piece_bytes
-        self.order = fold_order(job.windows)
+        self.order = fold_order(fold, job.windows)
         counts = job.missing is not None
         self.layer = _layer(fold, counts=counts)
         first = first_fold(fold, job.windows)
@@ -103,7 +103,8 @@ class BlockFolder:
             divisors = self.job.divisors(windows, valid)
             self.fold.finish(state[: len(self.fold.parts)], divisors, out)
         elif state[0] is not out:
-            out[...] = state[0]
+            for cut in inner_cuts(state[0], out, self.job.lead + last):
+                out[cut] = state[0][cut]
         refuse_nan(self.job, lead, windows, out)
         if self.job.missing is not None:
             assert valid is not None
@@ -264,17 +265,21 @@ class BlockFolder:
         return state
 
 
-def fold_order(windows: tuple[Windows, ...]) -> tuple[int, ...]:
-    """The axes in the order in which they are folded; it depends on nothing but the windows.
+def fold_order(fold: Fold, windows: tuple[Windows, ...]) -> tuple[int, ...]:
+    """The axes in the order in which they are folded; depends on the op and the windows alone.
 
     Rows before columns is cheapest where it leaves few rows. Where windows are small, or lie at
     every cell, columns go first: the cells are then read once, in the order they are stored in.
     """
     last = len(windows) - 1
     axes = tuple(range(len(windows)))
+    if not all(w.out > 1 and isinstance(w.starts, range) for w in windows):
+        return axes
     w = windows[last]
-    sliding = all(v.out > 1 and isinstance(v.starts, range) for v in windows)
-    if sliding and isinstance(w.starts, range) and (w.largest <= SMALL or w.starts.step == 1):
+    step = w.starts.step if isinstance(w.starts, range) else 0
+    # Only maxima avoid strided steps, see ``_dense_step``, and those over narrow integers are slow.
+    slow = step > 1 and fold.picks is None and fold.parts[0].itemsize < 4
+    if (w.largest <= SMALL or step == 1) and not slow:
         return (last, *axes[:last])
     return axes
 
@@ -287,7 +292,7 @@ def first_fold(fold: Fold, windows: tuple[Windows, ...]) -> Fold:
     """
     if fold.start is None:
         return fold
-    w = windows[fold_order(windows)[0]]
+    w = windows[fold_order(fold, windows)[0]]
     whole = w.largest <= fold.start_cells
     apart = w.out == 1 or 2 * (w.starts[-1] - w.starts[0]) >= w.largest * (w.out - 1)
     return fold.start if whole or apart else fold

@@ -59,7 +59,7 @@ class AxisTrees:
 
     def combine(self, a: State, b: State, out: State) -> None:
         """Write ``a ∘ b`` to ``out``."""
-        for cut in _inner_cuts(a[0], out[0], self.axis):
+        for cut in inner_cuts(a[0], out[0], self.axis):
             self._combine(
                 tuple(part[cut] for part in a),
                 tuple(part[cut] for part in b),
@@ -225,8 +225,11 @@ def copy_state(state: State, out: State) -> None:
         target[...] = source
 
 
-def _inner_cuts(a: Array, out: Array, axis: int) -> Iterator[tuple[Any, ...]]:
-    """Index tuples that together cover the arrays: one per inner cell where that is quicker."""
+def inner_cuts(a: Array, out: Array, axis: int) -> Iterator[tuple[Any, ...]]:
+    """Index tuples that together cover arrays: one per inner cell where that is quicker.
+
+    ``a`` goes to ``out``, both with the same inner axes after ``axis``.
+    """
     inner = out.shape[axis + 1 :]
     cells = math.prod(inner)
     strided = a.strides[axis] != cells * a.itemsize

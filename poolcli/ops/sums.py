@@ -294,7 +294,8 @@ def _half_to_even(totals: Array, counts: int | Array) -> Array:
         odd = (totals >> shift) & even
         odd += totals
         odd += (counts - 1) // 2
-        return np.asarray(odd >> shift)
+        odd >>= shift
+        return np.asarray(odd)
     up = (counts - 1) // 2
     odd = (totals // counts) % 2 * even
     return np.asarray((totals + up + odd) // counts)
