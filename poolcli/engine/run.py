@@ -85,8 +85,13 @@ def _tiling(job: Job, block_bytes: int) -> Tiling:
         block_bytes = block_bytes * itemsize // max(itemsize, state)
     inner_bytes = itemsize * math.prod(job.inner)
     pieces = isinstance(job.kernel, Fold)
-    slow_first = job.source.slow_first
-    return tiles.tile(lead, windows, inner_bytes, slow_first, block_bytes, pieces=pieces)
+    slow_first, fastest = job.source.slow_first, job.target.slow_first[-1]
+    along = None
+    if fastest != slow_first[-1]:
+        along, block_bytes = fastest, max(block_bytes, tiles.MOST_BYTES)
+    return tiles.tile(
+        lead, windows, inner_bytes, slow_first, block_bytes, pieces=pieces, along=along
+    )
 
 
 def _walk(

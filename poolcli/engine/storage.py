@@ -72,6 +72,8 @@ class Target(Protocol):
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    slow_first: tuple[int, ...]
+    """As of a source."""
 
     def open(self, box: Box, buffers: Buffers) -> Array:
         """An array to write the results of a box to."""
@@ -130,6 +132,7 @@ class ArrayTarget:
     def __init__(self, array: Array, order: tuple[int, ...]) -> None:
         self._view = array.transpose(order)
         self.shape, self.dtype = self._view.shape, array.dtype
+        self.slow_first = _by_stride(self._view.strides)
 
     def open(self, box: Box, buffers: Buffers) -> Array:
         """A view of the box: results are written in place."""
@@ -146,6 +149,7 @@ class StoredTarget:
         self._stored, self._order = stored, order
         self.shape = tuple(stored.shape[axis] for axis in order)
         self.dtype = stored.dtype
+        self.slow_first = tuple(order.index(axis) for axis in range(len(order)))
 
     def open(self, box: Box, buffers: Buffers) -> Array:
         """Scratch memory in the stored order, seen in the view's."""

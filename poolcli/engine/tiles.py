@@ -13,6 +13,9 @@ from poolcli.windows import Windows
 MOST_BYTES = 1 << 23
 """A block may grow to this many bytes so that overlapping windows share their work."""
 
+LEAST_RUN = 256
+"""Results are written in runs of at least so many where that costs reading in short runs."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -59,13 +62,16 @@ def tile(
     block_bytes: int,
     *,
     pieces: bool = True,
+    along: int | None = None,
 ) -> Tiling:
     """Cut the windows of an array into blocks of about ``block_bytes`` of input.
 
     ``inner_bytes`` is the size of one cell with all its inner axes. Axes are cut from the one that
     is slowest in memory, so that a block is as contiguous as it can be: whole planes where several
     fit, else runs of rows of one plane, else parts of rows. ``pieces``: a single window can be
-    larger than a block, as it can be taken in pieces.
+    larger than a block, as it can be taken in pieces. ``along``: the axis along which results lie
+    in memory, where that is not the cells' own; it stays long enough for results to be written in
+    runs, and the others are cut more.
     """
     axes = len(lead) + len(windows)
     extents = [*lead, *(w.n for w in windows)]
@@ -85,8 +91,10 @@ def tile(
                 _narrow(axis, slow_first, windows, len(lead), steps, extents, cells, inner_bytes)
                 others = math.prod(extents[:axis] + extents[axis + 1 :]) * inner_bytes
             steps[axis] = _windows_within(w, others, block_bytes)
+            if axis == along:
+                steps[axis] = min(w.out, max(steps[axis], LEAST_RUN))
             extents[axis] = _reach(w, steps[axis])
-        if steps[axis] > 1:
+        if steps[axis] > 1 and axis != along:
             break
     return Tiling(lead, tuple(w.out for w in windows), tuple(steps))
 
