@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -25,11 +26,14 @@ LIBRARIES = """
 import sys, numpy, typer
 print(*sys.modules, file=sys.stderr)
 """
+COLLECTS = """
+import gc
+print(gc.isenabled(), file=sys.stderr)
+"""
 THREADS = """
 import os
 print(len(os.listdir("/proc/self/task")), file=sys.stderr)
 """
-
 
 # What an .npy file, pooled to another one, has no use for: of the standard library, and of our own.
 UNNEEDED = """
@@ -125,6 +129,12 @@ def test_a_picture_is_read_through_the_library_for_pictures() -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux lists threads there")
 def test_numpy_starts_no_threads_of_its_own() -> None:
     assert last_line(RUN + THREADS, "max", "-k", "2", "sample_data/max_4x4.npy") == "1"
+
+
+@pytest.mark.parametrize("command", ["max -k 2", "info", "chain 'avg 2'", "conform -k 2"])
+def test_garbage_is_collected_while_there_is_work(command: str) -> None:
+    arguments = [*shlex.split(command), "sample_data/max_4x4.npy"]
+    assert last_line(RUN.replace("main(sys.argv[1:])", "main()") + COLLECTS, *arguments) == "True"
 
 
 def test_the_package_itself_loads_nothing() -> None:

@@ -21,6 +21,10 @@ USAGE = 2
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the program on ``arguments`` (default: the process's own) and exit with its code."""
+    if arguments is None:
+        # The process is ours, and nothing that is being loaded is garbage: cli.running turns the
+        # search for it on again before there is work.
+        gc.disable()
     _occupy_closed_streams()
     signal.signal(signal.SIGTERM, _terminate)
     code = _outcome(sys.argv[1:] if arguments is None else arguments)

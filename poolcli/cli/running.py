@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -89,6 +90,9 @@ def find_sources(
     search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
 ) -> list[batch.Source]:
     """Give every input that was named, listed or typed."""
+    if not gc.isenabled():  # as cli.main has left it, so that modules load faster
+        gc.freeze()  # they stay to the end, and need no looking at
+        gc.enable()
     inputs, lists = values["inputs"] or [], values.get("files_from") or []
     sources = batch.find_sources(inputs, values["matrix"] or [], lists, search)
     if not sources:
