@@ -6,12 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from poolcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from fractions import Fraction
+
+    from numpy.typing import DTypeLike
 
 
 def as_typed(value: float) -> Fraction:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from poolcli.dtypes import as_cell, number_type
 from poolcli.engine.cast import FITS
@@ -30,6 +29,9 @@ from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout,
 from poolcli.ops import find_op
 from poolcli.presets import INDEX_CONVENTIONS, Preset, find_preset
 from poolcli.windows import Windows
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 NAN_POLICIES = ("propagate", "skip", "error")
 

@@ -6,11 +6,10 @@ the cells ``starts[i], starts[i] + dilation, ...``. Cells outside ``0 .. n-1`` a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Windows:
+class Windows(NamedTuple):
     """The windows along one spatial axis of an array.
 
     ``starts`` is a ``range`` where windows are evenly spaced and ``sizes`` one number where they

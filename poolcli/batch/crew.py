@@ -6,7 +6,6 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli import files
@@ -107,7 +106,7 @@ class _Done(NamedTuple):
 
 
 def _without_arrays(outcome: Outcome) -> Outcome:
-    return replace(outcome, output=None, source=None) if isinstance(outcome, Result) else outcome
+    return outcome._replace(output=None, source=None) if isinstance(outcome, Result) else outcome
 
 
 def need_of(job: Job, worker: Worker) -> int:

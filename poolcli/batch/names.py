@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import string
 from typing import NamedTuple
 
 from poolcli.errors import UsageError
@@ -16,7 +15,7 @@ FIELDS = {
     "op": "what is done: max, avg, ...",
     "n": "the input's number, from 1; {n:04} pads it with zeros",
 }
-_NUMBER_FORMAT = re.compile(r"0[1-9][0-9]?d?")
+_NUMBER_FORMAT = r"0[1-9][0-9]?d?"
 
 
 class Template(NamedTuple):
@@ -65,6 +64,8 @@ def parse_template(text: str) -> Template:
     >>> parse_template("{stem}_small{ext}").name("in/cat.jpg", ".png", "avg", 1)
     'cat_small.png'
     """
+    import string  # late: few runs have a template
+
     parts = []
     try:
         for literal, field, format, conversion in string.Formatter().parse(text):
@@ -72,7 +73,7 @@ def parse_template(text: str) -> Template:
                 known = ", ".join(f"{{{name}}}" for name in FIELDS)
                 shown = f"{field}!{conversion}" if conversion else field
                 raise UsageError(f"--name-template: {{{shown}}} is unknown; use {known}")
-            if format and not (field == "n" and _NUMBER_FORMAT.fullmatch(format)):
+            if format and not (field == "n" and re.fullmatch(_NUMBER_FORMAT, format)):
                 raise UsageError(
                     f"--name-template: {{{field}:{format}}} means nothing; "
                     "only {n:04} and the like have a format"

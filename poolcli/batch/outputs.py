@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli.batch.formats import PICTURES, TEXTS, WRITABLE
-from poolcli.batch.names import Template
 from poolcli.batch.sources import Source
 from poolcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from poolcli.batch.names import Template
 
 STDOUT = "-"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolcli import files
@@ -12,11 +12,13 @@ from poolcli.batch.formats import PICTURES
 from poolcli.batch.outputs import STDOUT, Job
 from poolcli.errors import InputError, OutputError
 from poolcli.files import Described, Loaded, Notes, PictureInput, PictureOutput
-from poolcli.pictures import Look, Treatment, render
+from poolcli.pictures import Treatment
 from poolcli.plan import Plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from poolcli.pictures.look import Look
 
 _HOLD_INKS = (None, *(name for name, holds in PICTURES.items() if holds.inks))
 
@@ -29,17 +31,16 @@ class Writable(NamedTuple):
     notes: Notes | None
 
 
-@dataclass(frozen=True)
-class Pictures:
+class Pictures(NamedTuple):
     """What is asked of pictures.
 
     ``look`` is None where results are written as the numbers they are.
     """
 
-    treatment: Treatment = field(default_factory=Treatment)
+    treatment: Treatment = Treatment()
     look: Look | None = None
     max_pixels: int | None = None
-    packing: PictureOutput = field(default_factory=PictureOutput)
+    packing: PictureOutput = PictureOutput()
 
     def reading(self, job: Job) -> PictureInput:
         """How pictures are read: CMYK stays CMYK where the result can be, and nothing needs RGB."""
@@ -86,6 +87,8 @@ class Pictures:
                 f"{path}: --colormap, --normalize and --grid make pictures, and {format} is none;"
                 " say --format png"
             )
+        from poolcli.pictures.look import render
+
         alpha = _has_alpha(layout, loaded)
         holds = PICTURES[format]
         try:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from poolcli.batch.manifest import Manifest
 from poolcli.batch.outputs import STDOUT, Job, Target, is_special, name_outputs
 from poolcli.batch.sources import Search, Source
 from poolcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from poolcli.batch.manifest import Manifest
 
 Identity = tuple[int, int]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -34,15 +34,16 @@ def recipe_of(
 
 
 def _words(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    fields = _fields(value)
+    if fields is not None:
         yield name or "asked", type(value).__name__
-        for field in dataclasses.fields(value):
-            if field.name not in WITHOUT_MEANING:
-                yield from _words(_below(name, field.name), getattr(value, field.name))
+        for field in fields:
+            if field not in WITHOUT_MEANING:
+                yield from _words(_below(name, field), getattr(value, field))
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _words(_below(name, str(key)), item)
-    elif isinstance(value, (tuple, list)) and any(map(dataclasses.is_dataclass, value)):
+    elif isinstance(value, (tuple, list)) and any(_fields(item) is not None for item in value):
         for number, item in enumerate(value, 1):
             yield from _words(_below(name, str(number)), item)
     elif hasattr(value, "tobytes"):  # an array, such as the positions that unpooling goes by
@@ -54,6 +55,13 @@ def _words(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield name, str(value.value)
     elif value is not None:
         yield name, str(value)
+
+
+def _fields(value: Any) -> Sequence[str] | None:
+    """The names of what a record holds; None for what is no record."""
+    if dataclasses.is_dataclass(value):
+        return [field.name for field in dataclasses.fields(value)]
+    return getattr(value, "_fields", None)  # as a NamedTuple has them
 
 
 def _below(name: str, part: str) -> str:

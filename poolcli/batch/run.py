@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from poolcli import files
 from poolcli.batch.asked import Asked, with_threads
-from poolcli.batch.crew import Crew
 from poolcli.batch.lists import STDIN
-from poolcli.batch.manifest import Manifest
 from poolcli.batch.memory import Stopped
 from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch
 from poolcli.batch.outputs import STDOUT, Job
 from poolcli.batch.work import Worker
 from poolcli.errors import InputError, OutputError, PoolError, UsageError
 from poolcli.report import Result
+
+if TYPE_CHECKING:
+    from poolcli.batch.manifest import Manifest
 
 
 def run(
@@ -57,8 +58,10 @@ def run(
         if at_once < 2 or streams:
             yield from _one_by_one(jobs, worker, settings, watch)
         else:
+            from poolcli.batch.crew import Crew  # late: one job needs none
+
             threads = max(1, processors() // at_once)
-            worker = replace(worker, asked=with_threads(asked, threads))
+            worker = worker._replace(asked=with_threads(asked, threads))
             yield from Crew(jobs, worker, do_job, settings, watch, stop, at_once).outcomes()
     finally:
         if manifest is not None:

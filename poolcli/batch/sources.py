@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -95,8 +94,12 @@ def _sources_named(name: str, search: Search) -> list[Source]:
         return [Source(STDIN, _read_stdin)]
     if os.path.isdir(name):
         return _sources_in_folder(name, search)
-    if glob.has_magic(name) and not os.path.lexists(name):
-        matches = sorted(glob.glob(name, recursive=search.recursive))
+    if not os.path.lexists(name):
+        import glob  # late: what was named is there, most of the time
+
+        matches = (
+            sorted(glob.glob(name, recursive=search.recursive)) if glob.has_magic(name) else []
+        )
         if found := [path for path in matches if not os.path.isdir(path)]:
             return [_file(path) for path in found]
     return [_file(name)]

@@ -6,8 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from poolcli import files
 from poolcli.batch.asked import Asked
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
 
 
-@dataclass(frozen=True)
-class Worker:
+class Worker(NamedTuple):
     """Does jobs, one at a time in each thread.
 
     ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``max_bytes``
@@ -36,7 +34,7 @@ class Worker:
     asked: Asked
     layouts: Mapping[int, str]
     max_bytes: int | None = None
-    pictures: Pictures = field(default_factory=Pictures)
+    pictures: Pictures = Pictures()
     manifest: Manifest | None = None
     tick: Callable[[Job, float], None] = lambda _job, _part: None
 
@@ -51,7 +49,7 @@ class Worker:
                 result = self._pool(loaded, job)
                 if job.output is not None:
                     self._write_stdout(job, loaded, result, first=number == 0)
-                yield replace(result, written=job.output)
+                yield result._replace(written=job.output)
 
     def _read(self, job: Job) -> Iterator[Loaded]:
         return job.source.read(max_bytes=self.max_bytes, pictures=self.pictures.reading(job))
@@ -77,7 +75,7 @@ class Worker:
             format=".npy",
             ready=ready(job.indices),
         )
-        return replace(result, indices=job.indices)
+        return result._replace(indices=job.indices)
 
     def _only_array(self, job: Job) -> Loaded:
         arrays = self._read(job)
@@ -93,7 +91,7 @@ class Worker:
         if path == STDOUT:
             result = self._pool(loaded, job)
             self._write_stdout(job, loaded, result, first=True)
-            return replace(result, written=path)
+            return result._replace(written=path)
         plainly = not self.pictures.are_concerned(loaded)
         if job.format == ".npy" and plainly and not is_special(path):
             with _labelled(loaded):
@@ -122,7 +120,7 @@ class Worker:
                 how=self.pictures.packing,
                 ready=ready(path),
             )
-        return replace(result, written=path)
+        return result._replace(written=path)
 
     def _stream(self, job: Job, loaded: Loaded, plan: Plan, path: str, ready: _ReadyFor) -> Result:
         """Pool into a new .npy file block by block: neither array need fit in memory."""
@@ -153,7 +151,7 @@ class Worker:
                 )
             result = self._pool(loaded, job)
             arrays[name] = result.array
-            results.append(replace(result, written=path))
+            results.append(result._replace(written=path))
         _make_folder(path)
         files.write_npz(path, arrays, overwrite=job.overwrite, ready=ready(path))
         yield from results

@@ -13,7 +13,7 @@ from poolcli.errors import UsageError
 if TYPE_CHECKING:
     from poolcli import batch
 
-_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_SIZE = r"(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]?)(?:i?B)?"
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 RECURSIVE = switch(
@@ -78,13 +78,18 @@ def target_of(values: Values, op: str) -> batch.Target:
     """
     from poolcli import batch
 
-    format, template = values["format"], values.get("name_template")
+    format, named = values["format"], values.get("name_template")
+    template = None
+    if named is not None:
+        from poolcli.batch.names import parse_template
+
+        template = parse_template(named)
     target = batch.Target(
         output=values["output"],
         format=None if format is None else "." + format.lower().removeprefix("."),
         overwrite=values["overwrite"],
         indices=values.get("indices"),
-        template=None if template is None else batch.parse_template(template),
+        template=template,
         op=op,
         skip_existing=values.get("skip_existing", False),
         resume=values.get("resume", False),
@@ -118,7 +123,7 @@ def parse_size(text: str) -> int:
     >>> parse_size("1.5K")
     1536
     """
-    matched = _SIZE.fullmatch(text.strip())
+    matched = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE)
     size = 0 if matched is None else int(float(matched[1]) * 2 ** _UNITS[matched[2].upper()])
     if size < 1:
         raise UsageError(f"--max-memory {shorten(text)}: give bytes, such as 500M or 2G")

@@ -7,6 +7,7 @@ as later.
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import sys
@@ -20,11 +21,18 @@ USAGE = 2
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the program on ``arguments`` (default: the process's own) and exit with its code."""
+    if arguments is None:
+        # The process is ours, and nothing that is being loaded is garbage: cli.running turns the
+        # search for it on again before there is work.
+        gc.disable()
     _occupy_closed_streams()
     signal.signal(signal.SIGTERM, _terminate)
     code = _outcome(sys.argv[1:] if arguments is None else arguments)
     if code != 0:
         _drop_unwritten_output()
+    if arguments is None:
+        # The process ends here: nobody needs its end to look through all that is still in memory.
+        gc.freeze()
     sys.exit(code)
 
 
@@ -52,6 +60,9 @@ def _run(arguments: list[str]) -> int:
     from poolcli.cli import messages
     from poolcli.cli.app import build
 
+    # NumPy's library for linear algebra would start a thread for each processor, which look for
+    # work, and so keep processors busy, as soon as NumPy is imported. Pooling has none for them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if not messages.debugging():
         warnings.simplefilter("ignore")
     # Names may hold anything: what a stream cannot encode is shown escaped.

@@ -95,11 +95,12 @@ def pictures_of(values: Values, target: Target) -> Pictures:
     Raises UsageError for what is meaningless whatever the input.
     """
     from poolcli import batch, files
-    from poolcli.pictures import Look, Treatment, parse_normalize
-    from poolcli.pictures.picking import check_key
+    from poolcli.pictures import Treatment
 
     linear, by = values.get("linear", False), values.get("by")
     if by is not None:
+        from poolcli.pictures.picking import check_key
+
         check_key(by)
         if values.get("method") is not None:
             raise UsageError("--by takes a pixel as it is, and --method is between two; leave one")
@@ -110,6 +111,8 @@ def pictures_of(values: Values, target: Target) -> Pictures:
     if any(wish is not None for wish in wished):
         if target.output is None:
             raise UsageError("--colormap, --normalize and --grid make a picture: say -o FILE.png")
+        from poolcli.pictures.look import Look, parse_normalize
+
         normalize = None if wished[1] is None else parse_normalize(wished[1])
         look = Look(wished[0], normalize, wished[2])
         look.check()

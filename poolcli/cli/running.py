@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from poolcli.geometry import Adaptive, Geometry
 from poolcli.plan import Request
 
 if TYPE_CHECKING:
+    from poolcli.batch.manifest import Manifest
     from poolcli.ops import Op
     from poolcli.pyramid import Pyramid
 
@@ -70,7 +72,9 @@ def run(asked: batch.Asked, values: Values, sources: Sequence[batch.Source] | No
     is_batch = target.is_folder and batch.is_many(sources)
     manifest = None
     if is_batch or target.resume:
-        manifest = _open_manifest(target, batch.recipe_of(asked, layouts, target.format, pictures))
+        from poolcli.batch.recipe import recipe_of
+
+        manifest = _open_manifest(target, recipe_of(asked, layouts, target.format, pictures))
     jobs = batch.assign(sources, target, manifest, search)
     if values.get("dry_run"):
         return _rehearse(jobs, batch.Worker(asked, layouts, pictures=pictures), values)
@@ -86,6 +90,9 @@ def find_sources(
     search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
 ) -> list[batch.Source]:
     """Give every input that was named, listed or typed."""
+    if not gc.isenabled():  # as cli.main has left it, so that modules load faster
+        gc.freeze()  # they stay to the end, and need no looking at
+        gc.enable()
     inputs, lists = values["inputs"] or [], values.get("files_from") or []
     sources = batch.find_sources(inputs, values["matrix"] or [], lists, search)
     if not sources:
@@ -93,9 +100,11 @@ def find_sources(
     return sources
 
 
-def _open_manifest(target: batch.Target, recipe: Mapping[str, str]) -> batch.Manifest:
+def _open_manifest(target: batch.Target, recipe: Mapping[str, str]) -> Manifest:
+    from poolcli.batch.manifest import Manifest
+
     folder = str(target.output)
-    manifest = batch.Manifest(folder, recipe)
+    manifest = Manifest(folder, recipe)
     difference = manifest.difference() if target.resume and not target.overwrite else None
     if difference is not None:
         raise UsageError(
@@ -107,10 +116,12 @@ def _open_manifest(target: batch.Target, recipe: Mapping[str, str]) -> batch.Man
 
 def _rehearse(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -> int:
     """Say what would be done; give the exit code."""
+    from poolcli.batch.rehearsal import rehearse
+
     failed = False
     for job in jobs:
         try:
-            for result in [] if job.skip else batch.rehearse(job, worker):
+            for result in [] if job.skip else rehearse(job, worker):
                 as_json = values["as_json"]
                 line = report.planned_json(result) if as_json else report.planned_line(result)
                 print(line, file=messages.results())

@@ -6,7 +6,6 @@ holds against every failure of the program, a full disk or a kill, at the speed 
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +17,7 @@ from poolcli.files.leftovers import create_temporary
 Ready = Callable[[os.stat_result], None]
 """Told of a complete file just before it gets its name; raising keeps it from getting it."""
 
-_OWN_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+_OWN_DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
 _STANDARD = {"/dev/stdin": "0", "/dev/stdout": "1", "/dev/stderr": "2"}
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -70,8 +69,9 @@ _EXISTS = "it exists; say --overwrite to replace it"
 
 def _open_special(path: str) -> BinaryIO | None:
     """Open a target that is no file: it is written straight and never replaced."""
-    descriptor = _OWN_DESCRIPTOR.fullmatch(path)
-    number = descriptor[1] if descriptor else _STANDARD.get(path)
+    folder, _, name = path.rpartition("/")
+    is_own = folder in _OWN_DESCRIPTORS and name.isdecimal() and len(name) < 10
+    number = name if is_own else _STANDARD.get(path)
     if number is not None:
         # A second opening of /dev/stdout would start at the beginning of a file behind it.
         return os.fdopen(os.dup(int(number)), "wb")

@@ -4,7 +4,7 @@ Only open files whose first bytes are on our list come here: names would be take
 some formats start other programs. Nothing is decoded before its size is known.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -100,11 +100,8 @@ def read_by_pillow(
         layout = layout_of(array, many)
         channels = array.shape[-1] if "C" in layout else 1
         inks = wanted.inks and image.mode == "CMYK"
-        notes = replace(
-            _notes_of(image, file, kind, tuple(durations) if many else ()),
-            inks=inks,
-            alpha=channels in (2, 4) and not inks,
-        )
+        notes = _notes_of(image, file, kind, tuple(durations) if many else ())
+        notes = notes._replace(inks=inks, alpha=channels in (2, 4) and not inks)
         return Picture(array, layout, notes)
 
 

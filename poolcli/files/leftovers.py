@@ -17,7 +17,7 @@ try:
 except ImportError:  # Windows: nothing is locked, so nothing is ever swept
     fcntl = None  # type: ignore[assignment]
 
-_OURS = re.compile(r"\.poolcli-[0-9a-f]{12}\.tmp")
+_OURS = r"\.poolcli-[0-9a-f]{12}\.tmp"
 
 
 def create_temporary(folder: str) -> tuple[int, str]:
@@ -40,10 +40,15 @@ def sweep(folder: str) -> int:
     """Remove temporary files whose writers have died; return how many there were."""
     try:
         with os.scandir(folder or os.curdir) as entries:
-            found = [entry.path for entry in entries if _OURS.fullmatch(entry.name)]
+            found = [entry.path for entry in entries if _is_ours(entry.name)]
     except OSError:
         return 0
     return sum(map(_remove_if_dead, found))
+
+
+def _is_ours(name: str) -> bool:
+    # Hardly any name gets as far as the pattern, which then need not be compiled.
+    return name.startswith(".poolcli-") and re.fullmatch(_OURS, name) is not None
 
 
 @contextmanager

@@ -1,17 +1,20 @@
 """What a door hands over."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from poolcli.files.causes import reading
-from poolcli.files.notes import Notes
-from poolcli.files.packed import PackedNpy
-from poolcli.files.stored import StoredNpy
+
+if TYPE_CHECKING:
+    from poolcli.files.notes import Notes
+    from poolcli.files.packed import PackedNpy
+    from poolcli.files.stored import StoredNpy
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """One array from a file, a pipe or the command line.
 
     label: what people are shown: ``photo.png``, ``in.npz:features``, ``-``

@@ -1,16 +1,13 @@
 """What a picture file says besides its pixels, and how pictures are read and packed."""
 
 import re
-from dataclasses import dataclass, replace
-
-from poolcli.files import exif as exif_data
+from typing import NamedTuple
 
 _ICC_SPACES = {b"GRAY": (1, 2), b"RGB ": (3, 4), b"CMYK": (4,)}
-_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:=["']|>)\s*)[1-8]""")
+_XMP_ORIENTATION = rb"""(tiff:Orientation(?:=["']|>)\s*)[1-8]"""
 
 
-@dataclass(frozen=True)
-class Notes:
+class Notes(NamedTuple):
     """What came with the pixels of a picture, to be written again with those of its result.
 
     mode: Pillow's name for how the pixels are stored: "L", "RGBA", "P", "CMYK", ...
@@ -47,11 +44,12 @@ class Notes:
         """Return the notes of a picture of this size."""
         if self.exif is None:
             return self
-        return replace(self, exif=exif_data.with_size(self.exif, height, width))
+        from poolcli.files.exif import with_size  # late: few pictures have any
+
+        return self._replace(exif=with_size(self.exif, height, width))
 
 
-@dataclass(frozen=True)
-class PictureInput:
+class PictureInput(NamedTuple):
     """How pictures are to be read.
 
     max_pixels: refuse larger pictures as possible decompression bombs; None: 178 956 970
@@ -65,8 +63,7 @@ class PictureInput:
 AS_USUAL = PictureInput()
 
 
-@dataclass(frozen=True)
-class PictureOutput:
+class PictureOutput(NamedTuple):
     """How pictures are to be packed: quality 1 to 100, and a compression that the format knows."""
 
     quality: int | None = None
@@ -87,4 +84,4 @@ def upright_xmp(data: object) -> bytes | None:
         data = data.encode("utf-8", "replace")
     if not isinstance(data, bytes) or not data:
         return None
-    return _XMP_ORIENTATION.sub(rb"\g<1>1", data)
+    return re.sub(_XMP_ORIENTATION, rb"\g<1>1", data)

@@ -1,8 +1,7 @@
 """Writing pictures: only values that the format holds as they are, no guess at the axes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,8 +13,7 @@ DEFAULT = PictureOutput()
 _BOOL, _U8, _U16 = "bool", "uint8", "uint16"
 
 
-@dataclass(frozen=True)
-class Holds:
+class Holds(NamedTuple):
     """What a format can hold: dtypes by number of channels, and whether several frames.
 
     ``inks``: CMYK as well. ``compressions`` are the ways to pack the same values, and with
@@ -164,7 +162,7 @@ def encode_picture(
     frames = np.ascontiguousarray(frames, frames.dtype.newbyteorder("="))
     if channels == 1:
         frames = frames[..., 0]
-    notes = replace(notes.sized(*frames.shape[1:3]), inks=inks)
+    notes = notes.sized(*frames.shape[1:3])._replace(inks=inks)
     if holds is _TIFF:
         return encoding.encode_tiff(frames, notes, how)
     if array.dtype.name == _U16:

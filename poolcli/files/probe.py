@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -29,8 +28,7 @@ _PIXELS = {
 _GREY_OR_RGB = {0, 1, 2}  # what TIFF calls white is zero, black is zero, RGB
 
 
-@dataclass(frozen=True)
-class Described:
+class Described(NamedTuple):
     """An array that was not read; the fields are those of ``Loaded``."""
 
     label: str

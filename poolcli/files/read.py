@@ -14,7 +14,6 @@ from poolcli.files import npy, sniff
 from poolcli.files.causes import available_memory, check_memory, reading, size_text
 from poolcli.files.loaded import Loaded
 from poolcli.files.notes import AS_USUAL, PictureInput
-from poolcli.files.packed import OwnView, PackedNpy
 from poolcli.files.stored import StoredNpy
 
 _TEXT_FORMATS = {".csv": ".csv", ".tsv": ".tsv"}
@@ -141,6 +140,7 @@ def _read_npz(
     file: BinaryIO, label: str, name: str | None, max_bytes: int | None
 ) -> Iterator[Loaded]:
     from poolcli.files import npz
+    from poolcli.files.packed import OwnView, PackedNpy
 
     with reading(label if name is None else f"{label}:{name}"):
         archive = npz.open_zip(file)

@@ -11,7 +11,7 @@ import numpy as np
 
 from poolcli.errors import InputError
 
-_SHAPE = re.compile(r"\s*#\s*shape:\s*(\d{1,18}(?:x\d{1,18}){0,31})\s*")
+_SHAPE = r"\s*#\s*shape:\s*(\d{1,18}(?:x\d{1,18}){0,31})\s*"
 _WHOLE_NUMBER_BYTES = b"0123456789+-,; \t\n"
 Lines = list[tuple[int, str]]  # line numbers in the file, counted from 1, and texts without comment
 
@@ -66,7 +66,7 @@ def _blocks(lines: list[str]) -> Iterator[tuple[tuple[int, ...] | None, Lines]]:
     block: Lines = []
     for number, line in enumerate(lines, 1):
         if "#" in line:
-            said = _SHAPE.fullmatch(line)
+            said = re.fullmatch(_SHAPE, line)
             if said:
                 yield shape, block
                 shape, block = tuple(map(int, said[1].split("x"))), []

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -60,14 +59,14 @@ def read_tiff(file: BinaryIO, max_bytes: int | None, wanted: PictureInput) -> Pi
         if arrays is None:
             with _silent_stderr():
                 arrays = _read_by_pillow(file, pages, max_bytes, wanted)
-            notes = replace(notes, alpha=arrays[0].ndim == 3 and arrays[0].shape[2] in (2, 4))
+            notes = notes._replace(alpha=arrays[0].ndim == 3 and arrays[0].shape[2] in (2, 4))
         elif first.extrasamples == (_PREMULTIPLIED,):
             arrays = [unmultiplied(array) for array in arrays]
     many = len(arrays) > 1
     array = np.stack(arrays) if many else arrays[0]
     inks = inks and array.shape[-1] == 4
     return Picture(
-        array, layout_of(array, many), replace(notes, inks=inks, alpha=notes.alpha and not inks)
+        array, layout_of(array, many), notes._replace(inks=inks, alpha=notes.alpha and not inks)
     )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,7 @@ Range = str | tuple[float, float]
 GAP = 255  # the value between the planes of a grid, in every channel
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """How numbers are to be seen.
 
     colormap: the name of one; None for grey, or for the colours that the channels are

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolcli.errors import UsageError
 from poolcli.ops import OPS, find_op
-from poolcli.pictures import blending, picking
-from poolcli.plan import Plan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from poolcli.plan import Plan
 
 
-@dataclass(frozen=True)
-class Treatment:
+class Treatment(NamedTuple):
     """What is asked of pictures besides a Request.
 
     linear: means are of light instead of its codes
@@ -34,7 +33,9 @@ class Treatment:
             if record.winner is None:
                 known = ", ".join(name for name, other in OPS.items() if other.winner is not None)
                 raise UsageError(f"--by is for ops that pick a pixel ({known}); {op} picks none")
-            picking.check_key(self.by)
+            from poolcli.pictures.picking import check_key
+
+            check_key(self.by)
 
     def run(self, plan: Plan, array: NDArray[Any], *, alpha: bool) -> NDArray[Any]:
         """Pool the pixels of a picture; ``alpha``: its last channel says how opaque the others are.
@@ -42,9 +43,13 @@ class Treatment:
         Raises InputError where the picture is not of the kind that was asked for.
         """
         if self.by is not None:
-            return picking.pick_whole(plan, array, self.by)
+            from poolcli.pictures.picking import pick_whole
+
+            return pick_whole(plan, array, self.by)
         # A value that means missing is looked for among the values as they are.
         weighted = alpha and find_op(plan.request.op).blends and plan.request.nodata is None
         if weighted or self.linear:
-            return blending.blend(plan, array, alpha=weighted, linear=self.linear)
+            from poolcli.pictures.blending import blend
+
+            return blend(plan, array, alpha=weighted, linear=self.linear)
         return plan.run(array)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from poolcli.report.jsonl import json_line, text
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 def planned_line(result: Result) -> str:
     """Return the report line of a result that would be made, and written to ``written``."""
-    line = report_line(replace(result, written=None))
+    line = report_line(result._replace(written=None))
     if result.written is None:
         return str(line)
     return str(line._replace(label=f"{line.label} -> {safe(result.written)}"))
@@ -24,17 +22,23 @@ def planned_line(result: Result) -> str:
 
 def planned_json(result: Result) -> str:
     """Return the JSON object of a result that would be made: ``would_write`` for ``written``."""
+    import json  # late, as everywhere here: most reports are for people
+
     target = result.written
-    record = json.loads(json_line(replace(result, written=target or "")))
+    record = json.loads(json_line(result._replace(written=target or "")))
     del record["written"]
     return json.dumps({**record, "would_write": None if target is None else text(target)})
 
 
 def failed_json(label: str, message: str) -> str:
     """Return the JSON object of an input that could not be pooled."""
+    import json
+
     return json.dumps({"label": text(label), "error": safe(message)})
 
 
 def skipped_json(label: str, paths: Sequence[str]) -> str:
     """Return the JSON object of an input whose outputs are there already."""
+    import json
+
     return json.dumps({"label": text(label), "skipped": [text(path) for path in paths]})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from poolcli.plan import Plan
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """One pooled input, ready to be shown.
 
     ``label``: what people call the input (``"in.npz:features"``, ``"-"``, ``"photo.png"``).

@@ -14,7 +14,7 @@ from folders import MANIFEST, contents, fill, save
 from program import Outcome, start
 
 from poolcli import files
-from poolcli.batch import Manifest
+from poolcli.batch.manifest import Manifest
 
 Run = Callable[..., Outcome]
 AVG = ("avg", "-k", 2, "in", "-o", "out/")
