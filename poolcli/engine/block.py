@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,8 +35,7 @@ SMALL = 4
 STRIDED_COST = 16
 
 
-@dataclass(frozen=True)
-class _Layer:
+class _Layer(NamedTuple):
     """The states of one fold, with a last part that counts cells where some can be missing."""
 
     load: Load | None
@@ -73,7 +71,7 @@ class BlockFolder:
         self.first_how = self.how
         if first is not fold:
             wider = Wider(fold.start_cells, self.how, self._widen)
-            self.first_how = replace(self._folding(self.first), wider=wider)
+            self.first_how = self._folding(self.first)._replace(wider=wider)
 
     def _folding(self, layer: _Layer) -> Folding:
         picks = self.fold.picks if self.job.missing is None else None
@@ -137,7 +135,7 @@ class BlockFolder:
         if w.out == 1 and w.largest == 1 and margin == NO_MARGIN and how.wider is None:
             return state
         if self._dense_step(axis, w):
-            w = replace(w, starts=range(w.starts[0], w.starts[-1] + 1))
+            w = w._replace(starts=range(w.starts[0], w.starts[-1] + 1))
         place, out = self.job.lead + axis, final
         if out is None:
             shape = list(state[0].shape)

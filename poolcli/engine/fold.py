@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +29,7 @@ WINDOW_COST = 50_000
 TAKE_COST = 8
 
 
-@dataclass(frozen=True)
-class Folding:
+class Folding(NamedTuple):
     """How states are combined, and with whose scratch memory.
 
     ``picks``: the ufunc that combines, if it picks one of two values: then cells may count twice,
@@ -54,8 +52,7 @@ class Folding:
         )
 
 
-@dataclass(frozen=True)
-class Wider:
+class Wider(NamedTuple):
     """Trees of more than ``cells`` cells (a power of two) are combined as ``how``.
 
     Their leaves are narrow trees of ``cells`` cells, the last one of what remains; ``load`` makes
@@ -121,7 +118,8 @@ def _crosses_memory(cells: Array, axis: int) -> bool:
 
     Along memory itself NumPy reduces in lanes, in which the first of equal values is not the first.
     """
-    return math.prod(cells.shape[axis + 1 :]) > SMALL_INNER
+    inner: int = math.prod(cells.shape[axis + 1 :])
+    return inner > SMALL_INNER
 
 
 def _tree_is_cheaper(length: int, across: int, count: int, size: int, grid_of: Grid) -> bool:
@@ -143,7 +141,7 @@ class _WideningFold:
 
     def __init__(self, state: State, trees: AxisTrees, how: Folding, wider: Wider) -> None:
         self.state, self.trees, self.how, self.wider = state, trees, how, wider
-        self.narrow = replace(how, wider=None)
+        self.narrow = how._replace(wider=None)
 
     def even(self, size: int, count: int, out: State, *, alone: bool) -> None:
         """As ``fold_axis``; ``alone``: build each window's tree for itself."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,8 +13,7 @@ from poolcli.engine.storage import Source, Target
 from poolcli.windows import Windows
 
 
-@dataclass(frozen=True)
-class Missing:
+class Missing(NamedTuple):
     """Which cells do not count, and what a window with too few others gives."""
 
     skip_nan: bool
@@ -43,8 +41,7 @@ class Missing:
         results[np.broadcast_to(short, results.shape)] = self.fill
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """The source and the target, the windows, and the rules that hold for all ops.
 
     Source and target have the axes (lead…, spatial…, inner…); the target has one cell per window

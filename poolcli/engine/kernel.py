@@ -8,8 +8,7 @@ side by side. Neither knows how windows were placed or which axis is which.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,8 +26,7 @@ Load = Callable[[Array, State, Places], None]
 Finish = Callable[[State, Counts, Array], None]
 
 
-@dataclass(frozen=True)
-class Fold:
+class Fold(NamedTuple):
     """An op as prepare → combine → finish.
 
     ``load`` turns cells into a state (None: the cells are the state), ``combine`` is associative
@@ -58,8 +56,7 @@ class Fold:
     rescue: Fold | None = None
 
 
-@dataclass(frozen=True)
-class Gathered:
+class Gathered(NamedTuple):
     """The windows of a block with their cells side by side along the first axis.
 
     ``cells`` has one more axis than the block's output. ``valid`` (None: all) is False for padding
@@ -83,8 +80,7 @@ class Gathered:
         return np.asarray(self.valid.sum(axis=0, dtype=np.int64))
 
 
-@dataclass(frozen=True)
-class Select:
+class Select(NamedTuple):
     """An op that looks at all cells of a window at once.
 
     ``choose`` writes the results of gathered windows. An op that needs only certain ``ranks`` of a
@@ -106,8 +102,7 @@ class Select:
 Kernel = Fold | Select
 
 
-@dataclass(frozen=True)
-class Cells:
+class Cells(NamedTuple):
     """What an op may know of the windows before any value is seen."""
 
     dtype: np.dtype[Any]

@@ -9,16 +9,15 @@ of the others only the needed half is computed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 Exchange = tuple[int, int]
 Step = tuple[int, int, bool, bool]
 """Wires i and j, and whether the minimum (to i) and the maximum (to j) are needed."""
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """Steps that sort one list, then steps that merge all, and where the wanted ranks end up.
 
     Wire ``c·length + r`` holds cell r of list c at first.

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from poolcli.engine.storage import Range
 from poolcli.windows import Windows
@@ -17,8 +18,7 @@ LEAST_RUN = 256
 """Results are written in runs of at least so many where that costs reading in short runs."""
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A part of the output: ranges of lead cells, and of windows along each spatial axis."""
 
     lead: tuple[Range, ...]

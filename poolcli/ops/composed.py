@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from poolcli.engine.buffers import Array
 from poolcli.engine.kernel import Cells, Counts, Fold, Kernel, both, finished
@@ -23,7 +22,7 @@ def composed(cells: Cells, first: str, second: str, formula: Formula) -> Fold:
 
 def widened(cells: Cells) -> Cells:
     """The same cells, with real-valued results wanted as wide floats: nothing is rounded twice."""
-    return replace(cells, target=wide_float(real_result(cells)), fit="exact")
+    return cells._replace(target=wide_float(real_result(cells)), fit="exact")
 
 
 def compose(cells: Cells, first: Fold, second: Fold, formula: Formula) -> Fold:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from poolcli.engine.kernel import Cells, Kernel
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
 MakeKernel = Callable[["Cells", Mapping[str, Any]], "Kernel"]
 
 
-@dataclass(frozen=True)
-class Param:
+class Param(NamedTuple):
     """A parameter of one op: an option of its command and a keyword of the Python functions."""
 
     name: str
@@ -25,8 +23,7 @@ class Param:
     """The words that mean something, where they are few."""
 
 
-@dataclass(frozen=True)
-class Op:
+class Op(NamedTuple):
     """Everything that is known of one pooling operation.
 
     ``kernel`` is given what is known of the windows (:class:`poolcli.engine.kernel.Cells`) and the

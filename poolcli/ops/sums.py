@@ -12,7 +12,6 @@ own dtype. Integers are added in the narrowest integer type that holds every pos
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -69,7 +68,7 @@ def _float_fold(cells: Cells, *, average: bool) -> Fold:
     if cells.levels < _TALL:
         return fold
     start = _plain_floats(own, own, average=False, rescue=None, loads=own != cells.dtype)
-    return replace(fold, start=start, start_cells=2, rescue=rescue)
+    return fold._replace(start=start, start_cells=2, rescue=rescue)
 
 
 def _rescue_fold(own: np.dtype[Any], average: bool) -> Fold:
@@ -202,7 +201,7 @@ def _started(fold: Fold, cells: Cells, narrower: np.dtype[Any], high: int) -> Fo
     """The same sums, with runs of as many cells as ``narrower`` holds added in that."""
     start = _plain_integers(cells, narrower, fold.result, average=False)
     run = int(np.iinfo(narrower).max) // (high + 1)
-    return replace(fold, start=start, start_cells=1 << (run.bit_length() - 1))
+    return fold._replace(start=start, start_cells=1 << (run.bit_length() - 1))
 
 
 def _halved_integers(cells: Cells, result: np.dtype[Any], average: bool) -> Fold:

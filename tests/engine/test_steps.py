@@ -77,7 +77,7 @@ def test_cells_combined_for_overlapping_windows(size, stride):
 def counted_plan(op: str, size: int, shape: tuple[int, ...]) -> tuple[Plan, Counted]:
     plan = Request(op, Sliding(size, 1), layout="NCHW", threads=1).plan(shape, np.dtype("f4"))
     counted = Counted(plan.kernel.combine)
-    return replace(plan, kernel=replace(plan.kernel, combine=counted)), counted
+    return replace(plan, kernel=plan.kernel._replace(combine=counted)), counted
 
 
 @pytest.mark.parametrize(("op", "size", "steps"), [("max", 3, 4), ("max", 31, 10), ("avg", 3, 4)])
