@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     code = _outcome(sys.argv[1:] if arguments is None else arguments)
     if code != 0:
         _drop_unwritten_output()
+    if code in (INTERRUPTED, TERMINATED, PIPE_CLOSED):
+        _leave_threads_behind(code)
     sys.exit(code)
 
 
@@ -108,6 +110,21 @@ def _unforeseen_line(error: Exception) -> str:
 def _terminate(_number: int, _frame: object) -> NoReturn:
     # An exception rather than an end: temporary files are removed on the way out.
     raise SystemExit(TERMINATED)
+
+
+def _leave_threads_behind(code: int) -> None:
+    """End at once where threads are still at work: Python would wait for them, perhaps minutes."""
+    import threading
+
+    others = set(threading.enumerate()) - {threading.current_thread()}
+    if all(thread.daemon for thread in others):
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    from poolcli import files
+
+    files.abandon()
+    os._exit(code)
 
 
 def _occupy_closed_streams() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -76,8 +77,10 @@ def run(asked: batch.Asked, values: Values, sources: Sequence[batch.Source] | No
         return _rehearse(jobs, batch.Worker(asked, layouts, pictures=pictures), values)
     settings = settings_of(values, in_order=not values["as_json"])._replace(pictures=pictures)
     with Telling(jobs, values, is_batch=is_batch) as telling:
-        for outcome in batch.run(jobs, asked, layouts, settings, manifest=manifest, watch=telling):
-            telling.tell(outcome)
+        outcomes = batch.run(jobs, asked, layouts, settings, manifest=manifest, watch=telling)
+        with closing(outcomes):
+            for outcome in outcomes:
+                telling.tell(outcome)
     return 1 if telling.failed else 0
 
 
