@@ -89,6 +89,8 @@ def _verdict(
     for axis in wanted:
         for reason in rules.refusals(op, axis):
             return replace(empty, refused=reason)
+    if rules.name == "torch" and math.isinf(params.get("norm", 2.0)):
+        return replace(empty, refused="it raises cells to the norm, and has no limit for inf")
     request = Request(
         op,
         RuledSliding(**vars(windows), rules=rules),
@@ -133,9 +135,7 @@ def _clipped_scale(plan: Plan, dtype: np.dtype[Any]) -> NDArray[Any]:
         shape[axis] = w.out
         factors = [w.size(i) / w.real(i) for i in range(w.out)]
         scale = scale * np.array(factors).reshape(shape)
-    norm = plan.request.params.get("norm", 2.0)
-    factor = 1.0 if math.isinf(norm) else 1 / norm
-    return np.asarray(scale**factor, dtype)
+    return np.asarray(scale ** (1 / plan.request.params.get("norm", 2.0)), dtype)
 
 
 def _has_nan(x: NDArray[Any]) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from poolcli import pool
-from poolcli.errors import InputError, PoolError
+from poolcli import global_pool, pool
+from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.geometry import Adaptive
 from poolcli.plan import Request
 
@@ -60,6 +60,14 @@ def test_the_least_fraction_is_what_was_typed(percent: int) -> None:
 def test_nodata_must_be_a_value_of_the_cells(dtype: str, nodata: float) -> None:
     with pytest.raises(InputError, match="nodata"):
         pool(np.zeros((2, 2), dtype), "max", 2, nodata=nodata)
+
+
+@pytest.mark.parametrize("options", [{"signed": True}, {"like": "torch"}])
+def test_the_largest_magnitude_has_no_sign(options: dict) -> None:
+    x = np.array([[1.0, -3.0]])
+    with pytest.raises(UsageError, match="norm inf .* no sign to keep; leave signed out"):
+        global_pool(x, "lp", norm=np.inf, **options)
+    assert global_pool(x, "lp", norm=np.inf, **(options | {"signed": False})) == 3
 
 
 @pytest.mark.parametrize(("method", "place"), [("lower", 1), ("higher", 2), ("linear", 1)])
