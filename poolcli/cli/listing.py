@@ -107,8 +107,6 @@ def _info_command() -> Any:
 
 
 def _info(values: Values) -> int:
-    import json
-
     from poolcli.cli.running import find_sources
 
     failed = False
@@ -116,7 +114,7 @@ def _info(values: Values) -> int:
         try:
             for loaded in source.read():
                 record = _facts(loaded, values)
-                line = json.dumps(record) if values["as_json"] else _line(record)
+                line = _json(record) if values["as_json"] else _line(record)
                 print(line, file=messages.results(), flush=True)
         except UsageError:
             raise
@@ -127,7 +125,6 @@ def _info(values: Values) -> int:
 
 
 def _facts(loaded: Any, values: Values) -> dict[str, Any]:
-    from poolcli import report
     from poolcli.cli.variables import read_defaults
     from poolcli.layout import channels_first_hint, find_layout
     from poolcli.presets import find_preset
@@ -142,7 +139,7 @@ def _facts(loaded: Any, values: Values) -> dict[str, Any]:
     if guessed and (hint := channels_first_hint(found, array.shape)):
         messages.hint(hint)
     return {
-        "label": report.safe(loaded.label),
+        "label": loaded.label,
         "shape": list(array.shape),
         "dtype": str(array.dtype),
         "layout": found.letters,
@@ -150,6 +147,16 @@ def _facts(loaded: Any, values: Values) -> dict[str, Any]:
     }
 
 
+def _json(record: Mapping[str, Any]) -> str:
+    import json
+
+    from poolcli import report
+
+    return json.dumps({**record, "label": report.text(record["label"])})
+
+
 def _line(record: Mapping[str, Any]) -> str:
+    from poolcli import report
+
     shape = "x".join(map(str, record["shape"]))
-    return f"{record['label']}: {shape} {record['layout']} {record['dtype']} ({record['kind']})"
+    return f"{report.safe(record['label'])}: {shape} {record['layout']} {record['dtype']} ({record['kind']})"
