@@ -158,5 +158,5 @@ def _json(record: Mapping[str, Any]) -> str:
 def _line(record: Mapping[str, Any]) -> str:
     from poolcli import report
 
-    shape = "x".join(map(str, record["shape"]))
-    return f"{report.safe(record['label'])}: {shape} {record['layout']} {record['dtype']} ({record['kind']})"
+    label, shape = report.safe(record["label"]), "x".join(map(str, record["shape"]))
+    return f"{label}: {shape} {record['layout']} {record['dtype']} ({record['kind']})"

@@ -10,7 +10,7 @@ import errno
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from poolcli.errors import PoolError
 
@@ -81,7 +81,7 @@ def _report(error: Exception) -> int:
         return PIPE_CLOSED
     # Typer's own exceptions: Exit carries a code, the others a message about usage.
     if hasattr(error, "format_message"):
-        complain(error, _usage_line(error))
+        complain(error, _usage_line(error.format_message(), getattr(error, "ctx", None)))
         return USAGE
     if isinstance(code := getattr(error, "exit_code", None), int):
         return code
@@ -89,9 +89,8 @@ def _report(error: Exception) -> int:
     return 1
 
 
-def _usage_line(error: Exception) -> str:
-    message = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
-    context = getattr(error, "ctx", None)
+def _usage_line(message: str, context: Any) -> str:
+    message = " ".join(message.split()).rstrip(".")
     return f"{message} (see {context.command_path} --help)" if context else message
 
 
