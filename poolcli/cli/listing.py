@@ -14,6 +14,7 @@ from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.ops import OPS, Op, find_op
 
 GAP = "  "
+OPS_JSON = options.switch("as_json", "One JSON object per op.", "--json")
 
 
 def entries() -> Mapping[str, Entry]:
@@ -38,15 +39,19 @@ def _ops_command() -> Any:
         "List the ops with formula and source, or show everything about one.\n\n"
         "In a pipe each op is one line of name, aliases, summary, formula and source, with a tab "
         "between them.",
-        [name],
+        [name, OPS_JSON],
         _ops,
     )
 
 
 def _ops(values: Values) -> int:
     stream = messages.results()
-    if values["name"] is not None:
-        lines = _everything(find_op(values["name"]))
+    wanted = None if values["name"] is None else find_op(values["name"])
+    lines: Iterator[str]
+    if values["as_json"]:
+        lines = (_op_json(op) for op in ([wanted] if wanted else OPS.values()))
+    elif wanted is not None:
+        lines = _everything(wanted)
     elif stream.isatty():
         lines = _table()
     else:
@@ -97,6 +102,32 @@ def _everything(op: Op) -> Iterator[str]:
     for heading, text in facts:
         yield f"  {heading if heading != above else '':9}  {text}"
         above = heading
+
+
+def _op_json(op: Op) -> str:
+    import json
+
+    options_of_its_own = [
+        {
+            "name": param.name,
+            "type": param.type.__name__,
+            "default": param.default,
+            "choices": list(param.choices) or None,
+            "help": param.help,
+        }
+        for param in op.params
+    ]
+    record = {
+        "op": op.name,
+        "aliases": list(op.aliases),
+        "summary": op.summary,
+        "formula": op.formula,
+        "source": op.source,
+        "options": options_of_its_own,
+        "divides": op.divides,
+        "positions": op.winner is not None,
+    }
+    return json.dumps(record, allow_nan=False)
 
 
 def _info_command() -> Any:
