@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 def ask(op: Op, geometry: Geometry, values: Values) -> Request:
     """Say in the library's words what the options ask for."""
-    if values["min_valid"] is not None and values["nan"] != "skip" and values["nodata"] is None:
-        raise UsageError("--min-valid counts what is not missing: it needs --nan skip or --nodata")
     return Request(
         op=op.name,
         geometry=geometry,
@@ -36,7 +34,7 @@ def ask(op: Op, geometry: Geometry, values: Values) -> Request:
         like=read_defaults(values["like"]).like,
         nan=values["nan"].value,
         nodata=values["nodata"],
-        min_valid=values["min_valid"] or 0.0,
+        min_valid=least_valid(values),
         count_include_pad=values.get("count_include_pad"),
         divisor=values.get("divisor"),
         index=values.get("index"),
@@ -46,6 +44,13 @@ def ask(op: Op, geometry: Geometry, values: Values) -> Request:
         threads=values["threads"],
         params={p.name: values[p.name] for p in op.params if values[p.name] is not None},
     )
+
+
+def least_valid(values: Values) -> float:
+    """Give the fraction of a window that must be there, where something can be missing."""
+    if values["min_valid"] is not None and values["nan"] != "skip" and values["nodata"] is None:
+        raise UsageError("--min-valid counts what is not missing: it needs --nan skip or --nodata")
+    return values["min_valid"] or 0.0
 
 
 def ask_for_pyramid(op: Op, levels: Levels, values: Values) -> Pyramid:
