@@ -251,8 +251,8 @@ def axis_values(
     values = [value] * len(names) if not isinstance(value, (tuple, list)) else list(value)
     if len(values) != len(names):
         raise InputError(
-            f"{what} has {len(values)} numbers, the array has {len(names)} spatial "
-            f"{'axis' if len(names) == 1 else 'axes'}: {', '.join(names)}"
+            f"{what} has {_counted(values, 'number', 'numbers')}, the array has "
+            f"{_counted(names, 'spatial axis', 'spatial axes')}: {', '.join(names)}"
         )
     return tuple(whole_number(what, v, least=least) for v in values)
 
@@ -270,11 +270,15 @@ def axis_paddings(padding: Padding, names: Sequence[str]) -> list[str | tuple[in
     if isinstance(padding, (tuple, list)):
         if len(padding) != len(names):
             raise InputError(
-                f"padding has {len(padding)} entries, the array has {len(names)} spatial "
-                f"{'axis' if len(names) == 1 else 'axes'}: {', '.join(names)}"
+                f"padding has {_counted(padding, 'entry', 'entries')}, the array has "
+                f"{_counted(names, 'spatial axis', 'spatial axes')}: {', '.join(names)}"
             )
         return [_pair(entry) for entry in padding]
     return [_pair(padding)] * len(names)
+
+
+def _counted(things: Sequence[object], one: str, many: str) -> str:
+    return f"{len(things)} {one if len(things) == 1 else many}"
 
 
 def _pair(entry: int | Sequence[int]) -> tuple[int, int]:
