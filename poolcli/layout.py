@@ -28,6 +28,8 @@ class Layout:
     letters: str
 
     def __post_init__(self) -> None:
+        if not self.letters:
+            raise UsageError("the layout is empty; give axis letters such as HW or NCHW")
         unknown = [letter for letter in self.letters if letter not in AXIS_NAMES]
         if unknown:
             raise UsageError(

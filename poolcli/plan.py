@@ -90,7 +90,7 @@ class Request:
         if dtype.kind not in "biuf":
             raise InputError(f"dtype {dtype} cannot be pooled; bool, integers and floats can")
         preset = find_preset(self.like)
-        chosen = self.layout or layout
+        chosen = layout if self.layout is None else self.layout
         axes = find_layout(chosen, shape, preset.layouts)
         hint = None if chosen or self.like else channels_first_hint(axes, shape)
         windows = self._placed(preset).resolve(axes.spatial_names, [shape[i] for i in axes.spatial])

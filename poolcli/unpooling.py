@@ -57,7 +57,8 @@ class Unpool:
                 f"{show_shape(shape)}; both come from one pooling"
             )
         preset = find_preset(self.like)
-        axes = find_layout(self.layout or layout, shape, preset.layouts)
+        known = layout if self.layout is None else self.layout
+        axes = find_layout(known, shape, preset.layouts)
         names, cells = axes.spatial_names, [shape[i] for i in axes.spatial]
         sizes = axis_values("size", self.size, names, least=1)
         strides = (1,) * len(names) if preset.unit_stride else sizes

@@ -161,7 +161,9 @@ def _facts(loaded: Any, values: Values) -> dict[str, Any]:
     from poolcli.presets import find_preset
 
     array, defaults = loaded.array, read_defaults(values["like"])
-    known = values["layout"] or loaded.layout or defaults.layouts.get(array.ndim)
+    known = values["layout"]
+    if known is None:
+        known = loaded.layout or defaults.layouts.get(array.ndim)
     try:
         found = find_layout(known, array.shape, find_preset(defaults.like).layouts)
     except InputError as error:

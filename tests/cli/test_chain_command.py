@@ -53,6 +53,13 @@ def test_presets_and_layouts(poolcli, tmp_path, monkeypatch):
     assert "-> 3x7x9 float32" in poolcli("chain", "max 2", "x.npy").text
 
 
+def test_an_empty_layout_is_none(poolcli, matrix):
+    for arguments in (["chain", "max 2", matrix], ["shape", "4x4", "max 2"]):
+        done = poolcli(*arguments, "--layout", "")
+        assert (done.code, done.out) == (2, b"")
+        assert "the layout is empty; give axis letters" in done.err
+
+
 def test_files(poolcli, matrix):
     assert poolcli("chain", "max 2 | pyramid avg 1,2", matrix, "-o", "y.npy").code == 0
     expected = library.chain(np.load(matrix), "max 2 | pyramid avg 1,2")
