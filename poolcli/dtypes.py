@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from poolcli.checks import shown
 from poolcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def number_type(name: DTypeLike) -> np.dtype[Any]:
         dtype = np.dtype(name)
     except (TypeError, ValueError, SyntaxError):
         raise UsageError(
-            f"dtype {name!r} is unknown; use bool, int8 … uint64, float16 … float64"
+            f"dtype {shown(name)} is unknown; use bool, int8 … uint64, float16 … float64"
         ) from None
     if dtype.kind not in "biuf":
-        raise UsageError(f"dtype {name!r}: results are bool, integers or floats")
+        raise UsageError(f"dtype {shown(name)}: results are bool, integers or floats")
     return dtype

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from poolcli.checks import shown
 from poolcli.errors import InputError, UsageError
 
 AXIS_NAMES = {"D": "depth", "H": "height", "W": "width", "N": "batch", "C": "channels"}
@@ -74,6 +75,8 @@ def find_layout(
     'NHWC'
     """
     if letters is not None:
+        if not isinstance(letters, str):
+            raise UsageError(f"layout {shown(letters)}: axis letters such as NCHW are meant")
         layout = Layout(letters.upper())
         if len(layout.letters) != len(shape):
             raise InputError(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from poolcli.checks import one_of
 from poolcli.dtypes import number_type
 from poolcli.engine.cast import convert
 from poolcli.errors import InputError, UsageError
@@ -40,8 +41,8 @@ class Unpool:
         if self.indices.dtype.kind not in "iu":
             raise InputError(f"indices are {self.indices.dtype}; whole numbers are meant")
         find_preset(self.like)
-        if self.index not in (None, *INDEX_CONVENTIONS):
-            raise UsageError(f"index {self.index!r}: use {', '.join(INDEX_CONVENTIONS)}")
+        if self.index is not None:
+            one_of("index", self.index, INDEX_CONVENTIONS)
 
     def plan(
         self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from poolcli.api.common import as_array
 from poolcli.chains import parse_chain
 
 
@@ -67,5 +67,5 @@ def chain(
         min_valid=min_valid,
         threads=threads,
     )
-    array = np.asarray(x)
+    array = as_array(x)
     return asked.plan(array.shape, array.dtype).run(array)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from poolcli import checks
 from poolcli.chains.chain import Chain
 from poolcli.chains.stage import Stage, naming
 from poolcli.errors import UsageError
@@ -54,7 +55,7 @@ def parse_chain(
         "min_valid": min_valid,
         "threads": threads,
     }
-    texts = [" ".join(part.split()) for part in text.split("|")]
+    texts = [" ".join(part.split()) for part in checks.word("stages", text).split("|")]
     if not any(texts):
         raise UsageError('the chain is empty; write stages such as "max 3/2 p1 | global avg"')
     if "" in texts:

@@ -37,7 +37,7 @@ def _fold(cells: Cells, ddof: int, *, root: bool) -> Fold:
         state[2][...] *= 0  # 0, but NaN for an infinity
 
     def finish(state: State, _: Counts, out: Array) -> None:
-        count = state[0] - ddof
+        count = state[0] - min(ddof, 2**60)  # more than any window has
         result = np.divide(state[2], count, where=count > 0, out=np.full(out.shape, np.nan))
         out[...] = np.sqrt(result) if root else result
 
