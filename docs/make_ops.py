@@ -31,11 +31,17 @@ family of [windows](windows.md), in every [layout](layouts-and-frameworks.md) an
 
 This page is made by `docs/make_ops.py` from the records in `poolcli/ops/records.py` and from what
 the ops do to a few cells. n is the number of cells in a window.
+
+Results hold to the ends of what float64 holds, also where sums or squares on the way there would
+not. There are exceptions: `mixed`, and `lp` with signs, give an infinity or NaN where a sum of the
+cells, or of their powers, is one; and `std` loses digits of deviations below 1e-154, whose squares
+are too small, or all of them.
 """
 MATRIX = "1 3 2 4; 5 6 1 2; 2 4 0 1; 1 2 3 4"
 DTYPES = ("bool", "uint8", "int32", "float16", "float32", "float64")
 CELLS = np.array([[4.0, 8.0, 1.0], [2.0, 6.0, 7.0], [3.0, 5.0, 9.0]])
 CORNER = CELLS[:2, :2]
+EVEN = np.array([[4.0, 1.0, 3.0, 2.0]])
 HOLE = np.array([[1.0, np.nan, 3.0, 2.0]])
 HOLE_FIRST = np.array([[np.nan, 1.0, 3.0, 2.0]])
 
@@ -74,7 +80,7 @@ def facts(op: Op) -> Iterator[tuple[str, str]]:
     yield "NaN", nan(op)
     yield "Padding", padding(op)
     if op.winner is not None:
-        yield "Positions", "`--indices FILE` writes where each window's value was"
+        yield "Positions", positions(op)
 
 
 def types(op: Op) -> str:
@@ -120,6 +126,23 @@ def padding(op: Op) -> str:
         counted = pool(CELLS, op.name, 4, padding=2, count_include_pad=True)[0, 0]
         said += f", with `--count-include-pad` {number(counted)}"
     return default + said
+
+
+def positions(op: Op) -> str:
+    """Say which position a window gives, also where its value is that of no cell."""
+    said = "`--indices FILE` writes where each window's value was"
+    plan = Request(op.name, Global()).plan(EVEN.shape, EVEN.dtype)
+    value, winner = plan.run(EVEN).item(), EVEN.flat[plan.winners(EVEN).item()]
+    if winner == value:
+        return said
+    below = max(cell for cell in EVEN.flat if cell < value)
+    if winner != below:
+        raise AssertionError(f"{op.name} has a new kind of position: {winner} for {value}")
+    cells = " ".join(map(number, EVEN.flat))
+    return (
+        f"{said}; between two middle values, where the lower one was: {cells} gives "
+        f"{number(value)} and the place of {number(winner)}"
+    )
 
 
 def number(value: np.ndarray) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from poolcli.checks import shown
 from poolcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def number_type(name: DTypeLike) -> np.dtype[Any]:
         dtype = np.dtype(name)
     except (TypeError, ValueError, SyntaxError):
         raise UsageError(
-            f"dtype {name!r} is unknown; use bool, int8 … uint64, float16 … float64"
+            f"dtype {shown(name)} is unknown; use bool, int8 … uint64, float16 … float64"
         ) from None
     if dtype.kind not in "biuf":
-        raise UsageError(f"dtype {name!r}: results are bool, integers or floats")
+        raise UsageError(f"dtype {shown(name)}: results are bool, integers or floats")
     return dtype

@@ -6,10 +6,10 @@ array, it gives one :class:`~poolcli.windows.Windows` per axis.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from poolcli.checks import flag, listed, real, shown, whole
 from poolcli.errors import InputError, UsageError
 from poolcli.windows import Windows
 
@@ -54,8 +54,9 @@ class Sliding:
         )
         dilations = axis_values("dilation", self.dilation, names, least=1)
         paddings = axis_paddings(0 if self.padding is None else self.padding, names)
+        ceil_mode = flag("ceil_mode", self.ceil_mode)
         return tuple(
-            _slide(name, n, size, stride, padding, dilation, self.ceil_mode)
+            _slide(name, n, size, stride, padding, dilation, ceil_mode)
             for name, n, size, stride, padding, dilation in zip(
                 names, cells, sizes, strides, paddings, dilations, strict=True
             )
@@ -128,10 +129,11 @@ class Fractional:
         if samples is None:
             import random  # takes ten milliseconds that only this geometry needs
 
-            draw = random.Random(self.seed)
+            draw = random.Random(whole("seed", self.seed))
             samples = tuple(draw.random() for _ in names)
+        samples = tuple(real("samples", u) for u in listed("samples", samples))
         if len(samples) != len(names) or not all(0 <= u < 1 for u in samples):
-            raise UsageError(f"samples {samples}: {len(names)} numbers in [0, 1) are meant")
+            raise UsageError(f"samples {shown(samples)}: {len(names)} numbers in [0, 1) are meant")
         return tuple(
             _fraction(name, _some_cells(name, n), size, out, u)
             for name, n, size, out, u in zip(names, cells, sizes, outs, samples, strict=True)
@@ -251,8 +253,8 @@ def axis_values(
     values = [value] * len(names) if not isinstance(value, (tuple, list)) else list(value)
     if len(values) != len(names):
         raise InputError(
-            f"{what} has {len(values)} numbers, the array has {len(names)} spatial "
-            f"{'axis' if len(names) == 1 else 'axes'}: {', '.join(names)}"
+            f"{what} has {_counted(values, 'number', 'numbers')}, the array has "
+            f"{_counted(names, 'spatial axis', 'spatial axes')}: {', '.join(names)}"
         )
     return tuple(whole_number(what, v, least=least) for v in values)
 
@@ -262,7 +264,7 @@ def axis_paddings(padding: Padding, names: Sequence[str]) -> list[str | tuple[in
     if isinstance(padding, str):
         if padding not in PADDING_WORDS:
             raise UsageError(
-                f"padding {padding!r}: use a number, a pair per axis or one of "
+                f"padding {shown(padding)}: use a number, a pair per axis or one of "
                 f"{', '.join(PADDING_WORDS)}"
             )
         word = {"same-upper": "same"}.get(padding, padding)
@@ -270,17 +272,21 @@ def axis_paddings(padding: Padding, names: Sequence[str]) -> list[str | tuple[in
     if isinstance(padding, (tuple, list)):
         if len(padding) != len(names):
             raise InputError(
-                f"padding has {len(padding)} entries, the array has {len(names)} spatial "
-                f"{'axis' if len(names) == 1 else 'axes'}: {', '.join(names)}"
+                f"padding has {_counted(padding, 'entry', 'entries')}, the array has "
+                f"{_counted(names, 'spatial axis', 'spatial axes')}: {', '.join(names)}"
             )
         return [_pair(entry) for entry in padding]
     return [_pair(padding)] * len(names)
 
 
+def _counted(things: Sequence[object], one: str, many: str) -> str:
+    return f"{len(things)} {one if len(things) == 1 else many}"
+
+
 def _pair(entry: int | Sequence[int]) -> tuple[int, int]:
     if isinstance(entry, (tuple, list)):
         if len(entry) != 2:
-            raise UsageError(f"padding {tuple(entry)}: a pair (before, after) is meant")
+            raise UsageError(f"padding {shown(tuple(entry))}: a pair (before, after) is meant")
         return whole_number("padding", entry[0], least=0), whole_number(
             "padding", entry[1], least=0
         )
@@ -294,12 +300,9 @@ def whole_number(what: str, value: object, *, least: int) -> int:
     >>> whole_number("stride", 2, least=1)
     2
     """
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]  # the point is to find out
-    except TypeError:
-        raise UsageError(f"{what} {value!r}: a whole number is meant") from None
+    number = whole(what, value)
     if isinstance(value, bool) or number < least:
-        raise UsageError(f"{what} {value!r}: must be a whole number of at least {least}")
+        raise UsageError(f"{what} {shown(value)}: must be a whole number of at least {least}")
     if number > _MOST:
         raise UsageError(f"{what}: {number.bit_length()} bits are too large; at most 2^60")
     return number

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from poolcli.checks import shown
 from poolcli.errors import InputError, UsageError
 
 AXIS_NAMES = {"D": "depth", "H": "height", "W": "width", "N": "batch", "C": "channels"}
@@ -28,6 +29,8 @@ class Layout:
     letters: str
 
     def __post_init__(self) -> None:
+        if not self.letters:
+            raise UsageError("the layout is empty; give axis letters such as HW or NCHW")
         unknown = [letter for letter in self.letters if letter not in AXIS_NAMES]
         if unknown:
             raise UsageError(
@@ -72,6 +75,8 @@ def find_layout(
     'NHWC'
     """
     if letters is not None:
+        if not isinstance(letters, str):
+            raise UsageError(f"layout {shown(letters)}: axis letters such as NCHW are meant")
         layout = Layout(letters.upper())
         if len(layout.letters) != len(shape):
             raise InputError(

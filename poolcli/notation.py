@@ -69,10 +69,13 @@ def parse_padding(text: str, what: str = "--padding") -> Padding:
         raise UsageError(
             f"{what} {shorten(text)}: write before:after for each axis, such as 1:2,0:1"
         )
-    try:
-        return parse_counts(word, what, least=0)
-    except UsageError as error:
-        raise UsageError(f"{error}; or one of {', '.join(PADDING_WORDS)}") from None
+    if word[:1].isalpha():
+        from difflib import get_close_matches  # takes a millisecond that only mistakes need
+
+        near = get_close_matches(word, PADDING_WORDS, n=1)
+        advice = f"did you mean {near[0]}?" if near else f"use {', '.join(PADDING_WORDS)}"
+        raise UsageError(f"{what} {shorten(text)}: no such word; {advice}")
+    return parse_counts(word, what, least=0)
 
 
 def shorten(text: str, limit: int = 40) -> str:

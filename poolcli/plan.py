@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from poolcli import checks
 from poolcli.dtypes import as_cell, number_type
 from poolcli.engine.cast import FITS
 from poolcli.engine.cells import NanFound
@@ -24,7 +25,7 @@ from poolcli.engine.storage import (
     view_order,
 )
 from poolcli.errors import InputError, UsageError
-from poolcli.geometry import Geometry, Sliding
+from poolcli.geometry import Geometry, Sliding, whole_number
 from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout, show_shape
 from poolcli.ops import find_op
 from poolcli.presets import INDEX_CONVENTIONS, Preset, find_preset
@@ -33,6 +34,12 @@ from poolcli.windows import Windows
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
+_CHECKS: Mapping[type, Callable[[str, Any], object]] = {
+    bool: checks.flag,
+    int: checks.whole,
+    float: checks.real,
+    str: checks.word,
+}
 NAN_POLICIES = ("propagate", "skip", "error")
 
 
@@ -64,21 +71,30 @@ class Request:
     def __post_init__(self) -> None:
         op = find_op(self.op)
         find_preset(self.like)
-        _one_of("nan", self.nan, NAN_POLICIES)
-        _one_of("fit", self.fit, FITS)
+        checks.one_of("nan", self.nan, NAN_POLICIES)
+        checks.one_of("fit", self.fit, FITS)
         if self.index is not None:
-            _one_of("index", self.index, INDEX_CONVENTIONS)
+            checks.one_of("index", self.index, INDEX_CONVENTIONS)
+        for name in ("nodata", "min_valid", "divisor"):
+            if getattr(self, name) is not None or name == "min_valid":
+                checks.real(name, getattr(self, name))
+        for name in ("count_include_pad", "keepdims"):
+            if getattr(self, name) is not None:
+                checks.flag(name, getattr(self, name))
         if not op.divides and (self.count_include_pad or self.divisor is not None):
             raise UsageError(f"{op.name} divides by nothing: no count_include_pad and no divisor")
         if self.divisor is not None and not (math.isfinite(self.divisor) and self.divisor != 0):
             raise UsageError(f"divisor {self.divisor}: must be a number other than 0")
         if not 0 <= self.min_valid <= 1:
             raise UsageError(f"min_valid {self.min_valid}: must be a fraction from 0 to 1")
-        if self.threads is not None and self.threads < 1:
-            raise UsageError(f"threads {self.threads}: must be at least 1")
+        if self.threads is not None:
+            whole_number("threads", self.threads, least=1)
         unknown = set(self.params) - {param.name for param in op.params}
         if unknown:
             raise UsageError(f"{op.name} has no parameter {min(unknown)!r}")
+        for param in op.params:
+            if param.name in self.params:
+                _CHECKS[param.type](param.name, self.params[param.name])
 
     def plan(self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None) -> Plan:
         """What pooling an array of this shape and dtype will do.
@@ -92,7 +108,7 @@ class Request:
         if dtype.kind not in "biuf":
             raise InputError(f"dtype {dtype} cannot be pooled; bool, integers and floats can")
         preset = find_preset(self.like)
-        chosen = self.layout or layout
+        chosen = layout if self.layout is None else self.layout
         axes = find_layout(chosen, shape, preset.layouts)
         hint = None if chosen or self.like else channels_first_hint(axes, shape)
         windows = self._placed(preset).resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
@@ -134,9 +150,9 @@ class Request:
     @property
     def op_params(self) -> dict[str, Any]:
         """The op's own parameters: as said, or else by the preset, or else the op's defaults."""
-        preset = find_preset(self.like).params
-        defaults = {p.name: preset.get(p.name, p.default) for p in find_op(self.op).params}
-        return defaults | dict(self.params)
+        op, preset = find_op(self.op), find_preset(self.like).params
+        said = {p.name: preset.get(p.name, p.default) for p in op.params} | dict(self.params)
+        return {p.name: p.type(said[p.name]) for p in op.params}
 
 
 @dataclass(frozen=True)
@@ -281,6 +297,8 @@ class Plan:
                 f"planned for {show_shape(self.input_shape)} {self.input_dtype}, "
                 f"got {show_shape(x.shape)} {x.dtype}"
             )
+        if not isinstance(out, np.ndarray):
+            raise UsageError(f"out {checks.shown(out)}: a NumPy array to write to is meant")
         if out.shape != self.output_shape or out.dtype != self.output_dtype:
             raise UsageError(
                 f"out has shape {out.shape} and dtype {out.dtype}; the result has "
@@ -302,8 +320,3 @@ class Plan:
         if isinstance(value, np.floating) and np.isnan(value):
             return Missing(True, None, fill, request.min_valid)
         return Missing(skips, value, fill, request.min_valid)
-
-
-def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(f"{what} {value!r}: use {', '.join(known)}")

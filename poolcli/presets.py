@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from poolcli.errors import UsageError
+from poolcli.checks import one_of
 from poolcli.layout import CHANNELS_FIRST, CHANNELS_LAST
 
 INDEX_CONVENTIONS = ("plane", "tensor", "channels-last")
@@ -46,6 +46,5 @@ def find_preset(name: str | None) -> Preset:
     """
     if name is None:
         return PLAIN
-    if name not in PRESETS:
-        raise UsageError(f"like {name!r}: use {', '.join(PRESETS)}")
+    one_of("like", name, tuple(PRESETS))
     return PRESETS[name]

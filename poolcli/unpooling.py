@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from poolcli.checks import one_of
 from poolcli.dtypes import number_type
 from poolcli.engine.cast import convert
 from poolcli.errors import InputError, UsageError
@@ -40,8 +41,8 @@ class Unpool:
         if self.indices.dtype.kind not in "iu":
             raise InputError(f"indices are {self.indices.dtype}; whole numbers are meant")
         find_preset(self.like)
-        if self.index not in (None, *INDEX_CONVENTIONS):
-            raise UsageError(f"index {self.index!r}: use {', '.join(INDEX_CONVENTIONS)}")
+        if self.index is not None:
+            one_of("index", self.index, INDEX_CONVENTIONS)
 
     def plan(
         self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
@@ -57,7 +58,8 @@ class Unpool:
                 f"{show_shape(shape)}; both come from one pooling"
             )
         preset = find_preset(self.like)
-        axes = find_layout(self.layout or layout, shape, preset.layouts)
+        known = layout if self.layout is None else self.layout
+        axes = find_layout(known, shape, preset.layouts)
         names, cells = axes.spatial_names, [shape[i] for i in axes.spatial]
         sizes = axis_values("size", self.size, names, least=1)
         strides = (1,) * len(names) if preset.unit_stride else sizes

@@ -25,6 +25,7 @@ FLOORS = [
     {"dtypes"},
     {"presets", "geometry"},
     {"windows", "layout"},
+    {"checks"},
     {"errors"},
 ]
 ROOT = "poolcli"
@@ -38,7 +39,9 @@ ONLY_IN = {
     "PIL": {"files"},
     "tifffile": {"files"},
 }
-WITHOUT_NUMPY = ("errors", "geometry", "layout", "notation", "ops/record", "presets", "windows")
+WITHOUT_NUMPY = (
+    *("checks", "errors", "geometry", "layout", "notation", "ops/record", "presets", "windows"),
+)
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # The root hands out the public names on request, from wherever they are.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from poolcli.api.common import as_array
 from poolcli.chains import parse_chain
 
 
@@ -18,6 +18,7 @@ def chain(
     like: str | None = None,
     nan: str = "propagate",
     nodata: float | None = None,
+    min_valid: float = 0.0,
     threads: int | None = None,
 ) -> NDArray[Any]:
     """Pool an array by several stages, such as ``"max 3/2 p1 | avg 2 | global avg"``.
@@ -36,7 +37,7 @@ def chain(
         and after it the op's own parameters, ``lp 2 norm=3 signed``; where an op divides also
         ``divisor=4`` and ``count-include-pad``. Sizes are ``3`` or ``2x3``, paddings ``p1``,
         ``p0x1``, ``p1:0,0:1`` or ``psame``.
-    layout, like, nan, nodata, threads : as for :func:`pool`, of every stage
+    layout, like, nan, nodata, min_valid, threads : as for :func:`pool`, of every stage
         ``layout`` is that of ``x``; each stage hands the layout of its result to the next.
 
     Returns
@@ -57,6 +58,14 @@ def chain(
     >>> chain(np.zeros((8, 3, 32, 32)), "max 2 | global avg", layout="NCHW").shape
     (8, 3)
     """
-    asked = parse_chain(stages, layout=layout, like=like, nan=nan, nodata=nodata, threads=threads)
-    array = np.asarray(x)
+    asked = parse_chain(
+        stages,
+        layout=layout,
+        like=like,
+        nan=nan,
+        nodata=nodata,
+        min_valid=min_valid,
+        threads=threads,
+    )
+    array = as_array(x)
     return asked.plan(array.shape, array.dtype).run(array)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from poolcli.api.common import PerAxis, per_axis, run
+from poolcli.api.common import PerAxis, as_array, per_axis, run
+from poolcli.checks import listed
 from poolcli.geometry import Adaptive, Fractional, Global
 from poolcli.ops import find_op
 from poolcli.plan import Request
@@ -136,7 +136,7 @@ def fractional_pool(
         per_axis(output_size),
         None if size is None else per_axis(size),
         seed,
-        None if samples is None else tuple(samples),
+        None if samples is None else listed("samples", samples),
     )
     request = Request(
         op,
@@ -191,6 +191,6 @@ def pyramid_pool(
         threads=threads,
         params=op_params,
     )
-    sizes = tuple(per_axis(level) for level in levels)
-    array = np.asarray(x)
+    sizes = tuple(per_axis(level) for level in listed("levels", levels))
+    array = as_array(x)
     return Pyramid(request, sizes, dtype, fit).plan(array.shape, array.dtype).run(array)

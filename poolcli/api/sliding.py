@@ -8,8 +8,9 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from poolcli.api.common import PerAxis, per_axis
-from poolcli.geometry import Padding, Sliding
+from poolcli.api.common import PerAxis, as_array, per_axis
+from poolcli.checks import flag, listed
+from poolcli.geometry import Padding, Sliding, whole_number
 from poolcli.plan import Request
 
 
@@ -117,10 +118,11 @@ def pool(
         threads=threads,
         params=op_params,
     )
-    array = np.asarray(x)
+    with_indices = flag("return_indices", return_indices)
+    array = as_array(x)
     plan = request.plan(array.shape, array.dtype)
     result = plan.run(array, out)
-    return (result, plan.winners(array)) if return_indices else result
+    return (result, plan.winners(array)) if with_indices else result
 
 
 def output_shape(
@@ -149,4 +151,5 @@ def output_shape(
         ceil_mode,
     )
     request = Request("max", geometry, layout=layout, like=like)
-    return request.plan(tuple(shape), np.dtype(np.float32)).output_shape
+    lengths = tuple(whole_number("shape", n, least=0) for n in listed("shape", shape))
+    return request.plan(lengths, np.dtype(np.float32)).output_shape

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolcli.api.common import PerAxis, per_axis
+from poolcli.api.common import PerAxis, as_array, per_axis
 from poolcli.geometry import Padding
 from poolcli.unpooling import Unpool
 
@@ -49,9 +48,9 @@ def unpool(
     array([[0, 0],
            [5, 0]])
     """
-    array = np.asarray(x)
+    array = as_array(x)
     request = Unpool(
-        np.asarray(indices),
+        as_array(indices, "indices"),
         per_axis(size),
         None if stride is None else per_axis(stride),
         tuple(padding) if isinstance(padding, (tuple, list)) else padding,

@@ -6,10 +6,14 @@ import dataclasses
 from typing import Any, ClassVar, Protocol, TypeVar
 
 
-class Asked(Protocol):
-    """What can be asked of every input: a Request, or what is planned and run like one."""
+class Dataclass(Protocol):
+    """A value of any dataclass."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+class Asked(Dataclass, Protocol):
+    """What can be asked of every input: a Request, or what is planned and run like one."""
 
     @property
     def dtype(self) -> Any:
@@ -23,16 +27,16 @@ class Asked(Protocol):
         """Say what will be done to one array."""
 
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Dataclass)
 
 
 def with_threads(asked: T, threads: int) -> T:
     """Ask the same with this number of threads, wherever none was given."""
     changes: dict[str, Any] = {}
-    for field in dataclasses.fields(asked):  # type: ignore[arg-type]  # a dataclass, as Asked says
+    for field in dataclasses.fields(asked):
         value = getattr(asked, field.name)
         if field.name == "threads" and value is None:
             changes["threads"] = threads
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             changes[field.name] = with_threads(value, threads)
-    return dataclasses.replace(asked, **changes)  # type: ignore[type-var]
+    return dataclasses.replace(asked, **changes)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Jobs that are begun before the first of them is done, beyond those at work.
 AHEAD = 2
+# Seconds that jobs at work are given to notice that the run is over.
+GRACE = 0.5
 
 
 class Crew:
@@ -45,7 +47,11 @@ class Crew:
         self._budget = Budget(files.available_memory() // 2 if limit is None else limit)
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Do the jobs. Who stops listening stops them, and waits until those at work notice."""
+        """Do the jobs. Who stops listening stops them, and waits a moment for those at work.
+
+        One that does not notice, as it is in a sort that takes minutes, is left behind at work; it
+        ends without a result.
+        """
         from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
         running: dict[Future[_Done], int] = {}
@@ -75,7 +81,10 @@ class Crew:
         finally:
             self._stop.set()
             self._budget.stop()
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            at_work = [future for future in running if not future.cancelled()]
+            if not wait(at_work, GRACE).not_done:
+                pool.shutdown(wait=True)
 
     def _room(self, running: Mapping[Future[_Done], int], finished: Mapping[int, _Done]) -> bool:
         # Outcomes that wait for their turn may be many, if the first job is long; arrays may not.

@@ -141,9 +141,10 @@ class Manifest:
 
     def close(self) -> None:
         """Close the file, if it was opened."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        with self._lock:  # a job that was left behind may be at work
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
 
     def _append(self, record: Mapping[str, Any]) -> None:
         line = _line(record)

@@ -66,10 +66,10 @@ def _within(path: str, folder: str) -> bool:
 def _check_distinct(jobs: Sequence[Job]) -> None:
     taken: dict[str, str] = {}
     for job in jobs:
-        for path in job.paths:
-            what = job.source.label
-            if path == job.indices:
-                what = f"the positions in {what}"
+        label = job.source.label
+        for path, what in ((job.output, label), (job.indices, f"the positions in {label}")):
+            if path is None or path == STDOUT:
+                continue
             if os.path.isdir(path):
                 raise UsageError(f"{path}: is a folder, and the result for {what} is a file")
             # Pipes and devices can be written to any number of times.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from poolcli import files
@@ -29,7 +29,7 @@ def run(
     *,
     manifest: Manifest | None = None,
     watch: Watch = Watch(),  # noqa: B008 (it has no state)
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Do the jobs, giving each result, or the error that stopped one job; others go on.
 
     ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``manifest``

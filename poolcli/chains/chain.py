@@ -55,7 +55,7 @@ class Chain:
         self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
     ) -> Iterator[StagePlan]:
         """Give the stages' plans one by one, as far as the chain can be planned."""
-        chosen = self.layout or layout
+        chosen = layout if self.layout is None else self.layout
         for stage in self._stages_to_storage():
             plan = stage.plan(shape, dtype, chosen)
             yield plan

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from poolcli import checks
 from poolcli.chains.chain import Chain
 from poolcli.chains.stage import Stage, naming
 from poolcli.errors import UsageError
@@ -37,6 +38,7 @@ def parse_chain(
     like: str | None = None,
     nan: str = "propagate",
     nodata: float | None = None,
+    min_valid: float = 0.0,
     threads: int | None = None,
 ) -> Chain:
     """Read a chain. The options are those of :func:`poolcli.pool` and hold for every stage.
@@ -46,8 +48,14 @@ def parse_chain(
     >>> [stage.text for stage in parse_chain("max 3/2 p1|global  avg").stages]
     ['max 3/2 p1', 'global avg']
     """
-    common = {"like": like, "nan": nan, "nodata": nodata, "threads": threads}
-    texts = [" ".join(part.split()) for part in text.split("|")]
+    common = {
+        "like": like,
+        "nan": nan,
+        "nodata": nodata,
+        "min_valid": min_valid,
+        "threads": threads,
+    }
+    texts = [" ".join(part.split()) for part in checks.word("stages", text).split("|")]
     if not any(texts):
         raise UsageError('the chain is empty; write stages such as "max 3/2 p1 | global avg"')
     if "" in texts:

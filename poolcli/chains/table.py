@@ -46,7 +46,8 @@ def rows(
     Raises UsageError or InputError that names the stage that cannot be.
     """
     like = chain.stages[0].requests[0].like
-    axes = find_layout(chain.layout or layout, shape, find_preset(like).layouts)
+    known = layout if chain.layout is None else chain.layout
+    axes = find_layout(known, shape, find_preset(like).layouts)
     first = Row("input", shape, axes.letters, *_one_each(axes), {}, Fraction(1))
     yield first
     trails = [Trail() for _ in axes.spatial]

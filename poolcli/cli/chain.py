@@ -36,14 +36,17 @@ def _command() -> Any:
         STAGES,
         options.INPUTS,
         *options.AXES,
-        *(option for option in options.VALUES if option.name != "min_valid"),
+        *options.VALUES,
         *options.OUTPUT,
         options.THREADS,
         *batch_options.BATCH,
         options.MATRIX,
     ]
     example = 'poolcli chain "max 3/2 p1 | avg 2 | global avg" input.npy'
-    help = f"Pool by several stages, one after another.\n\n{GRAMMAR}\n\n{example}"
+    help = (
+        "Pool by several stages, one after another.\n\n"
+        f"{GRAMMAR} --nan, --nodata and --min-valid hold for every stage.\n\n{example}"
+    )
     return build_command("chain", help, parameters, _chain)
 
 
@@ -51,7 +54,7 @@ def _chain(values: Values) -> int:
     from dataclasses import replace
 
     from poolcli.chains import parse_chain
-    from poolcli.cli.running import run
+    from poolcli.cli.running import least_valid, run
     from poolcli.cli.variables import read_defaults
 
     chain = parse_chain(
@@ -60,6 +63,7 @@ def _chain(values: Values) -> int:
         like=read_defaults(values["like"]).like,
         nan=values["nan"].value,
         nodata=values["nodata"],
+        min_valid=least_valid(values),
         threads=values["threads"],
     )
     fit = "clip" if values["clip"] else "exact"

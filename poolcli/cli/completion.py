@@ -50,7 +50,7 @@ def _command() -> Any:
 
 def _completion(values: Values) -> int:
     # Typer has no public name for what its own --show-completion prints.
-    from typer.completion import get_completion_script  # type: ignore[attr-defined]
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]  # as above
 
     script = get_completion_script(
         prog_name="poolcli", complete_var=VARIABLE, shell=values["shell"].value

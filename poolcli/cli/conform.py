@@ -91,7 +91,7 @@ def _show(loaded: Any, windows: Any, values: Values) -> None:
             loaded.array,
             values["op"],
             windows,
-            layout=values["layout"] or loaded.layout,
+            layout=loaded.layout if values["layout"] is None else values["layout"],
             params={} if values["norm"] is None else {"norm": values["norm"]},
         )
     except InputError as error:

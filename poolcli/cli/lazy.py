@@ -43,7 +43,8 @@ def build_command(
         return body(values)
 
     command.__doc__ = help
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    # What Typer reads instead of the **values.
+    vars(command)["__signature__"] = inspect.Signature(parameters)
     app = _plain_app()
     app.command(name)(command)
     return typer.main.get_command(app)

@@ -14,6 +14,7 @@ from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.ops import OPS, Op, find_op
 
 GAP = "  "
+OPS_JSON = options.switch("as_json", "One JSON object per op.", "--json")
 
 
 def entries() -> Mapping[str, Entry]:
@@ -38,15 +39,19 @@ def _ops_command() -> Any:
         "List the ops with formula and source, or show everything about one.\n\n"
         "In a pipe each op is one line of name, aliases, summary, formula and source, with a tab "
         "between them.",
-        [name],
+        [name, OPS_JSON],
         _ops,
     )
 
 
 def _ops(values: Values) -> int:
     stream = messages.results()
-    if values["name"] is not None:
-        lines = _everything(find_op(values["name"]))
+    wanted = None if values["name"] is None else find_op(values["name"])
+    lines: Iterator[str]
+    if values["as_json"]:
+        lines = (_op_json(op) for op in ([wanted] if wanted else OPS.values()))
+    elif wanted is not None:
+        lines = _everything(wanted)
     elif stream.isatty():
         lines = _table()
     else:
@@ -99,6 +104,32 @@ def _everything(op: Op) -> Iterator[str]:
         above = heading
 
 
+def _op_json(op: Op) -> str:
+    import json
+
+    options_of_its_own = [
+        {
+            "name": param.name,
+            "type": param.type.__name__,
+            "default": param.default,
+            "choices": list(param.choices) or None,
+            "help": param.help,
+        }
+        for param in op.params
+    ]
+    record = {
+        "op": op.name,
+        "aliases": list(op.aliases),
+        "summary": op.summary,
+        "formula": op.formula,
+        "source": op.source,
+        "options": options_of_its_own,
+        "divides": op.divides,
+        "positions": op.winner is not None,
+    }
+    return json.dumps(record, allow_nan=False)
+
+
 def _info_command() -> Any:
     parameters = [options.INPUTS, *options.AXES, options.JSON, options.MATRIX]
     return build_command(
@@ -107,8 +138,6 @@ def _info_command() -> Any:
 
 
 def _info(values: Values) -> int:
-    import json
-
     from poolcli.cli.running import find_sources
 
     failed = False
@@ -116,7 +145,7 @@ def _info(values: Values) -> int:
         try:
             for loaded in source.read():
                 record = _facts(loaded, values)
-                line = json.dumps(record) if values["as_json"] else _line(record)
+                line = _json(record) if values["as_json"] else _line(record)
                 print(line, file=messages.results(), flush=True)
         except UsageError:
             raise
@@ -127,13 +156,14 @@ def _info(values: Values) -> int:
 
 
 def _facts(loaded: Any, values: Values) -> dict[str, Any]:
-    from poolcli import report
     from poolcli.cli.variables import read_defaults
     from poolcli.layout import channels_first_hint, find_layout
     from poolcli.presets import find_preset
 
     array, defaults = loaded.array, read_defaults(values["like"])
-    known = values["layout"] or loaded.layout or defaults.layouts.get(array.ndim)
+    known = values["layout"]
+    if known is None:
+        known = loaded.layout or defaults.layouts.get(array.ndim)
     try:
         found = find_layout(known, array.shape, find_preset(defaults.like).layouts)
     except InputError as error:
@@ -142,7 +172,7 @@ def _facts(loaded: Any, values: Values) -> dict[str, Any]:
     if guessed and (hint := channels_first_hint(found, array.shape)):
         messages.hint(hint)
     return {
-        "label": report.safe(loaded.label),
+        "label": loaded.label,
         "shape": list(array.shape),
         "dtype": str(array.dtype),
         "layout": found.letters,
@@ -150,6 +180,16 @@ def _facts(loaded: Any, values: Values) -> dict[str, Any]:
     }
 
 
+def _json(record: Mapping[str, Any]) -> str:
+    import json
+
+    from poolcli import report
+
+    return json.dumps({**record, "label": report.text(record["label"])})
+
+
 def _line(record: Mapping[str, Any]) -> str:
-    shape = "x".join(map(str, record["shape"]))
-    return f"{record['label']}: {shape} {record['layout']} {record['dtype']} ({record['kind']})"
+    from poolcli import report
+
+    label, shape = report.safe(record["label"]), "x".join(map(str, record["shape"]))
+    return f"{label}: {shape} {record['layout']} {record['dtype']} ({record['kind']})"

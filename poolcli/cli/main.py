@@ -11,7 +11,7 @@ import gc
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from poolcli.errors import PoolError
 
@@ -30,6 +30,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     code = _outcome(sys.argv[1:] if arguments is None else arguments)
     if code != 0:
         _drop_unwritten_output()
+    if code in (INTERRUPTED, TERMINATED, PIPE_CLOSED):
+        _leave_threads_behind(code)
     if arguments is None:
         # The process ends here: nobody needs its end to look through all that is still in memory.
         gc.freeze()
@@ -90,7 +92,7 @@ def _report(error: Exception) -> int:
         return PIPE_CLOSED
     # Typer's own exceptions: Exit carries a code, the others a message about usage.
     if hasattr(error, "format_message"):
-        complain(error, _usage_line(error))
+        complain(error, _usage_line(error.format_message(), getattr(error, "ctx", None)))
         return USAGE
     if isinstance(code := getattr(error, "exit_code", None), int):
         return code
@@ -98,9 +100,8 @@ def _report(error: Exception) -> int:
     return 1
 
 
-def _usage_line(error: Exception) -> str:
-    message = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
-    context = getattr(error, "ctx", None)
+def _usage_line(message: str, context: Any) -> str:
+    message = " ".join(message.split()).rstrip(".")
     return f"{message} (see {context.command_path} --help)" if context else message
 
 
@@ -119,6 +120,21 @@ def _unforeseen_line(error: Exception) -> str:
 def _terminate(_number: int, _frame: object) -> NoReturn:
     # An exception rather than an end: temporary files are removed on the way out.
     raise SystemExit(TERMINATED)
+
+
+def _leave_threads_behind(code: int) -> None:
+    """End at once where threads are still at work: Python would wait for them, perhaps minutes."""
+    import threading
+
+    others = set(threading.enumerate()) - {threading.current_thread()}
+    if all(thread.daemon for thread in others):
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    from poolcli import files
+
+    files.abandon()
+    os._exit(code)
 
 
 def _occupy_closed_streams() -> None:

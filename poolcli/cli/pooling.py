@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from poolcli.cli import batch_options, options, picture_options
@@ -145,8 +146,7 @@ def _group(name: str, family: Family, summary: str, usage: str) -> Entry:
 
 def _entries(family: Family) -> Mapping[str, Entry]:
     return {
-        op.name: Entry(op.summary, lambda op=op: _command(op, family), op.aliases)  # type: ignore[misc]
-        for op in OPS.values()
+        op.name: Entry(op.summary, partial(_command, op, family), op.aliases) for op in OPS.values()
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 def ask(op: Op, geometry: Geometry, values: Values) -> Request:
     """Say in the library's words what the options ask for."""
-    if values["min_valid"] is not None and values["nan"] != "skip" and values["nodata"] is None:
-        raise UsageError("--min-valid counts what is not missing: it needs --nan skip or --nodata")
     return Request(
         op=op.name,
         geometry=geometry,
@@ -37,7 +36,7 @@ def ask(op: Op, geometry: Geometry, values: Values) -> Request:
         like=read_defaults(values["like"]).like,
         nan=values["nan"].value,
         nodata=values["nodata"],
-        min_valid=values["min_valid"] or 0.0,
+        min_valid=least_valid(values),
         count_include_pad=values.get("count_include_pad"),
         divisor=values.get("divisor"),
         index=values.get("index"),
@@ -47,6 +46,13 @@ def ask(op: Op, geometry: Geometry, values: Values) -> Request:
         threads=values["threads"],
         params={p.name: values[p.name] for p in op.params if values[p.name] is not None},
     )
+
+
+def least_valid(values: Values) -> float:
+    """Give the fraction of a window that must be there, where something can be missing."""
+    if values["min_valid"] is not None and values["nan"] != "skip" and values["nodata"] is None:
+        raise UsageError("--min-valid counts what is not missing: it needs --nan skip or --nodata")
+    return values["min_valid"] or 0.0
 
 
 def ask_for_pyramid(op: Op, levels: Levels, values: Values) -> Pyramid:
@@ -80,8 +86,10 @@ def run(asked: batch.Asked, values: Values, sources: Sequence[batch.Source] | No
         return _rehearse(jobs, batch.Worker(asked, layouts, pictures=pictures), values)
     settings = settings_of(values, in_order=not values["as_json"])._replace(pictures=pictures)
     with Telling(jobs, values, is_batch=is_batch) as telling:
-        for outcome in batch.run(jobs, asked, layouts, settings, manifest=manifest, watch=telling):
-            telling.tell(outcome)
+        outcomes = batch.run(jobs, asked, layouts, settings, manifest=manifest, watch=telling)
+        with closing(outcomes):
+            for outcome in outcomes:
+                telling.tell(outcome)
     return 1 if telling.failed else 0
 
 

@@ -41,7 +41,8 @@ def _command() -> Any:
     help = (
         "Show what each stage of a chain does to a shape: what comes out, how many cells of the "
         "input a value depends on (field) and how far such cells lie apart (jump), along each "
-        "axis, the rows and columns that no window covers, and the share of values kept.\n\n"
+        "axis, the rows and columns that no window covers, and the share of values kept. Where a "
+        "stage cannot be, the stages before it are shown, and an error says why.\n\n"
         f'{GRAMMAR}\n\npoolcli shape 224x224x64 "max 3/2 p1 | avg 2"'
     )
     return build_command("shape", help, [SHAPE, STAGES, *options.AXES, CODE, JSON], _shape)
@@ -81,17 +82,24 @@ def _print_code(chain: Chain, shape: tuple[int, ...], layout: str | None, framew
 
 
 def _print_table(chain: Chain, shape: tuple[int, ...], layout: str | None, values: Values) -> None:
-    """Print the rows as far as there are any, also before an error."""
+    """Print the rows; before an error those of the stages that can be, which show where it is."""
     from poolcli.chains.table import rows
     from poolcli.layout import Layout, channels_first_hint
 
     found: list[Row] = []
+    failure = None
     try:
         found.extend(rows(chain, shape, layout))
-    finally:
-        if found and not (chain.layout or layout or chain.stages[0].requests[0].like):
-            _hint(channels_first_hint(Layout(found[0].layout), shape))
-        _print_rows(found, values["as_json"])
+    except PoolError as error:
+        failure = error
+    if found and not (chain.layout or layout or chain.stages[0].requests[0].like):
+        _hint(channels_first_hint(Layout(found[0].layout), shape))
+    _print_rows(found, values["as_json"])
+    if failure is not None:
+        said = f"{failure}; shown is what comes before it" if found else str(failure)
+        raise UsageError(said) from failure
+    if not values["as_json"]:
+        _warn(found)
 
 
 def _print_rows(rows: list[Row], as_json: bool) -> None:
@@ -106,6 +114,9 @@ def _print_rows(rows: list[Row], as_json: bool) -> None:
         return
     table.show_table(rows, stream=stream, terminal=stream.isatty())
     stream.flush()
+
+
+def _warn(rows: list[Row]) -> None:
     for number, row in enumerate(rows):
         for warning in row.warnings:
             messages.warn(f'stage {number} "{row.stage}": {warning}')

@@ -54,18 +54,23 @@ def _unpool(values: Values) -> int:
     sources = find_sources({**values, "inputs": [*(values["inputs"] or []), values["indices"]]})
     if len(sources) != 2 or any(source.from_folder for source in sources):
         raise UsageError("unpool takes one input and one file of positions")
-    asked = Unpool(
-        _only_array(sources.pop()),
-        parse_counts(values["size"], "--size"),
-        None if stride is None else parse_counts(stride, "--stride"),
-        0 if padding is None else parse_padding(padding),
-        None if output_size is None else parse_counts(output_size, "--output-size"),
-        layout=values["layout"],
-        like=read_defaults(values["like"]).like,
-        index=values["index"],
-        dtype=values["dtype"],
-        fit="clip" if values["clip"] else "exact",
-    )
+    positions = sources.pop()
+    array = _only_array(positions)
+    try:
+        asked = Unpool(
+            array,
+            parse_counts(values["size"], "--size"),
+            None if stride is None else parse_counts(stride, "--stride"),
+            0 if padding is None else parse_padding(padding),
+            None if output_size is None else parse_counts(output_size, "--output-size"),
+            layout=values["layout"],
+            like=read_defaults(values["like"]).like,
+            index=values["index"],
+            dtype=values["dtype"],
+            fit="clip" if values["clip"] else "exact",
+        )
+    except InputError as error:
+        raise InputError(f"{positions.label}: {error}") from error
     return run(asked, {**values, "indices": None, "index": None}, sources)
 
 

@@ -26,7 +26,7 @@ def read_defaults(like: str | None) -> Defaults:
 
     Raises UsageError that names the variable.
     """
-    named = os.environ.get("POOLCLI_LIKE") or None
+    named = os.environ.get("POOLCLI_LIKE", "").strip() or None
     try:
         find_preset(named)
     except UsageError as error:

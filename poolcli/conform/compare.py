@@ -89,6 +89,8 @@ def _verdict(
     for axis in wanted:
         for reason in rules.refusals(op, axis):
             return replace(empty, refused=reason)
+    if rules.name == "torch" and math.isinf(params.get("norm", 2.0)):
+        return replace(empty, refused="it raises cells to the norm, and has no limit for inf")
     request = Request(
         op,
         RuledSliding(**vars(windows), rules=rules),
@@ -133,9 +135,7 @@ def _clipped_scale(plan: Plan, dtype: np.dtype[Any]) -> NDArray[Any]:
         shape[axis] = w.out
         factors = [w.size(i) / w.real(i) for i in range(w.out)]
         scale = scale * np.array(factors).reshape(shape)
-    norm = plan.request.params.get("norm", 2.0)
-    factor = 1.0 if math.isinf(norm) else 1 / norm
-    return np.asarray(scale**factor, dtype)
+    return np.asarray(scale ** (1 / plan.request.params.get("norm", 2.0)), dtype)
 
 
 def _has_nan(x: NDArray[Any]) -> bool:
@@ -150,8 +150,8 @@ def _marked(verdicts: Sequence[Verdict]) -> list[Verdict]:
         if verdict.values is None:
             marked.append(verdict)
             continue
-        alike = [v for v in answers if _comparable(v, verdict) and v.values is not None]
-        same = np.stack([_equal(v.values, verdict.values) for v in alike])
+        alike = [v for v in answers if _comparable(v, verdict)]
+        same = np.stack([_equal(v.values, verdict.values) for v in alike if v.values is not None])
         differs = ~same.all(axis=0) & (2 * same.sum(axis=0) <= len(alike))
         why = verdict.why
         if len(alike) == 1 and len(answers) > 1:
@@ -166,6 +166,5 @@ def _comparable(a: Verdict, b: Verdict) -> bool:
     return a.values.shape == b.values.shape and a.layout == b.layout
 
 
-def _equal(a: NDArray[Any] | None, b: NDArray[Any] | None) -> NDArray[np.bool_]:
-    close: NDArray[np.bool_] = np.isclose(a, b, rtol=1e-6, atol=0, equal_nan=True)  # type: ignore[arg-type]
-    return close
+def _equal(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(np.isclose(a, b, rtol=1e-6, atol=0, equal_nan=True))

@@ -2,6 +2,7 @@
 
 from poolcli.files.atomic import Ready, atomic_target
 from poolcli.files.causes import available_memory
+from poolcli.files.ending import abandon
 from poolcli.files.leftovers import locked, sweep
 from poolcli.files.loaded import Loaded
 from poolcli.files.notes import AS_USUAL, Notes, PictureInput, PictureOutput
@@ -23,6 +24,7 @@ __all__ = [
     "PictureInput",
     "PictureOutput",
     "Ready",
+    "abandon",
     "atomic_target",
     "available_memory",
     "describe_by_header",

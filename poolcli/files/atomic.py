@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from poolcli.errors import OutputError
+from poolcli.files.ending import held_off, unfinished
 from poolcli.files.leftovers import create_temporary
 
 Ready = Callable[[os.stat_result], None]
@@ -39,7 +40,9 @@ def atomic_target(
         return
     target = os.path.realpath(path)
     old_mode = _check_target(target, overwrite)
-    descriptor, temporary = create_temporary(os.path.dirname(target))
+    with held_off():
+        descriptor, temporary = create_temporary(os.path.dirname(target))
+        unfinished.add(temporary)
     # As long as this is open other runs see by the lock that the temporary file has an owner.
     owner = os.dup(descriptor) if os.name == "posix" else None
     try:
@@ -51,15 +54,17 @@ def atomic_target(
             file.flush()
             if ready is not None:
                 ready(os.fstat(file.fileno()))
-        if overwrite:
-            os.replace(temporary, target)
-        else:
-            _rename_to_new(temporary, target)
+        with held_off():
+            if overwrite:
+                os.replace(temporary, target)
+            else:
+                _rename_to_new(temporary, target)
     except FileExistsError as error:
         raise OutputError(_EXISTS) from error
     finally:
         with suppress(OSError):
             os.unlink(temporary)
+        unfinished.discard(temporary)
         if owner is not None:
             os.close(owner)
 

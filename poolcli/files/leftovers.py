@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 try:
     import fcntl
 except ImportError:  # Windows: nothing is locked, so nothing is ever swept
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # where there is the module, it is no None
 
 _OURS = r"\.poolcli-[0-9a-f]{12}\.tmp"
 

@@ -24,6 +24,12 @@ def lp(cells: Cells, norm: float, signed: bool) -> Fold:
     """The fold of (Σ|x|^p)^(1/p); ``signed`` leaves the sign of x^p in the sum, as torch does."""
     _positive("norm", norm)
     if math.isinf(norm):
+        if signed:
+            # The root of Σx^p has no limit: for two values of opposite sign it is 0 at odd p.
+            raise UsageError(
+                "norm inf is the largest magnitude, which has no sign to keep; leave signed out, "
+                "and with like torch say --no-signed (signed=False)"
+            )
         return _largest_magnitude(cells)
     return _power_fold(cells, norm, signed=signed, mean=False)
 

@@ -54,7 +54,7 @@ RECORDS = (
         kernel=lazy("poolcli.ops.powers", "lp"),
         params=(
             Param("norm", float, 2.0, "p of the norm; inf for the largest magnitude"),
-            Param("signed", bool, False, "keep the sign of x^p, as torch does"),
+            Param("signed", bool, False, "keep the sign of x^p, as torch does; not for norm inf"),
         ),
     ),
     Op(

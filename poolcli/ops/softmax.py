@@ -12,6 +12,9 @@ from poolcli.engine.trees import State
 from poolcli.errors import UsageError
 from poolcli.ops.floats import real_result, wide_float
 
+# Sums of more numbers than there can be, each of them this times the largest, are finite.
+_SCALE = 2.0**-64
+
 
 def log_sum_exp(cells: Cells, r: float) -> Fold:
     """The fold of (1/r)·log(mean(exp(r·x))), as (m, n, Σ(exp(r·(x − m)) − 1)).
@@ -57,12 +60,20 @@ def log_sum_exp(cells: Cells, r: float) -> Fold:
 
 def soft(cells: Cells) -> Fold:
     """The fold of Σx·eˣ / Σeˣ, as (m, Σe^(x−m), Σx·e^(x−m)) with m the largest x."""
+    return _soft(cells, 1.0)
+
+
+def _soft(cells: Cells, scale: float) -> Fold:
+    """The same with x in the last sum times ``scale``, a power of two that keeps it finite."""
     wide = wide_float(real_result(cells))
+    most = np.finfo(wide).max
 
     def load(values: Array, state: State, _: Places) -> None:
         state[0][...] = values
         state[1][...] = 1
         state[2][...] = values
+        if scale != 1.0:
+            state[2][...] *= scale
 
     def combine(a: State, b: State, out: State) -> None:
         top, weight_a, weight_b = _weights(a[0], b[0])
@@ -77,7 +88,10 @@ def soft(cells: Cells) -> Fold:
     def finish(state: State, _: Counts, out: Array) -> None:
         top, weights, weighted = state
         # Plus 0: a window of -0.0 alone must give what it gives beside padding.
-        out[...] = np.where(np.isinf(top), top, weighted / weights + 0.0)
+        mean = weighted / weights + 0.0
+        if scale != 1.0:
+            mean = np.clip(mean, -most * scale, most * scale) / scale  # rounding may go past it
+        out[...] = np.where(np.isinf(top), top, mean)
 
     return Fold(
         result=real_result(cells),
@@ -86,6 +100,7 @@ def soft(cells: Cells) -> Fold:
         combine=combine,
         load=load,
         finish=finish,
+        rescue=_soft(cells, _SCALE) if scale == 1.0 else None,
     )
 
 

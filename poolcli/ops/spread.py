@@ -14,18 +14,21 @@ from poolcli.engine.trees import State
 from poolcli.errors import UsageError
 from poolcli.ops.floats import real_result, wide_float
 
+_SCALE = 2.0**-530
+
 
 def variance(cells: Cells, ddof: int) -> Fold:
     """The fold of Σ(x − mean)² / (n − ddof)."""
-    return _fold(cells, ddof, root=False)
+    return _fold(cells, ddof, 1.0, root=False)
 
 
 def deviation(cells: Cells, ddof: int) -> Fold:
     """The fold of the square root of the variance."""
-    return _fold(cells, ddof, root=True)
+    return _fold(cells, ddof, 1.0, root=True)
 
 
-def _fold(cells: Cells, ddof: int, *, root: bool) -> Fold:
+def _fold(cells: Cells, ddof: int, scale: float, *, root: bool) -> Fold:
+    """The fold for cells times ``scale``, a power of two that keeps huge squares finite."""
     if ddof < 0:
         raise UsageError(f"ddof {ddof}: must be at least 0")
     wide = wide_float(real_result(cells))
@@ -33,13 +36,19 @@ def _fold(cells: Cells, ddof: int, *, root: bool) -> Fold:
     def load(values: Array, state: State, _: Places) -> None:
         state[0][...] = 1
         state[1][...] = values
+        if scale != 1.0:
+            state[1][...] *= scale
         np.abs(state[1], out=state[2])
         state[2][...] *= 0  # 0, but NaN for an infinity
 
     def finish(state: State, _: Counts, out: Array) -> None:
-        count = state[0] - ddof
+        count = state[0] - min(ddof, 2**60)  # more than any window has
         result = np.divide(state[2], count, where=count > 0, out=np.full(out.shape, np.nan))
-        out[...] = np.sqrt(result) if root else result
+        if root:
+            np.sqrt(result, out=result)
+        if scale != 1.0:
+            result /= scale if root else scale**2
+        out[...] = result
 
     return Fold(
         result=real_result(cells),
@@ -48,6 +57,7 @@ def _fold(cells: Cells, ddof: int, *, root: bool) -> Fold:
         combine=_merge,
         load=load,
         finish=finish,
+        rescue=_fold(cells, ddof, _SCALE, root=root) if scale == 1.0 else None,
     )
 
 

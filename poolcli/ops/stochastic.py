@@ -20,7 +20,10 @@ from poolcli.errors import InputError, UsageError
 from poolcli.ops.floats import real_result, wide_float
 
 MODES = ("sample", "expected")
-_SCALE = 2.0**-540
+# Below this, float64 products of activations are near the end of their exponents.
+_VANISHING = 2.0**-960
+# Above this, sums of weights might not be finite.
+_HUGE, _SMALLER = 2.0**900, 2.0**-100
 NEGATIVES = ("error", "relu", "shift")
 
 
@@ -40,10 +43,7 @@ def stochastic(cells: Cells, mode: str, seed: int, negatives: str) -> Kernel:
     def choose(windows: Gathered, out: Array) -> None:
         values, weights = _activations(windows, negatives)
         if mode == "expected":
-            total = tree_sum(weights)
-            parts = np.where(weights == 0, 0, weights * values)
-            value = tree_sum(parts) / np.where(total == 0, 1, total)
-            out[...] = np.where(total == 0, values[0], value)
+            out[...] = _weighted_mean(values, weights)
             return
         # Where the running sum first passes u·Σa, with the same u however the work is cut.
         running = np.cumsum(weights, axis=0)
@@ -65,6 +65,10 @@ def _activations(windows: Gathered, negatives: str) -> tuple[Array, Array]:
     elif negatives == "relu":
         values = np.maximum(values, values.dtype.type(0))
     weights = values.astype(wide_float(values.dtype))
+    if (np.abs(weights) > _HUGE).any():
+        # Only their proportions matter, and each window goes its own way.
+        top = np.where(valid, np.abs(weights), 0).max(axis=0)
+        weights = np.where(top > _HUGE, weights * _SMALLER, weights)
     if negatives == "shift":
         weights = weights - np.where(valid, weights, np.inf).min(axis=0)
     weights = np.where(valid, weights, 0)
@@ -77,6 +81,22 @@ def _activations(windows: Gathered, negatives: str) -> tuple[Array, Array]:
     return values, weights
 
 
+def _weighted_mean(values: Array, weights: Array) -> Array:
+    """Σwv / Σw; the first value where there is no weight."""
+    total = tree_sum(weights)
+    parts = np.where(weights == 0, 0, weights * values)
+    weighted = tree_sum(parts)
+    mean = weighted / np.where(total == 0, 1, total)
+    lost = (total > 0) & (~np.isfinite(mean) | (np.abs(weighted) < _VANISHING))
+    if lost.any():
+        lost &= ~np.isfinite(mean) | (np.abs(parts).max(axis=0) < _VANISHING)
+        # Products that are not within the range of float64: shares first, which always are.
+        shares = weights / np.where(lost, weights.max(axis=0), 1)
+        shares /= np.where(lost, tree_sum(shares), 1)
+        mean = np.where(lost, tree_sum(np.where(shares == 0, 0, shares * values)), mean)
+    return np.asarray(np.where(total == 0, values[0], mean))
+
+
 def _refuse_negative(values: Array, valid: Array | bool) -> None:
     negative = (values < 0) & valid
     if values.dtype.kind != "u" and negative.any():
@@ -87,18 +107,14 @@ def _refuse_negative(values: Array, valid: Array | bool) -> None:
 
 
 def _expected_fold(cells: Cells, negatives: str) -> Fold:
-    return _scaled_expectation(cells, negatives, 1.0)
-
-
-def _scaled_expectation(cells: Cells, negatives: str, scale: float) -> Fold:
-    """Σa² and Σa of cells times ``scale``, a power of two that keeps huge squares finite."""
+    """Expectations as (Σa, Σa²)."""
     wide = wide_float(real_result(cells))
+    can_vanish = cells.dtype.kind == "f" and cells.dtype.itemsize >= 8
 
     def load(values: Array, state: State, _: Places) -> None:
         if negatives == "error":
             _refuse_negative(values, True)
         np.maximum(values, 0, out=state[0], casting="unsafe")
-        state[0][...] *= scale
         np.multiply(state[0], state[0], out=state[1])
 
     def combine(a: State, b: State, out: State) -> None:
@@ -107,8 +123,11 @@ def _scaled_expectation(cells: Cells, negatives: str, scale: float) -> Fold:
 
     def finish(state: State, _: Counts, out: Array) -> None:
         total, squares = state
-        value = squares / np.where(total == 0, 1, total) / scale
+        value = squares / np.where(total == 0, 1, total)
         out[...] = np.where(np.isinf(total), total, value)
+        if can_vanish:
+            # So small a sum has lost digits, or everything: as NaN it is left to the rescue.
+            np.copyto(out, np.nan, where=(squares < _VANISHING) & (total > 0))
 
     return Fold(
         result=real_result(cells),
@@ -117,7 +136,41 @@ def _scaled_expectation(cells: Cells, negatives: str, scale: float) -> Fold:
         combine=combine,
         load=load,
         finish=finish,
-        rescue=_scaled_expectation(cells, negatives, _SCALE) if scale == 1.0 else None,
+        rescue=_scaled_expectation(cells),
+    )
+
+
+def _scaled_expectation(cells: Cells) -> Fold:
+    """Expectations as (m, Σa/m, Σ(a/m)²) with m the largest a, for any a that is a float."""
+    wide = wide_float(real_result(cells))
+
+    def load(values: Array, state: State, _: Places) -> None:
+        np.maximum(values, 0, out=state[0], casting="unsafe")
+        state[1][...] = state[0] > 0
+        state[2][...] = state[1]
+
+    def combine(a: State, b: State, out: State) -> None:
+        largest = np.maximum(a[0], b[0])
+        base = np.where(largest == 0, 1.0, largest)
+        left, right = a[0] / base, b[0] / base
+        total = a[1] * left + b[1] * right
+        squares = a[2] * left * left + b[2] * right * right
+        out[0][...] = largest
+        out[1][...] = total
+        out[2][...] = squares
+
+    def finish(state: State, _: Counts, out: Array) -> None:
+        largest, total, squares = state
+        value = largest * (squares / np.where(total == 0, 1, total))
+        out[...] = np.where(np.isfinite(largest), value, largest)
+
+    return Fold(
+        result=real_result(cells),
+        parts=(wide, wide, wide),
+        identity=(0.0, 0.0, 0.0),
+        combine=combine,
+        load=load,
+        finish=finish,
     )
 
 

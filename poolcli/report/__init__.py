@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from poolcli.report.jsonl import json_line
+from poolcli.report.jsonl import json_line, text
 from poolcli.report.outcomes import failed_json, planned_json, planned_line, skipped_json
 from poolcli.report.progress import Bar, Meter
 from poolcli.report.result import Result
@@ -28,6 +28,7 @@ __all__ = [
     "safe",
     "show",
     "skipped_json",
+    "text",
     "warning",
 ]
 

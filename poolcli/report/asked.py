@@ -80,7 +80,8 @@ def _like(request: Any) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() else str(value)
+    """Write a number as people would: 4 for 4.0, but 1e+300 for that."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e16 else str(value)
 
 
 def _times(values: Iterable[Any], times: str, short: bool = False) -> str:

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import KINDS, contents, fill, save
-from program import Outcome, finished, start
+from folders import KINDS, MANIFEST, contents, fill, save
+from program import HANGS, PROJECT, Outcome, finished, start
 
 from poolcli import batch
 from poolcli.batch.memory import Budget, Stopped
@@ -185,6 +187,51 @@ def test_signals_end_a_batch_and_are_reported(number: int, code: int, jobs: int)
     assert int(done) + int(left) == 301
     for name in outputs:
         assert np.load(Path("out", name)).ndim in (2, 3)
+
+
+# Steps of a job that never end, as a sort of very many cells hardly does; each says that it began.
+STUCK = """
+import sys, time
+from poolcli.chains.chain import ChainPlan
+from poolcli.cli import main
+from poolcli.files import npy
+
+write_all = npy.write_all
+
+def never_ends(*_, **__):
+    print("begun", flush=True)
+    time.sleep(1000)
+
+def half(stream, data):
+    write_all(stream, memoryview(data)[:16])
+    never_ends()
+
+if sys.argv.pop(1) == "pooling":
+    ChainPlan.run = never_ends
+else:
+    npy.write_all = half
+main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("step", ["pooling", "writing"])
+def test_jobs_that_never_notice_are_left_behind(step: str, number: int, code: int) -> None:
+    fill(Path("in"), 2)
+    arguments = ["chain", "avg 2 | max 2", "in", "-j", "2", "-o", "out/", "--to", "npy"]
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK, step, *arguments],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == b"begun\n"
+        program.send_signal(number)
+        _, err = program.communicate(timeout=HANGS)
+    assert program.returncode == code
+    assert err.decode() == "poolcli: interrupted: 0 done, 2 not done\n"
+    assert [path.name for path in Path("out").iterdir()] == [MANIFEST]
 
 
 def test_a_reader_that_leaves_ends_it_quietly() -> None:

@@ -32,6 +32,18 @@ def test_options_reach_every_stage(poolcli):
     )
 
 
+def test_the_least_fraction_holds_for_every_stage(poolcli):
+    cells = np.array([[1, 3, -9, -9], [5, 7, -9, 2]])
+    typed = ["--matrix", "1 3 -9 -9; 5 7 -9 2", "--nodata", -9]
+    stages = "max 2 | avg 1x2"
+    for least, expected in ((0.25, "4.5"), (0.5, "7.0"), (0.75, "-9.0")):
+        done = poolcli("chain", stages, *typed, "--min-valid", least)
+        got = library.chain(cells, stages, nodata=-9, min_valid=least)
+        assert done.text.splitlines()[-1] == str(got.item()) == expected
+    refused = poolcli("chain", "max 2", "--matrix", "1 2; 3 4", "--min-valid", 0.5)
+    assert (refused.code, refused.err.count("--nan skip or --nodata")) == (2, 1)
+
+
 def test_presets_and_layouts(poolcli, tmp_path, monkeypatch):
     np.save("x.npy", np.zeros((3, 8, 10), np.float32))
     for options in (["--like", "torch"], ["--layout", "CHW"]):
@@ -39,6 +51,13 @@ def test_presets_and_layouts(poolcli, tmp_path, monkeypatch):
         assert "3x8x10 CHW float32 -> 3 C float32  max 2 | global avg" in done.text
     monkeypatch.setenv("POOLCLI_LIKE", "onnx")
     assert "-> 3x7x9 float32" in poolcli("chain", "max 2", "x.npy").text
+
+
+def test_an_empty_layout_is_none(poolcli, matrix):
+    for arguments in (["chain", "max 2", matrix], ["shape", "4x4", "max 2"]):
+        done = poolcli(*arguments, "--layout", "")
+        assert (done.code, done.out) == (2, b"")
+        assert "the layout is empty; give axis letters" in done.err
 
 
 def test_files(poolcli, matrix):

@@ -95,6 +95,8 @@ def test_json_says_what_the_windows_came_to(
         ("blur -k 3 -s 2", "blur 3x3 stride 2"),
         ("avg -k 2 --nan skip --min-valid 0.5", "avg 2x2 stride 2 nan skip min-valid 0.5"),
         ("lp -k 2 --signed", "lp 2x2 stride 2 signed True"),
+        ("avg -k 2 --divisor 1e300", "avg 2x2 stride 2 divisor 1e+300"),
+        ("avg -k 2 --divisor 8", "avg 2x2 stride 2 divisor 8"),
     ],
 )
 def test_the_report_line(poolcli: Run, matrix: Path, arguments: str, said: str) -> None:

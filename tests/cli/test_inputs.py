@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -216,6 +217,10 @@ def test_info(poolcli: Run, matrix: Path) -> None:
     assert "x.npy: 4x4 HW int64 (npy)\n" in outcome.text
     assert "1x2 HW float64 (text)\n" in outcome.text
     assert outcome.err.startswith("poolcli: missing.npy: ")
+    Path("a\nb.npy").write_bytes(Path("x.npy").read_bytes())
+    told = poolcli("info", "a\nb.npy")
+    assert told.text.startswith("a\\nb.npy: ")
+    assert json.loads(poolcli("info", "a\nb.npy", "--json").text)["label"] == "a\nb.npy"
     assert poolcli("info", "x.npy", "--json").text == (
         '{"label": "x.npy", "shape": [4, 4], "dtype": "int64", "layout": "HW", "kind": "npy"}\n'
     )

@@ -158,6 +158,15 @@ def test_which_of_the_variables_wins(
         assert f'"layout": "{found}"' in outcome.text
 
 
+def test_blanks_around_a_variable_mean_nothing(
+    poolcli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POOLCLI_LIKE", " torch ")
+    assert "like torch" in poolcli("max", "-k", 2, "maps.npy").text
+    monkeypatch.setenv("POOLCLI_LIKE", " ")
+    assert poolcli("max", "-k", 2, "maps.npy", "--no-preview").code == 0
+
+
 @pytest.mark.parametrize("command", ["max -k 2 maps.npy", "info maps.npy"])
 def test_a_variable_that_names_nothing(
     poolcli: Run, monkeypatch: pytest.MonkeyPatch, command: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -67,6 +68,27 @@ def test_everything_about_one_op(poolcli: Run, name: str) -> None:
     assert len(commands) >= 5
     for command in commands:
         assert poolcli(*command.split()).code == 0
+
+
+def test_json(poolcli: Run) -> None:
+    outcome = poolcli("ops", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    records = {record["op"]: record for record in map(json.loads, outcome.text.splitlines())}
+    assert list(records) == list(OPS)
+    for name, op in OPS.items():
+        record = records[name]
+        assert (record["formula"], record["source"]) == (op.formula, op.source)
+        assert [option["name"] for option in record["options"]] == [p.name for p in op.params]
+        assert (record["divides"], record["positions"]) == (op.divides, op.winner is not None)
+    assert records["avg"]["aliases"] == ["mean"]
+    assert records["quantile"]["options"][0] == {
+        "name": "q",
+        "type": "float",
+        "default": 0.5,
+        "choices": None,
+        "help": "the fraction, from 0 to 1",
+    }
+    assert json.loads(poolcli("ops", "mean", "--json").text) == records["avg"]
 
 
 def test_an_alias_names_an_op(poolcli: Run) -> None:

@@ -81,6 +81,7 @@ def test_default_layouts():
         ("max", {"size": 3, "padding": ((0, 1), (0, 1))}, "torch", "0 before and 1 after"),
         ("avg", {"size": 2, "dilation": 2}, "torch", "only max pooling has dilation"),
         ("lp", {"size": 2, "padding": 1}, "torch", "its Lp pooling has no padding"),
+        ("lp", {"size": 2, "params": {"norm": np.inf}}, "torch", "has no limit for inf"),
         ("max", {"size": 6}, "torch", "height: a kernel that covers 6 cells does not fit into 5"),
         ("lp", {"size": 2}, "keras", "it has no lp pooling"),
         ("max", {"size": 2, "ceil_mode": True}, "keras", "it has no ceil mode"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from poolcli import pool
-from poolcli.errors import InputError, PoolError
+from poolcli import global_pool, pool
+from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.geometry import Adaptive
 from poolcli.plan import Request
 
+LARGEST = np.finfo(np.float64).max
 HUGE = 2**53 + 1
 CASES = [
     # op, cells of one window, options, result
@@ -34,6 +35,16 @@ CASES = [
     ("mixed", [np.inf, 3], {"alpha": 0}, np.inf),
     ("stochastic", [1, np.inf, 2], {}, np.inf),
     ("stochastic", [1e200, 1e200], {"mode": "expected"}, 1e200),
+    ("stochastic", [1e-300, 2e-300], {"mode": "expected"}, 5 / 3 * 1e-300),
+    ("stochastic", [5e-324, 0], {"mode": "expected"}, 5e-324),
+    ("stochastic", [1e-300, 3e-300], {"mode": "expected", "negatives": "shift"}, 3e-300),
+    ("stochastic", [1e308, -1e308, 1e308], {"mode": "expected", "negatives": "shift"}, 1e308),
+    ("soft", [1.7e308, 1.7e308], {}, 1.7e308),
+    ("soft", [-LARGEST, -LARGEST, -LARGEST], {}, -LARGEST),
+    ("soft", [LARGEST, -LARGEST, np.inf], {}, np.inf),
+    ("std", [1e160, -1e160], {}, 1e160),
+    ("std", [LARGEST, -LARGEST], {}, LARGEST),
+    ("var", [LARGEST, -LARGEST, LARGEST, -LARGEST], {}, np.inf),
 ]
 
 
@@ -44,7 +55,7 @@ def test_the_right_number(op: str, cells: object, options: dict, expected: float
     if isinstance(expected, int):
         assert got == expected
     else:
-        assert got == pytest.approx(expected, rel=1e-12)
+        assert got == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("percent", range(1, 101))
@@ -60,6 +71,23 @@ def test_the_least_fraction_is_what_was_typed(percent: int) -> None:
 def test_nodata_must_be_a_value_of_the_cells(dtype: str, nodata: float) -> None:
     with pytest.raises(InputError, match="nodata"):
         pool(np.zeros((2, 2), dtype), "max", 2, nodata=nodata)
+
+
+def test_huge_cells_are_drawn_in_proportion() -> None:
+    x = np.tile([1.5e308, 1.0e308, 0.5e308], 500)
+    for cells, options in ((x, {}), (x - 0.75e308, {"negatives": "shift"})):
+        drawn = pool(cells, "stochastic", 3, **options)
+        counts = [(drawn == cell).sum() for cell in cells[:3]]
+        assert counts == sorted(counts, reverse=True)
+        assert min(counts[: 3 - len(options)]) > 50
+
+
+@pytest.mark.parametrize("options", [{"signed": True}, {"like": "torch"}])
+def test_the_largest_magnitude_has_no_sign(options: dict) -> None:
+    x = np.array([[1.0, -3.0]])
+    with pytest.raises(UsageError, match="norm inf .* no sign to keep; leave signed out"):
+        global_pool(x, "lp", norm=np.inf, **options)
+    assert global_pool(x, "lp", norm=np.inf, **(options | {"signed": False})) == 3
 
 
 @pytest.mark.parametrize(("method", "place"), [("lower", 1), ("higher", 2), ("linear", 1)])

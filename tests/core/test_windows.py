@@ -98,8 +98,8 @@ def test_huge_axes_cost_nothing():
         ((4, 4), {"size": 2, "padding": -1}, "padding -1"),
         ((4, 4), {"size": 2, "padding": "full"}, "padding 'full'"),
         ((4, 4), {"size": (2, 2, 2)}, "size has 3 numbers, the array has 2 spatial axes"),
-        ((4, 4), {"size": 2, "stride": (1,)}, "stride has 1 numbers"),
-        ((4, 4), {"size": 2, "padding": ((1, 2),)}, "padding has 1 entries"),
+        ((4, 4), {"size": 2, "stride": (1,)}, "stride has 1 number, the array has 2 spatial axes"),
+        ((4, 4), {"size": 2, "padding": ((1, 2),)}, "padding has 1 entry, the array"),
         ((4, 4), {"size": 2, "padding": ((1, 2, 3), 1)}, "pair"),
     ],
 )

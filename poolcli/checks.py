@@ -1,0 +1,87 @@
+"""Values of the kind that is meant, or one line that says which is. Standard library only.
+
+What is typed on the command line has its kind already; what Python code hands over may be anything.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from poolcli.errors import UsageError
+
+
+def shown(value: object) -> str:
+    """A value as messages quote it, however long it is.
+
+    >>> shown("x" * 50)
+    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no number of thousands of digits
+        return "(a number of thousands of digits)"
+    return text if len(text) <= 45 else text[:42] + "..."
+
+
+def one_of(what: str, value: object, known: Sequence[str]) -> None:
+    """Refuse what is none of the ``known`` words."""
+    if not isinstance(value, str) or value not in known:
+        raise UsageError(f"{what} {shown(value)}: use {', '.join(known)}")
+
+
+def word(what: str, value: object) -> str:
+    """``value``, which is a str."""
+    if not isinstance(value, str):
+        raise UsageError(f"{what} {shown(value)}: a word is meant")
+    return value
+
+
+def whole(what: str, value: object) -> int:
+    """``value`` as an int.
+
+    >>> whole("seed", True)
+    1
+    """
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # the point is to find out
+    except TypeError:
+        raise UsageError(f"{what} {shown(value)}: a whole number is meant") from None
+
+
+def real(what: str, value: Any) -> float:
+    """``value`` as a float, which it is or can be.
+
+    >>> real("alpha", 1)
+    1.0
+    """
+    is_many = isinstance(value, (str, bytes, bytearray)) or bool(getattr(value, "ndim", 0))
+    try:
+        return float("" if is_many else value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{what} {shown(value)}: a number is meant") from None
+    except OverflowError:
+        raise UsageError(f"{what} {shown(value)}: larger than any float") from None
+
+
+def flag(what: str, value: object) -> bool:
+    """``value`` as a bool: True, False, 1 or 0.
+
+    >>> flag("signed", 1)
+    True
+    """
+    is_bool = isinstance(value, int) or type(value).__name__ in ("bool", "bool_")  # NumPy's
+    if not is_bool or value not in (0, 1):
+        raise UsageError(f"{what} {shown(value)}: True or False is meant")
+    return bool(value)
+
+
+def listed(what: str, values: Any) -> tuple[Any, ...]:
+    """``values`` as a tuple."""
+    try:
+        if not isinstance(values, (str, bytes, bytearray)):
+            return tuple(values)
+    except TypeError:
+        pass
+    raise UsageError(f"{what} {shown(values)}: a list of values is meant")
