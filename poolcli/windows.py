@@ -48,6 +48,8 @@ class Windows(NamedTuple):
 
     def part(self, first: int, stop: int) -> Windows:
         """The windows ``first .. stop-1`` of the same axis."""
+        if (first, stop) == (0, self.out):
+            return self
         sizes = self.sizes if isinstance(self.sizes, int) else self.sizes[first:stop]
         return self._with(self.starts[first:stop], sizes)
 

@@ -61,7 +61,7 @@ class BlockFolder:
 
     def __init__(self, job: Job, fold: Fold, piece_bytes: int, buffers: Buffers) -> None:
         self.job, self.fold, self.buffers = job, fold, buffers
-        self.piece_bytes = piece_bytes
+        self.piece_bytes, self.inner, self.dense = piece_bytes, job.inner, 0
         self.order = fold_order(fold, job.windows)
         counts = job.missing is not None
         self.layer = _layer(fold, counts=counts)
@@ -92,16 +92,18 @@ class BlockFolder:
         )
         lead = block.lead
         last = len(windows) - 1
-        dense = self._dense_step(last, windows[last])
-        direct = self.fold.finish is None and self.job.missing is None and not dense
+        self.dense = self._dense_step(windows[last])
+        direct = self.fold.finish is None and self.job.missing is None and not self.dense
         state = self._folded(last, lead, windows, NO_MARGIN, (out,) if direct else None)
-        state = self._thinned(state, windows)
+        if self.dense:
+            wanted = (*(slice(None),) * (self.job.lead + last), slice(None, None, self.dense))
+            state = tuple(part[wanted] for part in state)
         valid = None if self.job.missing is None else state[-1]
         if self.fold.finish is not None:
             divisors = self.job.divisors(windows, valid)
             self.fold.finish(state[: len(self.fold.parts)], divisors, out)
         elif state[0] is not out:
-            for cut in inner_cuts(state[0], out, self.job.lead + last):
+            for cut in inner_cuts(state[0], out, self.job.lead + last) or [(...,)]:
                 out[cut] = state[0][cut]
         refuse_nan(self.job, lead, windows, out)
         if self.job.missing is not None:
@@ -134,7 +136,7 @@ class BlockFolder:
         how = self.how if turn else self.first_how
         if w.out == 1 and w.largest == 1 and margin == NO_MARGIN and how.wider is None:
             return state
-        if self._dense_step(axis, w):
+        if self.dense and axis == len(windows) - 1:
             w = w._replace(starts=range(w.starts[0], w.starts[-1] + 1))
         place, out = self.job.lead + axis, final
         if out is None:
@@ -144,29 +146,19 @@ class BlockFolder:
         fold_windows(state, place, w, out_interior(out, next_place, margin), how)
         return out
 
-    def _dense_step(self, axis: int, w: Windows) -> int:
-        """The step between these windows if they are folded at every cell first, else 0.
+    def _dense_step(self, w: Windows) -> int:
+        """The step between these windows of the last axis if they are folded at every cell, else 0.
 
         Along memory NumPy's steps over neighbours are several times as fast as steps over every
         other cell. So maxima are taken everywhere, and the wanted ones picked at the very end.
         """
-        last, inner = len(self.job.windows) - 1, math.prod(self.job.inner)
-        if axis < last or inner >= SMALL_INNER or w.out == 1 or self.how.picks is None:
+        if w.out == 1 or self.how.picks is None or math.prod(self.inner) >= SMALL_INNER:
             return 0
         if not (isinstance(w.starts, range) and isinstance(w.sizes, int)):
             return 0
         step, size = w.starts.step, w.sizes
         strided = (size - 1) * STRIDED_COST / self.layer.parts[0].itemsize
         return step if step > 1 and (size - 1).bit_length() * step + 2 <= strided else 0
-
-    def _thinned(self, state: State, windows: tuple[Windows, ...]) -> State:
-        """Of windows that were folded at every cell, those that are wanted, as views."""
-        last = len(windows) - 1
-        step = self._dense_step(last, windows[last])
-        if not step:
-            return state
-        index = (slice(None),) * (self.job.lead + last)
-        return tuple(part[(*index, slice(None, None, step))] for part in state)
 
     def _in_pieces(
         self,
@@ -206,7 +198,7 @@ class BlockFolder:
         if w.out > 1:
             return w.largest
         share = self.piece_bytes >> (3 * turn)
-        per_cell = math.prod(self.job.inner) * self.job.source.dtype.itemsize
+        per_cell = math.prod(self.inner) * self.job.source.dtype.itemsize
         per_cell *= math.prod(high - low for low, high in lead)
         for other in self.order:
             v = windows[other]
@@ -223,7 +215,7 @@ class BlockFolder:
     ) -> State:
         """The state of the real cells of the windows' spans, with ``margin`` around one axis."""
         spans = tuple(_inside(w) for w in windows)
-        box = (*lead, *spans, *((0, n) for n in self.job.inner))
+        box = (*lead, *spans, *((0, n) for n in self.inner))
         cells = self.job.source.read(box, self.buffers)
         missing, load = self.job.missing, self.first.load
         if missing is None and load is None and margin == NO_MARGIN:

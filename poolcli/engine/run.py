@@ -6,7 +6,7 @@ import itertools
 import math
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from poolcli.windows import Windows
 
 # Below this many input bytes starting threads costs more than it gains.
 THREADED_BYTES = 1 << 22
+
+# Threads take the blocks in runs; one that others keep from its processor takes fewer of them.
+RUNS_PER_THREAD = 8
 
 # NumPy copies rows that are shorter than its buffer into it, several at a time, although no cast
 # needs it: that costs three times as much as a maximum itself. Smaller buffers than this one, in
@@ -43,25 +46,27 @@ def run(
     ``threads`` defaults to the processors this process may use; ``block_bytes`` is the input that
     one block aims at. Neither changes a byte of the result.
     """
-    block_bytes = job.source.block_bytes if block_bytes is None else block_bytes
     if math.prod(job.target.shape) == 0:
         return
-    tiling = _tiling(job, block_bytes)
     if threads is None:
         nbytes = math.prod(job.source.shape) * job.source.dtype.itemsize
         threads = processors() if nbytes >= THREADED_BYTES else 1
-    runs = _contiguous_runs(len(tiling), threads)
-    stop = threading.Event()
-    if len(runs) == 1:
-        _walk(job, tiling, *runs[0], block_bytes, stop, progress)
+    block_bytes = job.source.block_bytes if block_bytes is None else block_bytes
+    tiling = _tiling(job, block_bytes, threads)
+    runs = _contiguous_runs(len(tiling), threads * RUNS_PER_THREAD if threads > 1 else 1)
+    workers = min(threads, len(runs))
+    left, stop = iter(runs), threading.Event()
+    if workers == 1:
+        _walk(job, tiling, left, block_bytes, stop, progress)
         return
     # Late: a small run, which is most of them, starts no thread and should start quickly.
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-    with ThreadPoolExecutor(len(runs)) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         try:
             futures = [
-                pool.submit(_walk, job, tiling, *part, block_bytes, stop, progress) for part in runs
+                pool.submit(_walk, job, tiling, left, block_bytes, stop, progress)
+                for _ in range(workers)
             ]
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
@@ -70,14 +75,15 @@ def run(
         future.result()
 
 
-def _tiling(job: Job, block_bytes: int) -> Tiling:
+def _tiling(job: Job, block_bytes: int, threads: int) -> Tiling:
     """Blocks whose working memory is about ``block_bytes``."""
     lead, windows = job.source.shape[: job.lead], job.windows
     itemsize = job.source.dtype.itemsize
     if isinstance(job.kernel, Select):
         # What fills memory is not the cells but the windows, with all of their cells each. The
-        # many short steps of a network want large blocks, or threads wait for the interpreter.
-        block_bytes *= 4 if has_network(job, job.kernel) else 1
+        # many short steps of a network want large blocks, or threads wait for the interpreter; of
+        # many threads each gets less, so that all together stay within the usual limit of memory.
+        block_bytes *= max(1, 8 // max(2, threads)) if has_network(job, job.kernel) else 1
         itemsize *= math.prod(w.largest for w in windows)
         windows = tuple(Windows(w.axis, w.out, range(w.out), 1) for w in windows)
     elif (first := first_fold(job.kernel, windows)).load is not None:
@@ -97,13 +103,15 @@ def _tiling(job: Job, block_bytes: int) -> Tiling:
 def _walk(
     job: Job,
     tiling: Tiling,
-    first: int,
-    last: int,
+    runs: Iterator[tuple[int, int]],
     block_bytes: int,
     stop: threading.Event,
     progress: Progress | None,
 ) -> None:
-    """Pool the blocks ``first .. last-1`` with buffers of this thread's own."""
+    """Pool runs of blocks while there are any left, with buffers of this thread's own.
+
+    All threads take from the same ``runs``: ``next`` on the iterator of a list is one step.
+    """
     buffers = Buffers()
     worker = _worker(job, job.kernel, block_bytes, buffers)
     result = job.kernel.result
@@ -111,7 +119,7 @@ def _walk(
     arithmetic = result.kind == "f" and not picks
     with np.errstate(all="ignore"):
         np.setbufsize(BUFFERED)  # until errstate ends
-        for block in tiling.blocks(first, last):
+        for block in itertools.chain.from_iterable(tiling.blocks(*run) for run in runs):
             if stop.is_set():
                 return
             box = (*block.lead, *block.windows, *((0, n) for n in job.inner))
@@ -153,14 +161,14 @@ def _settle(
     np.copyto(results, np.nan, where=np.isnan(results))
 
 
-def _contiguous_runs(blocks: int, threads: int) -> list[tuple[int, int]]:
-    """Cut ``blocks`` into at most ``threads`` runs of about equal length.
+def _contiguous_runs(blocks: int, count: int) -> list[tuple[int, int]]:
+    """Cut ``blocks`` into at most ``count`` runs of about equal length.
 
     >>> _contiguous_runs(7, 2)
     [(0, 3), (3, 7)]
     """
-    threads = max(1, min(threads, blocks))
-    edges = [i * blocks // threads for i in range(threads + 1)]
+    count = max(1, min(count, blocks))
+    edges = [i * blocks // count for i in range(count + 1)]
     return list(itertools.pairwise(edges))
 
 

@@ -10,7 +10,7 @@ of threads can never change a byte of the result.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,10 @@ class AxisTrees:
 
     def combine(self, a: State, b: State, out: State) -> None:
         """Write ``a ∘ b`` to ``out``."""
-        for cut in inner_cuts(a[0], out[0], self.axis):
+        cuts = inner_cuts(a[0], out[0], self.axis)
+        if not cuts:
+            self._combine(a, b, out)
+        for cut in cuts:
             self._combine(
                 tuple(part[cut] for part in a),
                 tuple(part[cut] for part in b),
@@ -225,19 +228,16 @@ def copy_state(state: State, out: State) -> None:
         target[...] = source
 
 
-def inner_cuts(a: Array, out: Array, axis: int) -> Iterator[tuple[Any, ...]]:
-    """Index tuples that together cover arrays: one per inner cell where that is quicker.
+def inner_cuts(a: Array, out: Array, axis: int) -> list[tuple[Any, ...]]:
+    """One index tuple for each inner cell where ``a`` goes to ``out`` quicker cell by cell.
 
-    ``a`` goes to ``out``, both with the same inner axes after ``axis``.
+    Both have the same inner axes after ``axis``; no tuples where the whole is as quick.
     """
     inner = out.shape[axis + 1 :]
-    cells = math.prod(inner)
-    strided = a.strides[axis] != cells * a.itemsize
-    if 1 < cells < SMALL_INNER and len(inner) == 1 and strided and out.shape[axis] > cells:
-        for j in range(cells):
-            yield (..., j)
-    else:
-        yield (...,)
+    if len(inner) != 1 or not 1 < inner[0] < SMALL_INNER or out.shape[axis] <= inner[0]:
+        return []
+    strided = a.strides[axis] != inner[0] * a.itemsize
+    return [(..., j) for j in range(inner[0])] if strided else []
 
 
 def largest_power_below(size: int) -> int:
