@@ -33,9 +33,8 @@ This page is made by `docs/make_ops.py` from the records in `poolcli/ops/records
 the ops do to a few cells. n is the number of cells in a window.
 
 Results hold to the ends of what float64 holds, also where sums or squares on the way there would
-not. There are exceptions: `mixed`, and `lp` with signs, give an infinity or NaN where a sum of the
-cells, or of their powers, is one; and `std` loses digits of deviations below 1e-154, whose squares
-are too small, or all of them.
+not. There are exceptions: `lp` with signs gives an infinity or NaN where a sum of powers is one;
+and `std` loses digits of deviations below 1e-154, whose squares are too small, or all of them.
 """
 MATRIX = "1 3 2 4; 5 6 1 2; 2 4 0 1; 1 2 3 4"
 DTYPES = ("bool", "uint8", "int32", "float16", "float32", "float64")

@@ -35,7 +35,11 @@ def compose(cells: Cells, first: Fold, second: Fold, formula: Formula) -> Fold:
         b = finished(second, state[cut:], counts).astype(wide)
         out[...] = formula(a, b)
 
-    return both(first, second, real_result(cells), finish)
+    fold = both(first, second, real_result(cells), finish)
+    if first.rescue is None and second.rescue is None:
+        return fold
+    rescue = compose(cells, first.rescue or first, second.rescue or second, formula)
+    return fold._replace(rescue=rescue)
 
 
 def _fold_of(name: str, cells: Cells) -> Fold:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from poolcli.dtypes import as_typed
 from poolcli.engine.buffers import Array
 from poolcli.engine.kernel import Cells, Counts, Fold, Places, both, finished, ufunc_combine
 from poolcli.engine.trees import State
@@ -144,6 +145,11 @@ def mixed(cells: Cells, alpha: float) -> Fold:
         # At the ends the other share is nothing, where 0 times an infinity would be NaN.
         if alpha in (0, 1):
             return high if alpha == 1 else middle
+        if cells.dtype.kind != "f":
+            # In whole shares, as typed: 0.3 as a float would miss the halves that are rounded next.
+            share = as_typed(alpha)
+            rest = share.denominator - share.numerator
+            return np.asarray((share.numerator * high + rest * middle) / share.denominator)
         return np.asarray(alpha * high + (1 - alpha) * middle)
 
     return compose(cells, largest, mean, blend)

@@ -16,6 +16,7 @@ from poolcli.ops.floats import real_result, wide_float
 
 METHODS = ("linear", "lower", "higher", "nearest", "midpoint")
 _PICKS = ("lower", "higher", "nearest")
+_FEW_PARTS = 1 << 20
 
 
 def median(cells: Cells, method: str) -> Select:
@@ -40,7 +41,7 @@ def quantile(cells: Cells, q: float, method: str) -> Select:
 
     def blend(values: list[Array], n: int, out: Array) -> None:
         _, part = _positions(np.array(n), exact)
-        _between(values[0], values[-1], part, method, cells.fit, out)
+        _between(values[0], values[-1], part, exact.denominator, method, cells.fit, out)
         _one_zero(out)
 
     def choose(windows: Gathered, out: Array) -> None:
@@ -57,7 +58,7 @@ def quantile(cells: Cells, q: float, method: str) -> Select:
         shape = (1, *windows.cells.shape[1:])
         below = np.take_along_axis(ordered, np.broadcast_to(low, shape), axis=0)[0]
         above = np.take_along_axis(ordered, np.broadcast_to(high, shape), axis=0)[0]
-        _between(below, above, part, method, cells.fit, out)
+        _between(below, above, part, exact.denominator, method, cells.fit, out)
         _one_zero(out)
 
     result = cells.dtype if picks else real_result(cells)
@@ -86,16 +87,26 @@ def _pick(low: Array, part: Array, method: str) -> Array:
     return np.asarray(low + ((part > 0.5) | ((part == 0.5) & (low % 2 == 1))))
 
 
-def _between(below: Array, above: Array, part: Array, method: str, fit: str, out: Array) -> None:
+def _between(
+    below: Array, above: Array, part: Array, parts: int, method: str, fit: str, out: Array
+) -> None:
+    """The value at ``part`` of the way, which is a whole number of ``1 / parts``."""
     if below is above or method in _PICKS:
         out[...] = below
         return
-    weight: Any = np.where(part > 0, 0.5, 0.0) if method == "midpoint" else part
+    weight: Any = part
+    if method == "midpoint":
+        weight, parts = np.where(part > 0, 0.5, 0.0), 2
     if out.dtype.kind in "iu":
         _between_integers(below, above, weight, fit, out)
         return
     wide = wide_float(below.dtype)
     low, high = below.astype(wide), above.astype(wide)
+    if below.dtype.kind != "f" and below.dtype.itemsize <= 4 and parts < _FEW_PARTS:
+        # Whole numbers that float64 holds exactly: a half is then a half when it is rounded.
+        steps = np.rint(weight * parts)
+        out[...] = (low * (parts - steps) + high * steps) / parts
+        return
     # Equal neighbours give themselves, infinite ones included; so does a weight of 0.
     exact = (low == high) | (weight == 0)
     out[...] = np.where(exact, low, low * (1 - weight) + high * weight)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,7 @@ CASES = [
     ("lse", [0, 255, 255, 0], {}, 255 - np.log(2)),
     ("mixed", [-np.inf, 3], {"alpha": 1}, 3.0),
     ("mixed", [np.inf, 3], {"alpha": 0}, np.inf),
+    ("mixed", [1.7e308, 1.7e308, 1.6e308], {"alpha": 0.5}, 1.6833333333333333e308),
     ("stochastic", [1, np.inf, 2], {}, np.inf),
     ("stochastic", [1e200, 1e200], {"mode": "expected"}, 1e200),
     ("stochastic", [1e-300, 2e-300], {"mode": "expected"}, 5 / 3 * 1e-300),
@@ -124,3 +127,18 @@ def test_padding_costs_nothing_however_much_there_is(op: str) -> None:
 def test_sums_of_more_cells_than_an_int32_counts() -> None:
     x = np.full((2, 2), -7, np.int32)
     assert pool(x, "sum", 70_000, stride=70_000, padding=35_000).item() == -28
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32])
+@pytest.mark.parametrize("typed", ["0.1", "0.3", "0.7", "0.95"])
+def test_a_share_of_whole_numbers_is_the_one_that_was_typed(typed: str, dtype: type) -> None:
+    """0.3 as a float is a little less than 0.3: halves would be rounded down in pictures."""
+    share = Fraction(typed)
+    for seed in range(40):
+        row = np.random.default_rng(seed).integers(0, 256, (1, 4)).astype(dtype)
+        cells = sorted(map(int, row[0]))
+        low = int(3 * share)
+        quantile = cells[low] + (cells[low + 1] - cells[low]) * (3 * share - low)
+        mixed = share * cells[-1] + (1 - share) * Fraction(sum(cells), 4)
+        assert pool(row, "quantile", row.shape, q=float(typed)).item() == float(quantile)
+        assert pool(row, "mixed", row.shape, alpha=float(typed)).item() == float(mixed)
