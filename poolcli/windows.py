@@ -68,6 +68,12 @@ class Windows(NamedTuple):
         every = range(self.starts[i], self.end(i), self.dilation)
         return [cell for cell in every if 0 <= cell < self.n]
 
+    def real_span(self, i: int) -> tuple[int, int]:
+        """The first real cell of window ``i``, and one past the last."""
+        start, count = self.starts[i], self.real(i)
+        first = start + max(0, -(start // self.dilation)) * self.dilation
+        return first, first + (count - 1) * self.dilation + 1
+
     def real(self, i: int) -> int:
         """How many cells of window ``i`` are real, that is no padding."""
         return self._within(i, 0, self.n)

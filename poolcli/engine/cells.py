@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 
 from poolcli.engine.buffers import Array, Buffers
 from poolcli.engine.job import Job
-from poolcli.engine.storage import Box, Range
+from poolcli.engine.storage import Box, Range, Source
 from poolcli.errors import InputError
 from poolcli.windows import Windows
+
+PIECE_BYTES = 1 << 20
+"""How much of a window is read at a time where a window can be larger than memory."""
 
 
 def linear_places(coefficients: tuple[int, ...], box: Box) -> Array:
@@ -40,13 +46,40 @@ def refuse_nan(
         return
     for index in np.argwhere(np.isnan(results)):
         at = [int(i) for i in index]
-        axes = [[low + i] for (low, _), i in zip(lead, at, strict=False)]
-        axes += [w.cells(i) for w, i in zip(windows, at[job.lead :], strict=False)]
-        axes += [[i] for i in at[len(axes) :]]
-        corner = [axis[0] for axis in axes]
-        box = tuple((axis[0], axis[-1] + 1) for axis in axes)
-        cells = job.source.read(box, Buffers())
-        inside = np.ix_(*([i - low for i in axis] for axis, low in zip(axes, corner, strict=True)))
-        nan = np.argwhere(np.isnan(cells[inside]))
-        if len(nan):
-            raise NanFound(tuple(axis[i] for axis, i in zip(axes, nan[0], strict=True)))
+        one = [w.part(i, i + 1) for w, i in zip(windows, at[job.lead :], strict=False)]
+        lead_box = [(low + i, low + i + 1) for (low, _), i in zip(lead, at, strict=False)]
+        inner = [(i, i + 1) for i in at[job.lead + len(one) :]]
+        box = (*lead_box, *(w.real_span(0) for w in one), *inner)
+        steps = (*(1 for _ in lead), *(w.dilation for w in one), *(1 for _ in inner))
+        found = [_first_nan(job, part, steps) for part in cut_box(job.source, box, steps, len(box))]
+        places = [place for place in found if place is not None]
+        if places:
+            raise NanFound(min(places))
+
+
+def _first_nan(job: Job, box: Box, steps: tuple[int, ...]) -> tuple[int, ...] | None:
+    cells = job.source.read(box, Buffers())[tuple(slice(None, None, step) for step in steps)]
+    nan = np.argwhere(np.isnan(cells))
+    if not len(nan):
+        return None
+    return tuple(low + int(i) * step for (low, _), i, step in zip(box, nan[0], steps, strict=True))
+
+
+def cut_box(source: Source, box: Box, steps: tuple[int, ...], outer: int) -> Iterator[Box]:
+    """Parts of a box of about ``PIECE_BYTES``, cut along some of the first ``outer`` axes.
+
+    Axes are cut from the one that is slowest in memory; parts begin at multiples of ``steps`` from
+    the box's own beginning.
+    """
+    extents = [high - low for low, high in box]
+    nbytes = math.prod(extents) * source.dtype.itemsize
+    long = [axis for axis in source.slow_first if axis < outer and extents[axis] > steps[axis]]
+    if nbytes <= PIECE_BYTES or not long:
+        yield box
+        return
+    axis = long[0]
+    step = max(1, PIECE_BYTES * extents[axis] // nbytes // steps[axis]) * steps[axis]
+    low, high = box[axis]
+    for start in range(low, high, step):
+        part = (start, min(start + step, high))
+        yield from cut_box(source, (*box[:axis], part, *box[axis + 1 :]), steps, outer)

@@ -17,6 +17,7 @@ from poolcli.engine.buffers import Array, Buffers
 from poolcli.engine.cells import linear_places, refuse_nan
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Gathered, Select
+from poolcli.engine.large import LargeSelector, is_too_large
 from poolcli.engine.network import Step, selection_network
 from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
@@ -51,6 +52,10 @@ class BlockSelector:
             inside = all(within for *_, within in segment)
             if inside and has_network(self.job, self.kernel):
                 self._through_network(block.lead, windows, target)
+            elif is_too_large(self.job, self.kernel, windows):
+                LargeSelector(self.job, self.kernel, self.buffers).results(
+                    block.lead, windows, target
+                )
             else:
                 self._gather(block.lead, ranges, windows, target)
 
