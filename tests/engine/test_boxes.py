@@ -116,3 +116,18 @@ def test_many_small_planes_share_a_block():
     shape = (64, 256, 7, 7)
     _, blocks = stream("max", Global(), Synthetic(shape), layout="NCHW")
     assert blocks <= 2 * math.ceil(math.prod(shape) * 4 / StoredSource.block_bytes)
+
+
+@pytest.mark.parametrize(("shape", "layout"), [((4096, 2048), "HW"), ((4, 3, 512, 600), "NCHW")])
+def test_results_are_written_in_runs_where_cells_lie_the_other_way_round(shape, layout):
+    """As of a file in Fortran order: its fastest axis is the slowest of the result's."""
+    plan = Request("max", Sliding(2), layout=layout).plan(shape, np.dtype("f4"))
+    source = Recorded(np.zeros(shape[::-1], np.float32))
+    source.shape, source.axes = shape[::-1], tuple(range(len(shape)))[::-1]
+    target = Written(plan.kept_shape, plan.output_dtype)
+    boxes = []
+    target.write_box = lambda box, values: boxes.append(box)
+    plan.stream(source, target)
+    # All but the last along the axis.
+    assert sum(high - low for *_, (low, high) in boxes) / len(boxes) >= 128
+    assert source.factor == 1

@@ -45,7 +45,7 @@ def test_memory_does_not_grow_with_the_array(op, geometry, layout):
     assert four_times <= 1.1 * once + MEGABYTE / 4
 
 
-@pytest.mark.parametrize("op", ["max", "avg"])
+@pytest.mark.parametrize("op", ["max", "avg", "median"])
 def test_memory_of_a_global_window_does_not_grow_with_it(op):
     once, four_times = (peak(op, Global(), (n * 4096, 2048), layout="HW") for n in (1, 4))
     # A large window's tree has a state for each level: it may grow with the logarithm.
