@@ -36,12 +36,16 @@ class Stamp(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One output: its own state, its input's path and state, and the number of its recipe."""
+    """One output: its own state, its input's path and state, and the number of its recipe.
+
+    ``array`` is the one of the input that was named, or None where all that it holds is meant.
+    """
 
     output: Stamp
     input: str
     source: Stamp
     recipe: str
+    array: str | None = None
 
 
 class Manifest:
@@ -63,13 +67,13 @@ class Manifest:
         """Tell whether the output was made by a run that kept this manifest, or would have been."""
         return self._key(path) in self._entries
 
-    def is_done(self, source: str | None, paths: Sequence[str]) -> bool:
+    def is_done(self, source: str | None, array: str | None, paths: Sequence[str]) -> bool:
         """Tell whether all outputs are as this recipe made them of the input as it is now."""
         if source is None or not paths:
             return False
-        return all(self._is_done(source, path) for path in paths)
+        return all(self._is_done(source, array, path) for path in paths)
 
-    def _is_done(self, source: str, path: str) -> bool:
+    def _is_done(self, source: str, array: str | None, path: str) -> bool:
         try:
             output, now = os.stat(path), os.stat(source)
         except OSError:
@@ -77,7 +81,8 @@ class Manifest:
         for made in self._entries.get(self._key(path), []):
             same_input = made.input == os.path.abspath(source) and made.source == stamp(now)
             # An input that was replaced by its own output is no longer what it was, and is done.
-            if made.output == stamp(output) and made.recipe == self._number:
+            same_work = made.recipe == self._number and made.array == array
+            if made.output == stamp(output) and same_work:
                 return same_input or os.path.samestat(output, now)
         return False
 
@@ -115,7 +120,7 @@ class Manifest:
                 self._recipes[str(record["recipe"])] = dict(record["options"])
             else:
                 output, source = Stamp(*record["state"]), Stamp(*record["of"])
-                made = Entry(output, record["input"], source, record["by"])
+                made = Entry(output, record["input"], source, record["by"], record.get("array"))
                 self._entries.setdefault(record["output"], []).append(made)
             self._lines += 1
 
@@ -134,9 +139,16 @@ class Manifest:
         except OSError as error:
             raise OutputError(f"{self._path}: {error.strerror or error}") from error
 
-    def note(self, path: str, source: str, before: os.stat_result, output: os.stat_result) -> None:
+    def note(
+        self,
+        path: str,
+        source: str,
+        array: str | None,
+        before: os.stat_result,
+        output: os.stat_result,
+    ) -> None:
         """Note an output that is complete. ``before`` is its input's state before it was read."""
-        entry = Entry(stamp(output), os.path.abspath(source), stamp(before), self._number)
+        entry = Entry(stamp(output), os.path.abspath(source), stamp(before), self._number, array)
         self._append(_record(self._key(path), entry))
 
     def close(self) -> None:
@@ -219,13 +231,14 @@ def _line(record: Mapping[str, Any]) -> bytes:
 
 
 def _record(key: str, entry: Entry) -> dict[str, Any]:
-    return {
+    record = {
         "output": key,
         "state": entry.output,
         "input": entry.input,
         "of": entry.source,
         "by": entry.recipe,
     }
+    return record if entry.array is None else {**record, "array": entry.array}
 
 
 def _number(recipe: Recipe) -> str:

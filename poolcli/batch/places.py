@@ -89,7 +89,7 @@ def _settled(job: Job, target: Target, manifest: Manifest | None, inputs: _Input
     if target.resume and manifest is not None:
         if not all(map(manifest.knows, there)):
             manifest.refresh()  # another run may have made them since; it notes them first
-        if manifest.is_done(job.source.file, job.paths):
+        if manifest.is_done(job.source.file, job.source.member, job.paths):
             return job._replace(skip=True)
         there = [path for path in there if not manifest.knows(path)]
         if not there:

@@ -119,7 +119,7 @@ def _is_done_meanwhile(job: Job, manifest: Manifest | None) -> bool:
     if manifest is None:
         return False
     manifest.refresh()
-    return manifest.is_done(job.source.file, job.paths)
+    return manifest.is_done(job.source.file, job.source.member, job.paths)
 
 
 def _unforeseen(error: Exception, label: str) -> InputError:

@@ -52,6 +52,13 @@ class Source(NamedTuple):
             path = path.rpartition(":")[0]
         return path
 
+    @property
+    def member(self) -> str | None:
+        """The array that was named as ``file.npz:name``; None where the file itself was."""
+        if self.path is None or self.file is None:
+            return None
+        return self.path[len(self.file) + 1 :].removesuffix(".npy") or None
+
 
 class Search(NamedTuple):
     """How folders are searched: with their subfolders or not, and which folder to leave out."""

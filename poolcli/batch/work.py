@@ -210,7 +210,7 @@ class Worker(NamedTuple):
             def ready(output: os.stat_result) -> None:
                 self.tick(job, 0)
                 if manifest is not None and source is not None and before is not None:
-                    manifest.note(path, source, before, output)
+                    manifest.note(path, source, job.source.member, before, output)
 
             return ready
 

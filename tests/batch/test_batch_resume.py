@@ -187,6 +187,20 @@ def test_in_place_nothing_is_pooled_twice(poolcli: Run) -> None:
     assert contents(Path("in")) == once
 
 
+def test_another_array_of_the_same_archive_is_another_input(poolcli: Run) -> None:
+    np.savez("maps.npz", one=np.zeros((4, 4)), two=np.ones((4, 4)))
+    for name, value in (("one", 0), ("two", 1), ("one", 0)):
+        arguments = ("max", "-k", 2, f"maps.npz:{name}", "-o", "out/", "--to", "npy", "--resume")
+        before = stamps() if Path("out").exists() else {}
+        outcome = poolcli(*arguments)
+        assert outcome.code == 0, outcome.err
+        assert stamps() != before
+        assert (np.load("out/maps.npy") == value).all()
+        made = stamps()
+        assert poolcli(*arguments).code == 0
+        assert stamps() == made
+
+
 def test_positions_are_outputs_too(poolcli: Run) -> None:
     fill(Path("in"), 2)
     arguments = ("max", "-k", 2, "in", "-o", "out/", "--indices", "where/", "--resume")
@@ -231,11 +245,11 @@ def test_a_manifest_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.M
         manifest.begin()
         target = Path("out", "a.npy")
         target.write_text("x" * number)
-        manifest.note(str(target), str(source), os.stat(source), os.stat(target))
+        manifest.note(str(target), str(source), None, os.stat(source), os.stat(target))
         manifest.close()
         lines.append(path.read_bytes().count(b"\n"))
     assert max(lines) < 20
-    assert Manifest("out", {"size": "2"}).is_done(str(source), ["out/a.npy"])
+    assert Manifest("out", {"size": "2"}).is_done(str(source), None, ["out/a.npy"])
     assert list(Path("out").glob(".poolcli-*")) == []
 
 
@@ -248,10 +262,10 @@ def test_a_run_goes_on_when_another_writes_the_manifest_anew(tmp_path: Path) -> 
         save(Path("out", name))
         with files.atomic_target(str(Path("out", MANIFEST)), overwrite=True) as file:
             file.write(Path("out", MANIFEST).read_bytes())
-        first.note(f"out/{name}", str(source), os.stat(source), os.stat(f"out/{name}"))
+        first.note(f"out/{name}", str(source), None, os.stat(source), os.stat(f"out/{name}"))
     first.close()
     second = Manifest("out", {})
-    assert second.is_done(str(source), ["out/a.npy", "out/b.npy"])
+    assert second.is_done(str(source), None, ["out/a.npy", "out/b.npy"])
 
 
 def test_two_runs_at_once(poolcli: Run) -> None:
