@@ -16,12 +16,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 from folders import KINDS, MANIFEST, contents, fill, save
+from PIL import Image
 from program import HANGS, PROJECT, Outcome, finished, start
 
 from poolcli import batch
 from poolcli.batch.memory import Budget, Stopped
 
 Run = Callable[..., Outcome]
+
+
+def test_decoders_that_write_on_stderr_take_no_line_of_ours_with_them() -> None:
+    for number in range(40):
+        path = Path("in", f"a{number:02}.tif")
+        save(path.with_suffix(".png"))
+        with Image.open(path.with_suffix(".png")) as image:
+            image.resize((256, 256)).save(path, compression="tiff_lzw")
+        Path("in", f"b{number:02}.png").write_bytes(path.with_suffix(".png").read_bytes()[:90])
+        path.with_suffix(".png").unlink()
+    done = finished("max", "-k", 2, "in", "-o", "out/", "-j", 4)
+    assert done.code == 1
+    assert done.err.count("poolcli: in/b") == 40
+    assert done.err.count("(written to out/a") == 40
+    assert done.err.splitlines()[-1] == "poolcli: 40 done, 40 failed"
 
 
 @pytest.fixture
