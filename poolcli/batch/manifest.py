@@ -39,6 +39,7 @@ class Entry(NamedTuple):
     """One output: its own state, its input's path and state, and the number of its recipe.
 
     ``array`` is the one of the input that was named, or None where all that it holds is meant.
+    Not ``whole`` is an output that lacks arrays of its input, as they failed.
     """
 
     output: Stamp
@@ -46,6 +47,7 @@ class Entry(NamedTuple):
     source: Stamp
     recipe: str
     array: str | None = None
+    whole: bool = True
 
 
 class Manifest:
@@ -81,7 +83,7 @@ class Manifest:
         for made in self._entries.get(self._key(path), []):
             same_input = made.input == os.path.abspath(source) and made.source == stamp(now)
             # An input that was replaced by its own output is no longer what it was, and is done.
-            same_work = made.recipe == self._number and made.array == array
+            same_work = made.recipe == self._number and made.array == array and made.whole
             if made.output == stamp(output) and same_work:
                 return same_input or os.path.samestat(output, now)
         return False
@@ -120,7 +122,8 @@ class Manifest:
                 self._recipes[str(record["recipe"])] = dict(record["options"])
             else:
                 output, source = Stamp(*record["state"]), Stamp(*record["of"])
-                made = Entry(output, record["input"], source, record["by"], record.get("array"))
+                array, whole = record.get("array"), record.get("whole", True)
+                made = Entry(output, record["input"], source, record["by"], array, whole)
                 self._entries.setdefault(record["output"], []).append(made)
             self._lines += 1
 
@@ -146,9 +149,12 @@ class Manifest:
         array: str | None,
         before: os.stat_result,
         output: os.stat_result,
+        *,
+        whole: bool = True,
     ) -> None:
         """Note an output that is complete. ``before`` is its input's state before it was read."""
-        entry = Entry(stamp(output), os.path.abspath(source), stamp(before), self._number, array)
+        state, of = stamp(output), stamp(before)
+        entry = Entry(state, os.path.abspath(source), of, self._number, array, whole)
         self._append(_record(self._key(path), entry))
 
     def close(self) -> None:
@@ -231,14 +237,18 @@ def _line(record: Mapping[str, Any]) -> bytes:
 
 
 def _record(key: str, entry: Entry) -> dict[str, Any]:
-    record = {
+    record: dict[str, Any] = {
         "output": key,
         "state": entry.output,
         "input": entry.input,
         "of": entry.source,
         "by": entry.recipe,
     }
-    return record if entry.array is None else {**record, "array": entry.array}
+    if entry.array is not None:
+        record["array"] = entry.array
+    if not entry.whole:
+        record["whole"] = False
+    return record
 
 
 def _number(recipe: Recipe) -> str:

@@ -34,7 +34,7 @@ def assign(
     """
     jobs = name_outputs(sources, target)
     _check_folders(sources, target, search)
-    _check_distinct(jobs)
+    _check_distinct(jobs, target)
     inputs = _Inputs(sources)
     return [_settled(job, target, manifest, inputs) for job in jobs]
 
@@ -63,7 +63,7 @@ def _within(path: str, folder: str) -> bool:
     return path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def _check_distinct(jobs: Sequence[Job]) -> None:
+def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
     taken: dict[str, str] = {}
     for job in jobs:
         label = job.source.label
@@ -77,7 +77,12 @@ def _check_distinct(jobs: Sequence[Job]) -> None:
                 continue
             same = os.path.abspath(path)
             if same in taken:
-                raise UsageError(f"{path}: would be written for both {taken[same]} and {what}")
+                advice = ""
+                if job.source.member is not None and target.template is None:
+                    advice = "; --name-template '{stem}_{array}{ext}' tells arrays apart"
+                raise UsageError(
+                    f"{path}: would be written for both {taken[same]} and {what}{advice}"
+                )
             taken[same] = what
 
 

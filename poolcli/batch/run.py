@@ -101,7 +101,8 @@ def do_job(job: Job, worker: Worker) -> Iterator[Outcome]:
         yield Skipped(job)
         return
     try:
-        yield from worker.do(job)
+        for came in worker.do(job):
+            yield came if isinstance(came, Result) else Failed(job, came)
     except UsageError:
         raise
     except OutputError as error:

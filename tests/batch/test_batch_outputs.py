@@ -57,7 +57,7 @@ def test_templates(poolcli: Run, template: str, options: list[str], expected: li
         ("{stem.__class__}{ext}", "{stem.__class__} is unknown"),
         ("{stem[0]}{ext}", "{stem[0]} is unknown"),
         ("{stem!r}{ext}", "{stem!r} is unknown"),
-        ("{width}{ext}", "{width} is unknown; use {stem}, {ext}, {parent}, {op}, {n}"),
+        ("{width}{ext}", "{width} is unknown; use {stem}, {array}, {ext}, {parent}, {op}, {n}"),
         ("{}{ext}", "{} is unknown"),
         ("{stem:>9999999999}{ext}", "means nothing"),
         ("{n:4}{ext}", "means nothing"),
@@ -76,6 +76,21 @@ def test_templates_that_are_refused(poolcli: Run, template: str, said: str) -> N
     assert (code, out) == (2, b"")
     assert said in err
     assert not Path("out").exists()
+
+
+def test_arrays_of_one_archive_have_names_of_their_own(poolcli: Run) -> None:
+    arrays = {"one": np.zeros((4, 4)), "deep/two": np.ones((4, 4)), "../up": np.ones(4)}
+    np.savez("maps.npz", **arrays)
+    both = ("maps.npz:one", "maps.npz:deep/two.npy", "-o", "out/", "--to", "npy")
+    code, _, err = poolcli("max", "-k", 2, *both)
+    assert (code, Path("out").exists()) == (2, False)
+    assert err.endswith("; --name-template '{stem}_{array}{ext}' tells arrays apart\n")
+    template = ("--name-template", "{stem}_{array}{ext}")
+    assert poolcli("max", "-k", 2, *both, *template).code == 0
+    assert names() == ["maps_deep/two.npy", "maps_one.npy"]
+    template = ("--name-template", "{array}{ext}")
+    refused = poolcli("max", "-k", 2, "maps.npz:../up", "-o", "out/", *template)
+    assert "names no file in the output folder" in refused.err
 
 
 def test_a_template_names_positions_too(poolcli: Run) -> None:

@@ -308,3 +308,29 @@ def test_no_bar_anywhere_else(mixed: Path) -> None:
     assert "\x1b" not in err
     assert "files/s" not in err
     assert err.count("\n") == 21 + 3 + 3 + 1  # results (two of each .npz), complaints, summary
+
+
+@pytest.mark.parametrize("output", ["o.npz", "out/"])
+def test_a_bad_array_does_not_keep_back_the_others(poolcli: Run, output: str) -> None:
+    maps = {"one": np.eye(4), "s": np.array(3.0), "t": np.eye(1), "two": np.ones((4, 4))}
+    np.savez("maps.npz", **maps)
+    code, _, err = poolcli("max", "-k", 2, "maps.npz", "-o", output)
+    assert code == 1
+    bad = [line for line in err.splitlines() if line.startswith("poolcli: maps.npz:")]
+    assert [line.split(": ")[1] for line in bad] == ["maps.npz:s", "maps.npz:t"]
+    with np.load("o.npz" if output == "o.npz" else "out/maps.npz") as written:
+        assert {name: written[name].shape for name in written} == {"one": (2, 2), "two": (2, 2)}
+
+
+def test_a_bad_array_does_not_keep_back_those_that_are_shown(poolcli: Run) -> None:
+    np.savez("maps.npz", s=np.array(3), two=np.ones((4, 4)))
+    code, out, err = poolcli("max", "-k", 2, "maps.npz")
+    assert (code, out.splitlines()[-1], err.count("\n")) == (1, b"1.0 1.0", 1)
+    code, out, err = poolcli("max", "-k", 2, "maps.npz", "-o", "-")
+    assert (code, out[:6], err.count("\n")) == (1, b"\x93NUMPY", 1)
+
+
+def test_an_archive_of_bad_arrays_gives_none(poolcli: Run) -> None:
+    np.savez("maps.npz", s=np.array(3))
+    assert poolcli("max", "-k", 2, "maps.npz", "-o", "o.npz").code == 1
+    assert not Path("o.npz").exists()
