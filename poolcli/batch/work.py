@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -50,25 +51,31 @@ class Worker(NamedTuple):
             yield from self._write_archive(job, failures)
         else:
             first = True
-            for loaded, result in self._pool_each(job, failures):
+            for loaded, result in self._pool_each(job, failures, keeps=False):
                 if job.output is not None:
                     self._write_stdout(job, loaded, result, first=first)
                     first = False
                 yield result._replace(written=job.output)
         yield from failures
 
-    def _pool_each(self, job: Job, failures: list[InputError]) -> Iterator[tuple[Loaded, Result]]:
-        """Pool every array of a source, putting aside what goes wrong with one of them."""
-        arrays = self._read(job)
+    def _pool_each(
+        self, job: Job, failures: list[InputError], *, keeps: bool
+    ) -> Iterator[tuple[Loaded, Result]]:
+        """Pool every array of a source, putting aside what goes wrong with one of them.
+
+        ``keeps`` says that all results stay in memory until the last of them is there.
+        """
+        arrays, kept = self._read(job), 0
         while True:
             try:
                 loaded = next(arrays, None)
                 if loaded is None:
                     return
-                result = self._pool(loaded, job)
+                result = self._pool(loaded, job, kept)
             except InputError as error:
                 failures.append(error)
             else:
+                kept += result.array.nbytes if keeps else 0
                 yield loaded, result
 
     def _read(self, job: Job) -> Iterator[Loaded]:
@@ -164,7 +171,7 @@ class Worker(NamedTuple):
         ready = self._ready(job)
         results: list[Result] = []
         arrays: dict[str, Any] = {}
-        for loaded, result in self._pool_each(job, failures):
+        for loaded, result in self._pool_each(job, failures, keeps=True):
             # Those that have failed count, so that a number says which array of a pipe it was.
             arrays[loaded.member or f"arr_{len(arrays) + len(failures)}"] = result.array
             results.append(result._replace(written=path))
@@ -176,20 +183,32 @@ class Worker(NamedTuple):
         )
         yield from results
 
-    def _pool(self, loaded: Loaded, job: Job) -> Result:
+    def _pool(self, loaded: Loaded, job: Job, kept: int = 0) -> Result:
+        """Pool into memory, where ``kept`` bytes are in use by other results of the job."""
         self.tick(job, 0)
         with _labelled(loaded):
             plan = self.plan(files.described_as(loaded), job.format)
+            self._check_memory(plan, loaded, kept)
         # Only a plan of windows and nothing else can pool an array that is still on disk.
         if not isinstance(plan, Plan):
             array = loaded.array
             with _labelled(loaded):
                 pooled = plan.run(array)
         else:
+            if self.pictures.are_concerned(loaded):
+                loaded = loaded._replace(content=loaded.array)  # whose errors have a label
             with _labelled(loaded):
                 pooled = self.pictures.pool(plan, loaded, lambda part: self.tick(job, part))
         source = loaded.array if loaded.kind == "image" else None
         return Result(loaded.label, plan, pooled, loaded.kind, source=source)
+
+    def _check_memory(self, plan: Any, loaded: Loaded, kept: int) -> None:
+        """Refuse a result that is too large for memory before anything is pooled."""
+        nbytes = kept + math.prod(plan.output_shape) * plan.output_dtype.itemsize
+        streams = isinstance(plan, Plan) and not self.pictures.are_concerned(loaded)
+        advice = "; -o FILE.npy writes it block by block" if streams else ""
+        what = "its result, with those before it," if kept else "its result"
+        files.check_memory(nbytes, self.max_bytes, what, advice)
 
     def _write_stdout(self, job: Job, loaded: Loaded, result: Result, *, first: bool) -> None:
         if sys.stdout is None:

@@ -121,6 +121,32 @@ def test_what_is_too_large_for_the_memory_is_refused_and_the_rest_goes_on(poolcl
     assert "poolcli: in/large.png: it needs" in outcome.err
 
 
+@pytest.mark.parametrize("output", ["o.npz", "-", "o.csv", None])
+def test_a_result_that_is_too_large_for_the_memory_is_refused_beforehand(
+    poolcli: Run, output: str | None
+) -> None:
+    np.save("a.npy", np.zeros((2048, 2048), np.uint8))
+    arguments = ("max", "-k", 2, "a.npy", "--max-memory", "500K")
+    outcome = poolcli(*arguments, *(() if output is None else ("-o", output)))
+    assert (outcome.code, outcome.out) == (1, b"")
+    assert outcome.err == (
+        "poolcli: a.npy: its result needs 1.0 MiB of memory, and 512000 bytes are available; "
+        "-o FILE.npy writes it block by block\n"
+    )
+    assert poolcli(*arguments, "-o", "o.npy").code == 0
+
+
+def test_results_of_one_archive_share_the_memory(poolcli: Run) -> None:
+    np.savez("a.npz", **{name: np.zeros((2048, 2048), np.uint8) for name in "abc"})
+    outcome = poolcli("max", "-k", 2, "a.npz", "-o", "o.npz", "--max-memory", "5M")
+    assert outcome.code == 0
+    outcome = poolcli("avg", "-k", 2, "-s", 1, "a.npz", "-o", "p.npz", "--max-memory", "64M")
+    assert outcome.code == 1
+    assert "poolcli: a.npz:c: its result, with those before it, needs 95.9 MiB" in outcome.err
+    with np.load("p.npz") as written:
+        assert list(written) == ["a", "b"]
+
+
 def test_a_budget_lets_in_what_fits_and_in_order() -> None:
     budget = Budget(100)
     inside: list[int] = []
