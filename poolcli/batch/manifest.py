@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -101,6 +102,9 @@ class Manifest:
     def refresh(self) -> None:
         """Take in what was appended since, by this run or another."""
         try:
+            # Opening a named pipe would wait for somebody to write into it.
+            if not stat.S_ISREG(os.stat(self._path).st_mode):
+                raise OutputError(f"{self._path}: is no regular file; remove it")
             with open(self._path, "rb") as file:
                 inode = os.fstat(file.fileno()).st_ino
                 if inode != self._inode:  # written anew by another run
@@ -116,15 +120,15 @@ class Manifest:
             self._take(line)
 
     def _take(self, line: bytes) -> None:
-        with suppress(ValueError, TypeError, KeyError, AttributeError):  # torn, or not ours
+        # What is torn, or not ours, is passed over.
+        with suppress(ValueError, TypeError, KeyError, RecursionError):
             record = json.loads(line)
             if "recipe" in record and "options" in record:
-                self._recipes[str(record["recipe"])] = dict(record["options"])
+                number, options = _text(record["recipe"]), record["options"]
+                self._recipes[number] = {name: _text(options[name]) for name in options}
             else:
-                output, source = Stamp(*record["state"]), Stamp(*record["of"])
-                array, whole = record.get("array"), record.get("whole", True)
-                made = Entry(output, record["input"], source, record["by"], array, whole)
-                self._entries.setdefault(record["output"], []).append(made)
+                key, made = _text(record["output"]), _entry(record)
+                self._entries.setdefault(key, []).append(made)
             self._lines += 1
 
     def begin(self) -> None:
@@ -234,6 +238,30 @@ def stamp(info: os.stat_result) -> Stamp:
 
 def _line(record: Mapping[str, Any]) -> bytes:
     return b"\n" + json.dumps(record).encode("ascii")
+
+
+def _entry(record: Mapping[str, Any]) -> Entry:
+    array = record.get("array")
+    return Entry(
+        output=_stamp(record["state"]),
+        input=_text(record["input"]),
+        source=_stamp(record["of"]),
+        recipe=_text(record["by"]),
+        array=None if array is None else _text(array),
+        whole=record.get("whole", True) is True,
+    )
+
+
+def _stamp(value: object) -> Stamp:
+    if not isinstance(value, list) or len(value) != 2 or not all(type(n) is int for n in value):
+        raise TypeError(value)
+    return Stamp(*value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
 
 
 def _record(key: str, entry: Entry) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from folders import MANIFEST, contents, fill, save
-from program import Outcome, start
+from program import Outcome, finished, start
 
 from poolcli import files
 from poolcli.batch.manifest import Manifest
@@ -245,6 +245,53 @@ def test_a_manifest_of_nonsense_is_no_manifest(poolcli: Run, done: dict[str, int
     assert poolcli(*AVG, "--resume").code == 2  # whose outputs these are nobody knows
     assert last(poolcli(*AVG, "--resume", "--overwrite")) == "poolcli: 7 done"
     assert last(poolcli(*AVG, "--resume")) == "poolcli: 0 done, 7 skipped"
+
+
+STAMPS = {"state": [1, 2], "of": [1, 2]}
+GOOD = {"output": "in000.npy", "input": "/in/in000.npy", "by": "x", **STAMPS}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        json.dumps({**GOOD, "by": {"x": 1}}),
+        json.dumps({**GOOD, "output": 3}),
+        json.dumps({**GOOD, "input": None}),
+        json.dumps({**GOOD, "state": [1.5, "x"]}),
+        json.dumps({**GOOD, "of": [1, 2, 3]}),
+        json.dumps({**GOOD, "array": 1}),
+        json.dumps({"recipe": "x", "options": [[1, 2]]}),
+        json.dumps({"recipe": {}, "options": {}}),
+        json.dumps({"recipe": "x", "options": {"size": {}}}),
+        "[" * 100_000,
+        '{"output":' * 100_000,
+        '"recipe and options"',
+    ],
+)
+def test_lines_of_another_kind_are_passed_over(
+    poolcli: Run, done: dict[str, int], line: str
+) -> None:
+    with open(Path("out", MANIFEST), "a") as file:
+        file.write(f"\n{line}\n{json.dumps(dict(GOOD, output='gone.npy'))}")
+    assert last(poolcli(*AVG, "--resume")) == "poolcli: 0 done, 7 skipped"
+    refused = poolcli("avg", "-k", 3, "in", "-o", "out/", "--resume")
+    assert (refused.code, "size 2, now 3" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_a_manifest_that_is_no_file(kind: str) -> None:
+    fill(Path("in"), 2)
+    path = Path("out", MANIFEST)
+    path.parent.mkdir()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    done = finished(*AVG)
+    assert done.code == 1
+    assert done.err == f"poolcli: {path}: is no regular file; remove it\n"
 
 
 def test_a_manifest_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -19,8 +20,13 @@ from folders import KINDS, MANIFEST, contents, fill, save
 from PIL import Image
 from program import HANGS, PROJECT, Outcome, finished, start
 
-from poolcli import batch
+from poolcli import batch, files
+from poolcli.batch import Target
+from poolcli.batch.manifest import Manifest
 from poolcli.batch.memory import Budget, Stopped
+from poolcli.cli.telling import Telling
+from poolcli.errors import OutputError
+from poolcli.report import Result
 
 Run = Callable[..., Outcome]
 
@@ -145,6 +151,45 @@ def test_results_of_one_archive_share_the_memory(poolcli: Run) -> None:
     assert "poolcli: a.npz:c: its result, with those before it, needs 95.9 MiB" in outcome.err
     with np.load("p.npz") as written:
         assert list(written) == ["a", "b"]
+
+
+def test_few_descriptors_make_few_jobs_at_once() -> None:
+    fill(Path("in"), 140, side=4)
+    done = finished(
+        *("avg", "-k", 2, "in", "-o", "out/", "-j", 64, "--resume"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48)),
+    )
+    assert (done.code, done.err.splitlines()[-1]) == (0, "poolcli: 140 done")
+
+
+def test_what_keeps_the_manifest_from_being_read_is_no_end_of_the_run(
+    poolcli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(Path("in"), 14)
+    Path("in", "in000.npy").write_bytes(b"\x93NUMPY")
+
+    def no_more(*_: object, **__: object) -> None:
+        raise OutputError("Too many open files")
+
+    monkeypatch.setattr(files, "write_npz", no_more)
+    began = Manifest.begin
+
+    def begin(self: Manifest) -> None:
+        began(self)
+        monkeypatch.setattr(Manifest, "refresh", no_more)
+
+    monkeypatch.setattr(Manifest, "begin", begin)
+    outcome = poolcli("avg", "-k", 2, "in", "-o", "out/")
+    assert (outcome.code, outcome.err.splitlines()[-1]) == (1, "poolcli: 11 done, 3 failed")
+
+
+def test_jobs_that_another_run_has_done_meanwhile_are_not_left(tmp_path: Path) -> None:
+    jobs = batch.assign(batch.find_sources([str(p) for p in fill(Path("in"), 7)]), Target("out/"))
+    values: dict[str, object] = {"quiet": False, "as_json": False}
+    telling = Telling(jobs, values, is_batch=True)
+    for number, job in enumerate(jobs):
+        telling.end(job, batch.Skipped if number < 5 else Result)
+    assert telling._summary(None) == "2 done, 5 skipped"
 
 
 def test_a_budget_lets_in_what_fits_and_in_order() -> None:
