@@ -173,6 +173,27 @@ def test_an_output_that_is_another_input(poolcli: Run, options: list[str]) -> No
     assert Path("a.npy").read_bytes() == before["a.npy"]
 
 
+def test_two_names_of_one_output(poolcli: Run) -> None:
+    for name in ("a.npy", "b.npy"):
+        save(Path("in", name))
+        Path("out").mkdir(exist_ok=True)
+        Path("out", name).symlink_to("same.npy")
+    Path("out", "same.npy").write_text("mine")
+    code, _, err = poolcli("max", "-k", 2, "in", "-o", "out/", "--overwrite")
+    assert (code, Path("out", "same.npy").read_text()) == (2, "mine")
+    assert err == "poolcli: out/b.npy: would be written for both in/a.npy and in/b.npy\n"
+
+
+def test_an_output_that_is_a_folder_of_another(poolcli: Run) -> None:
+    save(Path("in", "x.png"))
+    save(Path("in", "x.npy", "deep", "y.npy"))
+    code, _, err = poolcli("max", "-k", 2, "-r", "in", "-o", "out/", "--to", "npy")
+    assert (code, Path("out").exists()) == (2, False)
+    assert err == (
+        "poolcli: out/x.npy: would be a file for in/x.png and a folder for in/x.npy/deep/y.npy\n"
+    )
+
+
 def test_a_dry_run_says_what_a_run_does(poolcli: Run) -> None:
     fill(Path("in"), 14)
     save(Path("in", "deep", "x.npy"))
