@@ -8,7 +8,7 @@ from poolcli.batch.asked import Asked
 from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch
 from poolcli.batch.outputs import STDOUT, Job, Target, is_many
 from poolcli.batch.pictures import Pictures
-from poolcli.batch.places import assign
+from poolcli.batch.places import assign, check_target
 from poolcli.batch.run import processors, run
 from poolcli.batch.sources import Search, Source, find_sources
 from poolcli.batch.work import Worker
@@ -28,6 +28,7 @@ __all__ = [
     "Watch",
     "Worker",
     "assign",
+    "check_target",
     "find_sources",
     "is_many",
     "processors",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # Jobs that are begun before the first of them is done, beyond those at work.
 AHEAD = 2
+# Descriptors that a job may have open, and those that the program has for itself.
+DESCRIPTORS, DESCRIPTORS_OF_OURS = 6, 16
 # Seconds that jobs at work are given to notice that the run is over.
 GRACE = 0.5
 
@@ -116,6 +119,18 @@ class _Done(NamedTuple):
 
 def _without_arrays(outcome: Outcome) -> Outcome:
     return outcome._replace(output=None, source=None) if isinstance(outcome, Result) else outcome
+
+
+def most_at_once() -> int:
+    """How many jobs may be at work before the files that they have open are too many."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return sys.maxsize
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(1, (limit - DESCRIPTORS_OF_OURS) // DESCRIPTORS)
 
 
 def need_of(job: Job, worker: Worker) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -36,12 +37,18 @@ class Stamp(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One output: its own state, its input's path and state, and the number of its recipe."""
+    """One output: its own state, its input's path and state, and the number of its recipe.
+
+    ``array`` is the one of the input that was named, or None where all that it holds is meant.
+    Not ``whole`` is an output that lacks arrays of its input, as they failed.
+    """
 
     output: Stamp
     input: str
     source: Stamp
     recipe: str
+    array: str | None = None
+    whole: bool = True
 
 
 class Manifest:
@@ -63,13 +70,13 @@ class Manifest:
         """Tell whether the output was made by a run that kept this manifest, or would have been."""
         return self._key(path) in self._entries
 
-    def is_done(self, source: str | None, paths: Sequence[str]) -> bool:
+    def is_done(self, source: str | None, array: str | None, paths: Sequence[str]) -> bool:
         """Tell whether all outputs are as this recipe made them of the input as it is now."""
         if source is None or not paths:
             return False
-        return all(self._is_done(source, path) for path in paths)
+        return all(self._is_done(source, array, path) for path in paths)
 
-    def _is_done(self, source: str, path: str) -> bool:
+    def _is_done(self, source: str, array: str | None, path: str) -> bool:
         try:
             output, now = os.stat(path), os.stat(source)
         except OSError:
@@ -77,7 +84,8 @@ class Manifest:
         for made in self._entries.get(self._key(path), []):
             same_input = made.input == os.path.abspath(source) and made.source == stamp(now)
             # An input that was replaced by its own output is no longer what it was, and is done.
-            if made.output == stamp(output) and made.recipe == self._number:
+            same_work = made.recipe == self._number and made.array == array and made.whole
+            if made.output == stamp(output) and same_work:
                 return same_input or os.path.samestat(output, now)
         return False
 
@@ -94,6 +102,9 @@ class Manifest:
     def refresh(self) -> None:
         """Take in what was appended since, by this run or another."""
         try:
+            # Opening a named pipe would wait for somebody to write into it.
+            if not stat.S_ISREG(os.stat(self._path).st_mode):
+                raise OutputError(f"{self._path}: is no regular file; remove it")
             with open(self._path, "rb") as file:
                 inode = os.fstat(file.fileno()).st_ino
                 if inode != self._inode:  # written anew by another run
@@ -109,14 +120,15 @@ class Manifest:
             self._take(line)
 
     def _take(self, line: bytes) -> None:
-        with suppress(ValueError, TypeError, KeyError, AttributeError):  # torn, or not ours
+        # What is torn, or not ours, is passed over.
+        with suppress(ValueError, TypeError, KeyError, RecursionError):
             record = json.loads(line)
             if "recipe" in record and "options" in record:
-                self._recipes[str(record["recipe"])] = dict(record["options"])
+                number, options = _text(record["recipe"]), record["options"]
+                self._recipes[number] = {name: _text(options[name]) for name in options}
             else:
-                output, source = Stamp(*record["state"]), Stamp(*record["of"])
-                made = Entry(output, record["input"], source, record["by"])
-                self._entries.setdefault(record["output"], []).append(made)
+                key, made = _text(record["output"]), _entry(record)
+                self._entries.setdefault(key, []).append(made)
             self._lines += 1
 
     def begin(self) -> None:
@@ -134,9 +146,19 @@ class Manifest:
         except OSError as error:
             raise OutputError(f"{self._path}: {error.strerror or error}") from error
 
-    def note(self, path: str, source: str, before: os.stat_result, output: os.stat_result) -> None:
+    def note(
+        self,
+        path: str,
+        source: str,
+        array: str | None,
+        before: os.stat_result,
+        output: os.stat_result,
+        *,
+        whole: bool = True,
+    ) -> None:
         """Note an output that is complete. ``before`` is its input's state before it was read."""
-        entry = Entry(stamp(output), os.path.abspath(source), stamp(before), self._number)
+        state, of = stamp(output), stamp(before)
+        entry = Entry(state, os.path.abspath(source), of, self._number, array, whole)
         self._append(_record(self._key(path), entry))
 
     def close(self) -> None:
@@ -218,14 +240,43 @@ def _line(record: Mapping[str, Any]) -> bytes:
     return b"\n" + json.dumps(record).encode("ascii")
 
 
+def _entry(record: Mapping[str, Any]) -> Entry:
+    array = record.get("array")
+    return Entry(
+        output=_stamp(record["state"]),
+        input=_text(record["input"]),
+        source=_stamp(record["of"]),
+        recipe=_text(record["by"]),
+        array=None if array is None else _text(array),
+        whole=record.get("whole", True) is True,
+    )
+
+
+def _stamp(value: object) -> Stamp:
+    if not isinstance(value, list) or len(value) != 2 or not all(type(n) is int for n in value):
+        raise TypeError(value)
+    return Stamp(*value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
 def _record(key: str, entry: Entry) -> dict[str, Any]:
-    return {
+    record: dict[str, Any] = {
         "output": key,
         "state": entry.output,
         "input": entry.input,
         "of": entry.source,
         "by": entry.recipe,
     }
+    if entry.array is not None:
+        record["array"] = entry.array
+    if not entry.whole:
+        record["whole"] = False
+    return record
 
 
 def _number(recipe: Recipe) -> str:

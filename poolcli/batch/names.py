@@ -10,6 +10,7 @@ from poolcli.errors import UsageError
 
 FIELDS = {
     "stem": "the input's name without its extension",
+    "array": "for FILE.npz:NAME the name of the array, else nothing",
     "ext": "the output's extension, with its dot",
     "parent": "the name of the folder that the input is in",
     "op": "what is done: max, avg, ...",
@@ -24,8 +25,10 @@ class Template(NamedTuple):
     text: str
     parts: tuple[tuple[str, str | None, str], ...]
 
-    def name(self, path: str, extension: str | None, op: str, number: int) -> str:
-        """Give the output's name for the input at ``path``.
+    def name(
+        self, path: str, array: str | None, extension: str | None, op: str, number: int
+    ) -> str:
+        """Give the output's name for the input at ``path``, or one ``array`` of it.
 
         ``extension`` is the output's where it was asked for, else the input's own is kept.
 
@@ -34,6 +37,7 @@ class Template(NamedTuple):
         stem, own = os.path.splitext(os.path.basename(path))
         values = {
             "stem": stem,
+            "array": array or "",
             "ext": own if extension is None else extension,
             "parent": os.path.basename(os.path.dirname(os.path.abspath(path))),
             "op": op,
@@ -61,7 +65,7 @@ def parse_template(text: str) -> Template:
 
     Raises UsageError for an unknown field or a format that means nothing.
 
-    >>> parse_template("{stem}_small{ext}").name("in/cat.jpg", ".png", "avg", 1)
+    >>> parse_template("{stem}_small{ext}").name("in/cat.jpg", None, ".png", "avg", 1)
     'cat_small.png'
     """
     import string  # late: few runs have a template

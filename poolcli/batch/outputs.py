@@ -185,7 +185,8 @@ def _name(
     if source.file is None:
         raise UsageError(f"{source.label}: has no name to keep in {folder}; say {flag} FILE for it")
     if target.template is not None:
-        name = target.template.name(source.file, extension, target.op, number)
+        template = target.template
+        name = template.name(source.file, source.member, extension, target.op, number)
     else:
         stem, own = os.path.splitext(os.path.basename(source.file))
         name = stem + (own if extension is None else extension)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from poolcli.batch.outputs import STDOUT, Job, Target, is_special, name_outputs
@@ -33,19 +34,26 @@ def assign(
         written.
     """
     jobs = name_outputs(sources, target)
-    _check_folders(sources, target, search)
-    _check_distinct(jobs)
+    _check_overlap(sources, target, search)
+    _check_distinct(jobs, target)
     inputs = _Inputs(sources)
     return [_settled(job, target, manifest, inputs) for job in jobs]
 
 
-def _check_folders(sources: Sequence[Source], target: Target, search: Search) -> None:
+def check_target(target: Target) -> None:
+    """Refuse places that cannot be, whatever the inputs. Raises UsageError."""
     for place in (target.output, target.indices):
         if place is None or place == STDOUT:
             continue
         parent = os.path.dirname(place.rstrip(os.sep)) or os.curdir
         if not os.path.isdir(parent):
             raise UsageError(f"{place}: there is no folder {parent}; make it first")
+        is_there = place.endswith(os.sep) and os.path.lexists(place.rstrip(os.sep))
+        if is_there and not os.path.isdir(place):
+            raise UsageError(f"{place}: is there and no folder; name another folder")
+
+
+def _check_overlap(sources: Sequence[Source], target: Target, search: Search) -> None:
     if target.output is None or not target.is_folder or target.overwrite:
         return
     output = os.path.realpath(target.output)
@@ -63,8 +71,9 @@ def _within(path: str, folder: str) -> bool:
     return path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def _check_distinct(jobs: Sequence[Job]) -> None:
-    taken: dict[str, str] = {}
+def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
+    taken: dict[str, tuple[str, str]] = {}
+    real = cache(os.path.realpath)  # of folders, of which there are few
     for job in jobs:
         label = job.source.label
         for path, what in ((job.output, label), (job.indices, f"the positions in {label}")):
@@ -75,10 +84,32 @@ def _check_distinct(jobs: Sequence[Job]) -> None:
             # Pipes and devices can be written to any number of times.
             if is_special(path):
                 continue
-            same = os.path.abspath(path)
+            folder, name = os.path.split(path)
+            same = os.path.join(real(folder), name)
+            if os.path.islink(path):  # which stays: what it points at is written
+                same = os.path.realpath(path)
             if same in taken:
-                raise UsageError(f"{path}: would be written for both {taken[same]} and {what}")
-            taken[same] = what
+                advice = ""
+                if job.source.member is not None and target.template is None:
+                    advice = "; --name-template '{stem}_{array}{ext}' tells arrays apart"
+                raise UsageError(
+                    f"{path}: would be written for both {taken[same][1]} and {what}{advice}"
+                )
+            taken[same] = path, what
+    _check_no_folder(taken)
+
+
+def _check_no_folder(taken: Mapping[str, tuple[str, str]]) -> None:
+    """Refuse an output that would have to be the folder of another, too."""
+    known: set[str] = set()
+    for same, (_, what) in taken.items():
+        folder = os.path.dirname(same)
+        while folder not in known:
+            if folder in taken:
+                path, other = taken[folder]
+                raise UsageError(f"{path}: would be a file for {other} and a folder for {what}")
+            known.add(folder)
+            folder = os.path.dirname(folder)
 
 
 def _settled(job: Job, target: Target, manifest: Manifest | None, inputs: _Inputs) -> Job:
@@ -89,7 +120,7 @@ def _settled(job: Job, target: Target, manifest: Manifest | None, inputs: _Input
     if target.resume and manifest is not None:
         if not all(map(manifest.knows, there)):
             manifest.refresh()  # another run may have made them since; it notes them first
-        if manifest.is_done(job.source.file, job.paths):
+        if manifest.is_done(job.source.file, job.source.member, job.paths):
             return job._replace(skip=True)
         there = [path for path in there if not manifest.knows(path)]
         if not there:

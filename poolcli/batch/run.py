@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from poolcli import files
@@ -58,8 +59,9 @@ def run(
         if at_once < 2 or streams:
             yield from _one_by_one(jobs, worker, settings, watch)
         else:
-            from poolcli.batch.crew import Crew  # late: one job needs none
+            from poolcli.batch.crew import Crew, most_at_once  # late: one job needs none
 
+            at_once = min(at_once, most_at_once())
             threads = max(1, processors() // at_once)
             worker = worker._replace(asked=with_threads(asked, threads))
             yield from Crew(jobs, worker, do_job, settings, watch, stop, at_once).outcomes()
@@ -101,7 +103,8 @@ def do_job(job: Job, worker: Worker) -> Iterator[Outcome]:
         yield Skipped(job)
         return
     try:
-        yield from worker.do(job)
+        for came in worker.do(job):
+            yield came if isinstance(came, Result) else Failed(job, came)
     except UsageError:
         raise
     except OutputError as error:
@@ -118,8 +121,9 @@ def do_job(job: Job, worker: Worker) -> Iterator[Outcome]:
 def _is_done_meanwhile(job: Job, manifest: Manifest | None) -> bool:
     if manifest is None:
         return False
-    manifest.refresh()
-    return manifest.is_done(job.source.file, job.paths)
+    with suppress(OutputError):  # whatever keeps it from being read; the failure is told anyway
+        manifest.refresh()
+    return manifest.is_done(job.source.file, job.source.member, job.paths)
 
 
 def _unforeseen(error: Exception, label: str) -> InputError:

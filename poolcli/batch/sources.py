@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import NamedTuple, Protocol
 from poolcli import files
 from poolcli.batch.formats import WRITABLE
 from poolcli.batch.lists import STDIN, read_list
-from poolcli.batch.walk import walk
+from poolcli.batch.walk import Found, walk
 from poolcli.errors import InputError, UsageError
 from poolcli.files import AS_USUAL, Loaded, PictureInput, sniff
 from poolcli.files.text import check_start
@@ -28,8 +29,9 @@ class Source(NamedTuple):
     """Something to pool.
 
     ``path`` is None for what is no file: standard input, a typed matrix. ``root`` is the folder
-    that was named, for a file found in it, and ``folder`` where below it the file lies. ``fails``
-    says that reading it only raises the error to report, as for a folder with nothing in it.
+    that was named, for a file found in it, and ``folder`` where below it, or below what stands
+    before the ``**`` of a pattern, the file lies. ``fails`` says that reading it only raises the
+    error to report, as for a folder with nothing in it.
     """
 
     label: str
@@ -51,6 +53,13 @@ class Source(NamedTuple):
         while path is not None and ":" in path and not os.path.lexists(path):
             path = path.rpartition(":")[0]
         return path
+
+    @property
+    def member(self) -> str | None:
+        """The array that was named as ``file.npz:name``; None where the file itself was."""
+        if self.path is None or self.file is None:
+            return None
+        return self.path[len(self.file) + 1 :].removesuffix(".npy") or None
 
 
 class Search(NamedTuple):
@@ -76,7 +85,8 @@ def find_sources(
     for name in inputs:
         sources += _sources_named(name, search)
     for name in [name for file in lists for name in read_list(file)]:
-        sources += _sources_in_folder(name, search) if os.path.isdir(name) else [_file(name)]
+        is_folder = os.path.isdir(name)
+        sources += _sources_in_folder(name, search) if is_folder else [_file_named(name)]
     return sources
 
 
@@ -95,23 +105,35 @@ def _sources_named(name: str, search: Search) -> list[Source]:
     if os.path.isdir(name):
         return _sources_in_folder(name, search)
     if not os.path.lexists(name):
-        import glob  # late: what was named is there, most of the time
+        from poolcli.batch.globs import find_matches  # late: what was named is there, mostly
 
-        matches = (
-            sorted(glob.glob(name, recursive=search.recursive)) if glob.has_magic(name) else []
-        )
-        if found := [path for path in matches if not os.path.isdir(path)]:
-            return [_file(path) for path in found]
-    return [_file(name)]
+        matches = [_found(match) for match in find_matches(name, search.leave_out)]
+        if matches:
+            return matches
+    return [_file_named(name)]
+
+
+def _file_named(name: str) -> Source:
+    """What is named like a folder and is none has no name to give to an output."""
+    if not name.endswith(os.sep):
+        return _file(name)
+    why = errno.ENOTDIR if os.path.lexists(name.rstrip(os.sep)) else errno.ENOENT
+    return _failing(name, f"{name}: {os.strerror(why)}")
+
+
+def _found(found: Found) -> Source:
+    """A file as a walk has found it, or the folder that it could not look into."""
+    if found.problem is not None:
+        return _failing(found.path, f"{found.path}: {found.problem}")
+    return _file(found.path)._replace(folder=found.folder)
 
 
 def _sources_in_folder(root: str, search: Search) -> list[Source]:
     sources = []
     for found in walk(root, recursive=search.recursive, leave_out=search.leave_out):
-        if found.problem is not None:
-            sources.append(_failing(found.path, f"{found.path}: {found.problem}"))
-        elif _is_input(found.path):
-            sources.append(_file(found.path)._replace(root=root, folder=found.folder))
+        if found.problem is not None or _is_input(found.path):
+            source = _found(found)
+            sources.append(source if source.fails else source._replace(root=root))
     if not sources:
         where = "in or below this folder" if search.recursive else "in this folder"
         return [_failing(root, f"{root}: no file {where} can be pooled")]

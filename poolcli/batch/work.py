@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from poolcli import files
 from poolcli.batch.asked import Asked
@@ -38,18 +39,44 @@ class Worker(NamedTuple):
     manifest: Manifest | None = None
     tick: Callable[[Job, float], None] = lambda _job, _part: None
 
-    def do(self, job: Job) -> Iterator[Result]:
-        """Do a job, giving each array's result. Raises PoolErrors."""
+    def do(self, job: Job) -> Iterator[Result | InputError]:
+        """Do a job, giving each array's result, then what went wrong with others of them.
+
+        Raises PoolErrors where nothing can come of the job, or no more of it.
+        """
+        failures: list[InputError] = []
         if job.takes_one:
             yield self._do_single(job)
         elif job.output is not None and job.output != STDOUT:
-            yield from self._write_archive(job)
+            yield from self._write_archive(job, failures)
         else:
-            for number, loaded in enumerate(self._read(job)):
-                result = self._pool(loaded, job)
+            first = True
+            for loaded, result in self._pool_each(job, failures, keeps=False):
                 if job.output is not None:
-                    self._write_stdout(job, loaded, result, first=number == 0)
+                    self._write_stdout(job, loaded, result, first=first)
+                    first = False
                 yield result._replace(written=job.output)
+        yield from failures
+
+    def _pool_each(
+        self, job: Job, failures: list[InputError], *, keeps: bool
+    ) -> Iterator[tuple[Loaded, Result]]:
+        """Pool every array of a source, putting aside what goes wrong with one of them.
+
+        ``keeps`` says that all results stay in memory until the last of them is there.
+        """
+        arrays, kept = self._read(job), 0
+        while True:
+            try:
+                loaded = next(arrays, None)
+                if loaded is None:
+                    return
+                result = self._pool(loaded, job, kept)
+            except InputError as error:
+                failures.append(error)
+            else:
+                kept += result.array.nbytes if keeps else 0
+                yield loaded, result
 
     def _read(self, job: Job) -> Iterator[Loaded]:
         return job.source.read(max_bytes=self.max_bytes, pictures=self.pictures.reading(job))
@@ -139,37 +166,49 @@ class Worker(NamedTuple):
             plan.stream(loaded.content, output, progress=lambda part: self.tick(job, part))
         return Result(loaded.label, plan, None, loaded.kind, written=path)
 
-    def _write_archive(self, job: Job) -> Iterator[Result]:
+    def _write_archive(self, job: Job, failures: list[InputError]) -> Iterator[Result]:
         path = str(job.output)
         ready = self._ready(job)
-        results, arrays = [], {}
-        for number, loaded in enumerate(self._read(job)):
-            name = loaded.member or f"arr_{number}"
-            if name in arrays:
-                raise InputError(
-                    f"{loaded.label}: a second array of this name; {path} holds one each"
-                )
-            result = self._pool(loaded, job)
-            arrays[name] = result.array
+        results: list[Result] = []
+        arrays: dict[str, Any] = {}
+        for loaded, result in self._pool_each(job, failures, keeps=True):
+            # Those that have failed count, so that a number says which array of a pipe it was.
+            arrays[loaded.member or f"arr_{len(arrays) + len(failures)}"] = result.array
             results.append(result._replace(written=path))
+        if not arrays and failures:
+            return
         _make_folder(path)
-        files.write_npz(path, arrays, overwrite=job.overwrite, ready=ready(path))
+        files.write_npz(
+            path, arrays, overwrite=job.overwrite, ready=ready(path, whole=not failures)
+        )
         yield from results
 
-    def _pool(self, loaded: Loaded, job: Job) -> Result:
+    def _pool(self, loaded: Loaded, job: Job, kept: int = 0) -> Result:
+        """Pool into memory, where ``kept`` bytes are in use by other results of the job."""
         self.tick(job, 0)
         with _labelled(loaded):
             plan = self.plan(files.described_as(loaded), job.format)
+            self._check_memory(plan, loaded, kept)
         # Only a plan of windows and nothing else can pool an array that is still on disk.
         if not isinstance(plan, Plan):
             array = loaded.array
             with _labelled(loaded):
                 pooled = plan.run(array)
         else:
+            if self.pictures.are_concerned(loaded):
+                loaded = loaded._replace(content=loaded.array)  # whose errors have a label
             with _labelled(loaded):
                 pooled = self.pictures.pool(plan, loaded, lambda part: self.tick(job, part))
         source = loaded.array if loaded.kind == "image" else None
         return Result(loaded.label, plan, pooled, loaded.kind, source=source)
+
+    def _check_memory(self, plan: Any, loaded: Loaded, kept: int) -> None:
+        """Refuse a result that is too large for memory before anything is pooled."""
+        nbytes = kept + math.prod(plan.output_shape) * plan.output_dtype.itemsize
+        streams = isinstance(plan, Plan) and not self.pictures.are_concerned(loaded)
+        advice = "; -o FILE.npy writes it block by block" if streams else ""
+        what = "its result, with those before it," if kept else "its result"
+        files.check_memory(nbytes, self.max_bytes, what, advice)
 
     def _write_stdout(self, job: Job, loaded: Loaded, result: Result, *, first: bool) -> None:
         if sys.stdout is None:
@@ -206,11 +245,11 @@ class Worker(NamedTuple):
         source, manifest = job.source.file, self.manifest
         before = None if source is None or not os.path.isfile(source) else os.stat(source)
 
-        def ready_for(path: str) -> files.Ready:
+        def ready_for(path: str, whole: bool = True) -> files.Ready:
             def ready(output: os.stat_result) -> None:
                 self.tick(job, 0)
                 if manifest is not None and source is not None and before is not None:
-                    manifest.note(path, source, before, output)
+                    manifest.note(path, source, job.source.member, before, output, whole=whole)
 
             return ready
 
@@ -226,7 +265,10 @@ def refuse_several(job: Job) -> NoReturn:
     )
 
 
-_ReadyFor = Callable[[str], "files.Ready"]
+class _ReadyFor(Protocol):
+    """Gives what happens before ``path`` gets its name; not ``whole``: some arrays have failed."""
+
+    def __call__(self, path: str, whole: bool = True) -> files.Ready: ...
 
 
 def _stream_format(job: Job, loaded: Loaded) -> str:

@@ -86,9 +86,10 @@ def _show(loaded: Any, windows: Any, values: Values) -> None:
     from poolcli.conform import compare
     from poolcli.report import comparison
 
+    array = loaded.array
     try:
         verdicts = compare(
-            loaded.array,
+            array,
             values["op"],
             windows,
             layout=loaded.layout if values["layout"] is None else values["layout"],

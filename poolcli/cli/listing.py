@@ -160,21 +160,23 @@ def _facts(loaded: Any, values: Values) -> dict[str, Any]:
     from poolcli.layout import channels_first_hint, find_layout
     from poolcli.presets import find_preset
 
-    array, defaults = loaded.array, read_defaults(values["like"])
+    # Of an array that is still on disk no value is read.
+    shape, dtype = loaded.shape, loaded.content.dtype
+    defaults = read_defaults(values["like"])
     known = values["layout"]
     if known is None:
-        known = loaded.layout or defaults.layouts.get(array.ndim)
+        known = loaded.layout or defaults.layouts.get(len(shape))
     try:
-        found = find_layout(known, array.shape, find_preset(defaults.like).layouts)
+        found = find_layout(known, shape, find_preset(defaults.like).layouts)
     except InputError as error:
         raise InputError(f"{loaded.label}: {error}") from error
     guessed = known is None and defaults.like is None
-    if guessed and (hint := channels_first_hint(found, array.shape)):
+    if guessed and (hint := channels_first_hint(found, shape)):
         messages.hint(hint)
     return {
         "label": loaded.label,
-        "shape": list(array.shape),
-        "dtype": str(array.dtype),
+        "shape": list(shape),
+        "dtype": str(dtype),
         "layout": found.letters,
         "kind": loaded.kind,
     }

@@ -26,6 +26,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         # search for it on again before there is work.
         gc.disable()
     _occupy_closed_streams()
+    if arguments is None:
+        _complain_through_a_descriptor_of_our_own()
     signal.signal(signal.SIGTERM, _terminate)
     code = _outcome(sys.argv[1:] if arguments is None else arguments)
     if code != 0:
@@ -147,6 +149,17 @@ def _occupy_closed_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def _complain_through_a_descriptor_of_our_own() -> None:
+    """Leave descriptor 2 to libraries that write on it behind Python's back.
+
+    It can then be pointed elsewhere while they work, and nothing of ours is lost.
+    """
+    if sys.stderr is not None:
+        own, encoding = os.dup(2), sys.stderr.encoding
+        # To the end of each line at once, and what cannot be encoded escaped, as Python's own.
+        sys.stderr = open(own, "w", buffering=1, encoding=encoding, errors="backslashreplace")  # noqa: SIM115
 
 
 def _drop_unwritten_output() -> None:

@@ -70,6 +70,7 @@ def run(asked: batch.Asked, values: Values, sources: Sequence[batch.Source] | No
     """
     target = target_of(values, getattr(asked, "op", "pooled"))
     _refuse_contradictions(values, target)
+    batch.check_target(target)
     pictures = pictures_of(values, target)
     search = batch.Search(values.get("recursive", False), target.output)
     if sources is None:
@@ -150,6 +151,6 @@ def _refuse_contradictions(values: Values, target: batch.Target) -> None:
     if values.get("index") is not None and target.indices is None:
         raise UsageError("--index says how positions count: it needs --indices FILE")
     if target.output is None and values["format"] is not None:
-        raise UsageError("--format says how to write: it needs --output")
+        raise UsageError("--to and --format say how to write: they need --output")
     if values["clip"] and values["dtype"] is None and not target.may_be_picture:
         raise UsageError("--clip needs something to fit: --dtype, or a picture as --output")

@@ -31,6 +31,7 @@ class Telling(batch.Watch):
         self._ticked: dict[int, float] = {}
         self._meter = report.Meter(len(self._todo), sum(self._sizes.values()))
         self._counts = dict.fromkeys((report.Result, batch.Skipped, batch.Failed), 0)
+        self._left = len(self._todo)
         self._hints: set[str] = set()
         self._bar: AbstractContextManager[Any] = self._make_bar()
 
@@ -78,6 +79,7 @@ class Telling(batch.Watch):
     def end(self, job: batch.Job, how: type[batch.Outcome]) -> None:
         """Count a job."""
         self._counts[how] += 1
+        self._left -= not job.skip
         key = id(job.source)
         if key in self._sizes:
             self._meter.advance(self._sizes[key] - self._ticked.pop(key, 0))
@@ -120,11 +122,10 @@ class Telling(batch.Watch):
 
     def _summary(self, why: str | None) -> str:
         done, skipped, failed = self._counts.values()
-        left = len(self._todo) - done - failed
         parts = [f"{done} done"]
         parts += [f"{skipped} skipped"] if skipped else []
         parts += [f"{failed} failed"] if failed else []
-        parts += [f"{left} not done"] if left else []
+        parts += [f"{self._left} not done"] if self._left else []
         text = ", ".join(parts)
         # Where a program reads it, the same work should say the same.
         if sys.stderr is not None and sys.stderr.isatty() and done:

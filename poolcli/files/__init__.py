@@ -1,7 +1,7 @@
 """The only door to disk: files, pipes and typed matrices in; files and streams out."""
 
 from poolcli.files.atomic import Ready, atomic_target
-from poolcli.files.causes import available_memory
+from poolcli.files.causes import available_memory, check_memory
 from poolcli.files.ending import abandon
 from poolcli.files.leftovers import locked, sweep
 from poolcli.files.loaded import Loaded
@@ -27,6 +27,7 @@ __all__ = [
     "abandon",
     "atomic_target",
     "available_memory",
+    "check_memory",
     "describe_by_header",
     "describe_file",
     "described_as",

@@ -62,12 +62,13 @@ def one_line(text: str) -> str:
     return line if len(line) <= CAUSE_LENGTH else line[: CAUSE_LENGTH - 1] + "…"
 
 
-def check_memory(nbytes: int, max_bytes: int | None) -> None:
+def check_memory(nbytes: int, max_bytes: int | None, what: str = "it", advice: str = "") -> None:
     """Refuse ``nbytes`` that exceed ``max_bytes`` (None: what this machine has free now)."""
     limit = available_memory() if max_bytes is None else max_bytes
     if nbytes > limit:
         raise InputError(
-            f"it needs {size_text(nbytes)} of memory, and {size_text(limit)} are available"
+            f"{what} needs {size_text(nbytes)} of memory, and {size_text(limit)} are available"
+            f"{advice}"
         )
 
 

@@ -83,6 +83,8 @@ def read_by_pillow(
                 raise InputError("it is animated with 16 bits; save its frames as a .tif")
             array = png.read_deep(file, image)
         else:
+            if kind == "png":
+                png.scale_transparent_grey(image)
             mode = mode_to_read(image, wanted.inks)
             if frames == 1:
                 array = np.asarray(image if mode is None else image.convert(mode))

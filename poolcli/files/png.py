@@ -15,6 +15,7 @@ from poolcli.files.notes import Notes
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DEEP = {"I;16B", "RGB;16B", "RGBA;16B", "LA;16B"}
+_SHALLOW = {"L;2": 4, "L;4": 16}
 _INCH = 0.0254  # metres
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> PNG colour type
 
@@ -44,6 +45,17 @@ def _shown(name: bytes) -> str:
 def is_deep(image: Any) -> bool:
     """Tell whether a PNG that Pillow has opened has 16 bits a channel."""
     return bool(image.tile) and image.tile[0].args in _DEEP
+
+
+def scale_transparent_grey(image: Any) -> None:
+    """Give the transparent grey of 2 or 4 bits as Pillow gives the pixels: from 0 to 255.
+
+    Pillow leaves it as it is stored, and then finds no pixel of it.
+    """
+    levels = _SHALLOW.get(image.tile[0].args) if image.tile else None
+    key = image.info.get("transparency")
+    if levels is not None and isinstance(key, int) and key < levels:
+        image.info["transparency"] = key * 255 // (levels - 1)
 
 
 def read_deep(file: BinaryIO, image: Any) -> np.ndarray:

@@ -107,7 +107,7 @@ def _read_page(page: Any) -> np.ndarray:
 def _silent_stderr() -> Iterator[None]:
     """Keep libtiff from writing on stderr behind Python's back; it also raises what it writes.
 
-    Another thread's words are lost meanwhile. That is why this is done nowhere else.
+    What the program says itself goes through a descriptor of its own (``cli/main.py``).
     """
     with _ONE_AT_A_TIME, open(os.devnull, "wb") as nowhere:
         try:

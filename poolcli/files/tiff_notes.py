@@ -11,7 +11,14 @@ from poolcli.files.notes import Notes, sound_icc, upright_xmp
 
 _XMP, _ICC = 700, 34675
 # Description, make, model, software, date, artist, copyright: what is true of the result, too.
-_KEPT = (270, 271, 272, 305, 306, 315, 33432)
+_DESCRIPTION, _SOFTWARE = 270, 305
+_KEPT = (_DESCRIPTION, 271, 272, _SOFTWARE, 306, 315, 33432)
+# Programs whose description (or name as the software) says of which shape the pages are together,
+# and is gone by.
+_SHAPING = (
+    *("shaped", "imagej", "ome", "scn", "svs", "qpi", "bif", "philips", "indica", "metaseries"),
+    *("scanimage", "astrotiff"),
+)
 _X, _Y, _UNIT = 282, 283, 296
 _INCHES = {2: 1.0, 3: 2.54}  # by unit, how many pixels per inch one per unit is
 _PREMULTIPLIED, _STRAIGHT = 1, 2
@@ -49,7 +56,9 @@ def _exif_of(file: BinaryIO, page: Any) -> bytes | None:
         found = exif.read_structure(fetch, order, page.offset)
     except exif.Damaged:
         return None
-    main = {tag: entry for tag, entry in found.main.items() if tag in _KEPT}
+    shaped = any(getattr(page, f"is_{program}", False) for program in _SHAPING)
+    stale = (_DESCRIPTION, _SOFTWARE) if shaped else ()
+    main = {tag: entry for tag, entry in found.main.items() if tag in _KEPT and tag not in stale}
     return exif.build(found._replace(main=main))
 
 

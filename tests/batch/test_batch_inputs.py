@@ -179,11 +179,49 @@ def test_a_folder_that_is_closed(poolcli: Run) -> None:
     assert "poolcli: in/closed: Permission denied\n" in outcome.err
 
 
-def test_globs_for_all_depths(poolcli: Run) -> None:
-    for place in ("in/a.npy", "in/x/b.npy", "in/x/y/c.npy"):
+@pytest.mark.parametrize("options", [[], ["-r"]])
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("in/**/*.npy", ["a.npy", "x/b.npy", "x/y/c.npy"]),
+        ("in/**/x/**/*.npy", ["x/b.npy", "x/y/c.npy"]),
+        ("in/**/y/*", ["x/y/c.npy"]),
+        ("in/**", ["a.npy", "x/b.npy", "x/y/c.npy"]),
+        ("i*/x/**/[bc].npy", ["b.npy", "y/c.npy"]),
+        ("**/c.npy", ["in/x/y/c.npy"]),
+        ("in/x**/*.npy", ["b.npy"]),  # which is no depth, as in a shell
+    ],
+)
+def test_globs_for_all_depths(
+    poolcli: Run, pattern: str, expected: list[str], options: list[str]
+) -> None:
+    for place in ("in/a.npy", "in/x/b.npy", "in/x/y/c.npy", "in/.hidden/d.npy"):
         save(Path(place))
-    assert poolcli("avg", "-k", 2, "in/**/*.npy", "-r", "-o", "out/").code == 0
-    assert sorted(planes("out")) == ["a.npy", "b.npy", "c.npy"]
+    outcome = poolcli("avg", "-k", 2, pattern, *options, "-o", "out/")
+    assert outcome.code == 0, outcome.err
+    assert sorted(planes("out")) == expected
+
+
+def test_globs_end_in_loops_and_leave_the_outputs_out(poolcli: Run) -> None:
+    save(Path("in", "x", "a.npy"))
+    Path("in", "one").symlink_to(".")
+    Path("in", "two").symlink_to(".")
+    for _ in range(2):
+        arguments = ("avg", "-k", 2, "in/**/*.npy", "-r", "-o", "in/small/", "--overwrite")
+        assert poolcli(*arguments).code == 0
+    assert sorted(planes("in")) == ["small/x/a.npy", "x/a.npy"]
+
+
+@pytest.mark.parametrize("how", ["named", "listed"])
+@pytest.mark.parametrize(
+    ("name", "said"), [("no/", "No such file or directory"), ("a.npy/", "Not a directory")]
+)
+def test_a_folder_that_is_none(poolcli: Run, how: str, name: str, said: str) -> None:
+    save(Path("a.npy"))
+    Path("list").write_text(name)
+    given = [name] if how == "named" else ["--files-from", "list"]
+    outcome = poolcli("avg", "-k", 2, *given, "-o", "out/")
+    assert (outcome.code, outcome.err) == (1, f"poolcli: {name}: {said}\n")
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_templates(poolcli: Run, template: str, options: list[str], expected: li
         ("{stem.__class__}{ext}", "{stem.__class__} is unknown"),
         ("{stem[0]}{ext}", "{stem[0]} is unknown"),
         ("{stem!r}{ext}", "{stem!r} is unknown"),
-        ("{width}{ext}", "{width} is unknown; use {stem}, {ext}, {parent}, {op}, {n}"),
+        ("{width}{ext}", "{width} is unknown; use {stem}, {array}, {ext}, {parent}, {op}, {n}"),
         ("{}{ext}", "{} is unknown"),
         ("{stem:>9999999999}{ext}", "means nothing"),
         ("{n:4}{ext}", "means nothing"),
@@ -76,6 +76,21 @@ def test_templates_that_are_refused(poolcli: Run, template: str, said: str) -> N
     assert (code, out) == (2, b"")
     assert said in err
     assert not Path("out").exists()
+
+
+def test_arrays_of_one_archive_have_names_of_their_own(poolcli: Run) -> None:
+    arrays = {"one": np.zeros((4, 4)), "deep/two": np.ones((4, 4)), "../up": np.ones(4)}
+    np.savez("maps.npz", **arrays)
+    both = ("maps.npz:one", "maps.npz:deep/two.npy", "-o", "out/", "--to", "npy")
+    code, _, err = poolcli("max", "-k", 2, *both)
+    assert (code, Path("out").exists()) == (2, False)
+    assert err.endswith("; --name-template '{stem}_{array}{ext}' tells arrays apart\n")
+    template = ("--name-template", "{stem}_{array}{ext}")
+    assert poolcli("max", "-k", 2, *both, *template).code == 0
+    assert names() == ["maps_deep/two.npy", "maps_one.npy"]
+    template = ("--name-template", "{array}{ext}")
+    refused = poolcli("max", "-k", 2, "maps.npz:../up", "-o", "out/", *template)
+    assert "names no file in the output folder" in refused.err
 
 
 def test_a_template_names_positions_too(poolcli: Run) -> None:
@@ -156,6 +171,27 @@ def test_an_output_that_is_another_input(poolcli: Run, options: list[str]) -> No
     if options:
         assert "out/b.npy: would be replaced by the result for b.npy, and is the input a.npy" in err
     assert Path("a.npy").read_bytes() == before["a.npy"]
+
+
+def test_two_names_of_one_output(poolcli: Run) -> None:
+    for name in ("a.npy", "b.npy"):
+        save(Path("in", name))
+        Path("out").mkdir(exist_ok=True)
+        Path("out", name).symlink_to("same.npy")
+    Path("out", "same.npy").write_text("mine")
+    code, _, err = poolcli("max", "-k", 2, "in", "-o", "out/", "--overwrite")
+    assert (code, Path("out", "same.npy").read_text()) == (2, "mine")
+    assert err == "poolcli: out/b.npy: would be written for both in/a.npy and in/b.npy\n"
+
+
+def test_an_output_that_is_a_folder_of_another(poolcli: Run) -> None:
+    save(Path("in", "x.png"))
+    save(Path("in", "x.npy", "deep", "y.npy"))
+    code, _, err = poolcli("max", "-k", 2, "-r", "in", "-o", "out/", "--to", "npy")
+    assert (code, Path("out").exists()) == (2, False)
+    assert err == (
+        "poolcli: out/x.npy: would be a file for in/x.png and a folder for in/x.npy/deep/y.npy\n"
+    )
 
 
 def test_a_dry_run_says_what_a_run_does(poolcli: Run) -> None:

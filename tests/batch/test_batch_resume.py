@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from folders import MANIFEST, contents, fill, save
-from program import Outcome, start
+from program import Outcome, finished, start
 
 from poolcli import files
 from poolcli.batch.manifest import Manifest
@@ -108,6 +108,18 @@ def test_new_inputs_are_done_and_failed_ones_tried_again(
     assert (outcome.code, last(outcome)) == (0, "poolcli: 1 done, 8 skipped")
 
 
+def test_an_archive_of_which_an_array_has_failed_is_tried_again(poolcli: Run) -> None:
+    arguments = ("max", "-k", 2, "in", "-o", "out/", "--resume")
+    save(Path("in", "a.npz"))
+    np.savez("in/maps.npz", one=np.eye(4), s=np.array(3))
+    assert last(poolcli(*arguments)) == "poolcli: 1 done, 1 failed"
+    outcome = poolcli(*arguments)
+    assert (outcome.code, last(outcome)) == (1, "poolcli: 0 done, 1 skipped, 1 failed")
+    np.savez("in/maps.npz", one=np.eye(4), s=np.eye(2))
+    assert last(poolcli(*arguments)) == "poolcli: 1 done, 1 skipped"
+    assert last(poolcli(*arguments)) == "poolcli: 0 done, 2 skipped"
+
+
 def test_the_output_folder_may_be_moved(poolcli: Run, done: dict[str, int]) -> None:
     Path("elsewhere").mkdir()
     os.rename("out", "elsewhere/moved")
@@ -187,6 +199,20 @@ def test_in_place_nothing_is_pooled_twice(poolcli: Run) -> None:
     assert contents(Path("in")) == once
 
 
+def test_another_array_of_the_same_archive_is_another_input(poolcli: Run) -> None:
+    np.savez("maps.npz", one=np.zeros((4, 4)), two=np.ones((4, 4)))
+    for name, value in (("one", 0), ("two", 1), ("one", 0)):
+        arguments = ("max", "-k", 2, f"maps.npz:{name}", "-o", "out/", "--to", "npy", "--resume")
+        before = stamps() if Path("out").exists() else {}
+        outcome = poolcli(*arguments)
+        assert outcome.code == 0, outcome.err
+        assert stamps() != before
+        assert (np.load("out/maps.npy") == value).all()
+        made = stamps()
+        assert poolcli(*arguments).code == 0
+        assert stamps() == made
+
+
 def test_positions_are_outputs_too(poolcli: Run) -> None:
     fill(Path("in"), 2)
     arguments = ("max", "-k", 2, "in", "-o", "out/", "--indices", "where/", "--resume")
@@ -221,6 +247,53 @@ def test_a_manifest_of_nonsense_is_no_manifest(poolcli: Run, done: dict[str, int
     assert last(poolcli(*AVG, "--resume")) == "poolcli: 0 done, 7 skipped"
 
 
+STAMPS = {"state": [1, 2], "of": [1, 2]}
+GOOD = {"output": "in000.npy", "input": "/in/in000.npy", "by": "x", **STAMPS}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        json.dumps({**GOOD, "by": {"x": 1}}),
+        json.dumps({**GOOD, "output": 3}),
+        json.dumps({**GOOD, "input": None}),
+        json.dumps({**GOOD, "state": [1.5, "x"]}),
+        json.dumps({**GOOD, "of": [1, 2, 3]}),
+        json.dumps({**GOOD, "array": 1}),
+        json.dumps({"recipe": "x", "options": [[1, 2]]}),
+        json.dumps({"recipe": {}, "options": {}}),
+        json.dumps({"recipe": "x", "options": {"size": {}}}),
+        "[" * 100_000,
+        '{"output":' * 100_000,
+        '"recipe and options"',
+    ],
+)
+def test_lines_of_another_kind_are_passed_over(
+    poolcli: Run, done: dict[str, int], line: str
+) -> None:
+    with open(Path("out", MANIFEST), "a") as file:
+        file.write(f"\n{line}\n{json.dumps(dict(GOOD, output='gone.npy'))}")
+    assert last(poolcli(*AVG, "--resume")) == "poolcli: 0 done, 7 skipped"
+    refused = poolcli("avg", "-k", 3, "in", "-o", "out/", "--resume")
+    assert (refused.code, "size 2, now 3" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_a_manifest_that_is_no_file(kind: str) -> None:
+    fill(Path("in"), 2)
+    path = Path("out", MANIFEST)
+    path.parent.mkdir()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    done = finished(*AVG)
+    assert done.code == 1
+    assert done.err == f"poolcli: {path}: is no regular file; remove it\n"
+
+
 def test_a_manifest_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("poolcli.batch.manifest.FEW", 10)
     source = save(Path("in", "a.npy"))
@@ -231,11 +304,11 @@ def test_a_manifest_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.M
         manifest.begin()
         target = Path("out", "a.npy")
         target.write_text("x" * number)
-        manifest.note(str(target), str(source), os.stat(source), os.stat(target))
+        manifest.note(str(target), str(source), None, os.stat(source), os.stat(target))
         manifest.close()
         lines.append(path.read_bytes().count(b"\n"))
     assert max(lines) < 20
-    assert Manifest("out", {"size": "2"}).is_done(str(source), ["out/a.npy"])
+    assert Manifest("out", {"size": "2"}).is_done(str(source), None, ["out/a.npy"])
     assert list(Path("out").glob(".poolcli-*")) == []
 
 
@@ -248,10 +321,10 @@ def test_a_run_goes_on_when_another_writes_the_manifest_anew(tmp_path: Path) -> 
         save(Path("out", name))
         with files.atomic_target(str(Path("out", MANIFEST)), overwrite=True) as file:
             file.write(Path("out", MANIFEST).read_bytes())
-        first.note(f"out/{name}", str(source), os.stat(source), os.stat(f"out/{name}"))
+        first.note(f"out/{name}", str(source), None, os.stat(source), os.stat(f"out/{name}"))
     first.close()
     second = Manifest("out", {})
-    assert second.is_done(str(source), ["out/a.npy", "out/b.npy"])
+    assert second.is_done(str(source), None, ["out/a.npy", "out/b.npy"])
 
 
 def test_two_runs_at_once(poolcli: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -16,12 +17,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 from folders import KINDS, MANIFEST, contents, fill, save
+from PIL import Image
 from program import HANGS, PROJECT, Outcome, finished, start
 
-from poolcli import batch
+from poolcli import batch, files
+from poolcli.batch import Target
+from poolcli.batch.manifest import Manifest
 from poolcli.batch.memory import Budget, Stopped
+from poolcli.cli.telling import Telling
+from poolcli.errors import OutputError
+from poolcli.report import Result
 
 Run = Callable[..., Outcome]
+
+
+def test_decoders_that_write_on_stderr_take_no_line_of_ours_with_them() -> None:
+    for number in range(40):
+        path = Path("in", f"a{number:02}.tif")
+        save(path.with_suffix(".png"))
+        with Image.open(path.with_suffix(".png")) as image:
+            image.resize((256, 256)).save(path, compression="tiff_lzw")
+        Path("in", f"b{number:02}.png").write_bytes(path.with_suffix(".png").read_bytes()[:90])
+        path.with_suffix(".png").unlink()
+    done = finished("max", "-k", 2, "in", "-o", "out/", "-j", 4)
+    assert done.code == 1
+    assert done.err.count("poolcli: in/b") == 40
+    assert done.err.count("(written to out/a") == 40
+    assert done.err.splitlines()[-1] == "poolcli: 40 done, 40 failed"
 
 
 @pytest.fixture
@@ -103,6 +125,71 @@ def test_what_is_too_large_for_the_memory_is_refused_and_the_rest_goes_on(poolcl
     outcome = poolcli("avg", "-k", 2, "in", "-o", "out/", "--max-memory", "4M")
     assert (outcome.code, list(contents(Path("out")))) == (1, ["small.png"])
     assert "poolcli: in/large.png: it needs" in outcome.err
+
+
+@pytest.mark.parametrize("output", ["o.npz", "-", "o.csv", None])
+def test_a_result_that_is_too_large_for_the_memory_is_refused_beforehand(
+    poolcli: Run, output: str | None
+) -> None:
+    np.save("a.npy", np.zeros((2048, 2048), np.uint8))
+    arguments = ("max", "-k", 2, "a.npy", "--max-memory", "500K")
+    outcome = poolcli(*arguments, *(() if output is None else ("-o", output)))
+    assert (outcome.code, outcome.out) == (1, b"")
+    assert outcome.err == (
+        "poolcli: a.npy: its result needs 1.0 MiB of memory, and 512000 bytes are available; "
+        "-o FILE.npy writes it block by block\n"
+    )
+    assert poolcli(*arguments, "-o", "o.npy").code == 0
+
+
+def test_results_of_one_archive_share_the_memory(poolcli: Run) -> None:
+    np.savez("a.npz", **{name: np.zeros((2048, 2048), np.uint8) for name in "abc"})
+    outcome = poolcli("max", "-k", 2, "a.npz", "-o", "o.npz", "--max-memory", "5M")
+    assert outcome.code == 0
+    outcome = poolcli("avg", "-k", 2, "-s", 1, "a.npz", "-o", "p.npz", "--max-memory", "64M")
+    assert outcome.code == 1
+    assert "poolcli: a.npz:c: its result, with those before it, needs 95.9 MiB" in outcome.err
+    with np.load("p.npz") as written:
+        assert list(written) == ["a", "b"]
+
+
+def test_few_descriptors_make_few_jobs_at_once() -> None:
+    fill(Path("in"), 140, side=4)
+    done = finished(
+        *("avg", "-k", 2, "in", "-o", "out/", "-j", 64, "--resume"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48)),
+    )
+    assert (done.code, done.err.splitlines()[-1]) == (0, "poolcli: 140 done")
+
+
+def test_what_keeps_the_manifest_from_being_read_is_no_end_of_the_run(
+    poolcli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(Path("in"), 14)
+    Path("in", "in000.npy").write_bytes(b"\x93NUMPY")
+
+    def no_more(*_: object, **__: object) -> None:
+        raise OutputError("Too many open files")
+
+    monkeypatch.setattr(files, "write_npz", no_more)
+    began = Manifest.begin
+
+    def begin(self: Manifest) -> None:
+        began(self)
+        monkeypatch.setattr(Manifest, "refresh", no_more)
+
+    monkeypatch.setattr(Manifest, "begin", begin)
+    outcome = poolcli("avg", "-k", 2, "in", "-o", "out/")
+    assert (outcome.code, outcome.err.splitlines()[-1]) == (1, "poolcli: 11 done, 3 failed")
+
+
+def test_jobs_that_another_run_has_done_meanwhile_are_not_left(tmp_path: Path) -> None:
+    jobs = batch.assign(batch.find_sources([str(p) for p in fill(Path("in"), 7)]), Target("out/"))
+    values: dict[str, object] = {"quiet": False, "as_json": False}
+    telling = Telling(jobs, values, is_batch=True)
+    for number, job in enumerate(jobs):
+        telling.end(job, batch.Skipped if number < 5 else Result)
+    assert telling._summary(None) == "2 done, 5 skipped"
 
 
 def test_a_budget_lets_in_what_fits_and_in_order() -> None:
@@ -292,3 +379,29 @@ def test_no_bar_anywhere_else(mixed: Path) -> None:
     assert "\x1b" not in err
     assert "files/s" not in err
     assert err.count("\n") == 21 + 3 + 3 + 1  # results (two of each .npz), complaints, summary
+
+
+@pytest.mark.parametrize("output", ["o.npz", "out/"])
+def test_a_bad_array_does_not_keep_back_the_others(poolcli: Run, output: str) -> None:
+    maps = {"one": np.eye(4), "s": np.array(3.0), "t": np.eye(1), "two": np.ones((4, 4))}
+    np.savez("maps.npz", **maps)
+    code, _, err = poolcli("max", "-k", 2, "maps.npz", "-o", output)
+    assert code == 1
+    bad = [line for line in err.splitlines() if line.startswith("poolcli: maps.npz:")]
+    assert [line.split(": ")[1] for line in bad] == ["maps.npz:s", "maps.npz:t"]
+    with np.load("o.npz" if output == "o.npz" else "out/maps.npz") as written:
+        assert {name: written[name].shape for name in written} == {"one": (2, 2), "two": (2, 2)}
+
+
+def test_a_bad_array_does_not_keep_back_those_that_are_shown(poolcli: Run) -> None:
+    np.savez("maps.npz", s=np.array(3), two=np.ones((4, 4)))
+    code, out, err = poolcli("max", "-k", 2, "maps.npz")
+    assert (code, out.splitlines()[-1], err.count("\n")) == (1, b"1.0 1.0", 1)
+    code, out, err = poolcli("max", "-k", 2, "maps.npz", "-o", "-")
+    assert (code, out[:6], err.count("\n")) == (1, b"\x93NUMPY", 1)
+
+
+def test_an_archive_of_bad_arrays_gives_none(poolcli: Run) -> None:
+    np.savez("maps.npz", s=np.array(3))
+    assert poolcli("max", "-k", 2, "maps.npz", "-o", "o.npz").code == 1
+    assert not Path("o.npz").exists()

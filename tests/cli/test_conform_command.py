@@ -15,6 +15,16 @@ from poolcli.report.comparison import show_comparison
 X = np.arange(25.0).reshape(5, 5)
 
 
+def test_an_input_is_named_once_in_what_is_wrong_with_it(poolcli):
+    np.save("x.npy", np.full((4, 4), True))
+    with open("x.npy", "r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\2")
+    assert poolcli("conform", "x.npy", "--size", "2").err.startswith("poolcli: x.npy: a bool is ")
+    refused = poolcli("max", "x.npy", "--size", "2", "--by", "R")
+    assert refused.err.startswith("poolcli: x.npy: a bool is ")
+
+
 def test_text(poolcli):
     np.save("x.npy", X)
     done = poolcli("conform", "x.npy", "--size", "3", "-s", "2", "-p", "1", "--op", "avg")

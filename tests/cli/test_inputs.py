@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from program import Outcome, npy_bytes
 
+from poolcli.files.npy import header_bytes
+
 Run = Callable[..., Outcome]
 POOLED = [[6, 4], [4, 4]]
 
@@ -224,6 +226,14 @@ def test_info(poolcli: Run, matrix: Path) -> None:
     assert poolcli("info", "x.npy", "--json").text == (
         '{"label": "x.npy", "shape": [4, 4], "dtype": "int64", "layout": "HW", "kind": "npy"}\n'
     )
+
+
+def test_info_reads_no_values(poolcli: Run) -> None:
+    Path("huge.npy").write_bytes(header_bytes((1 << 20, 1 << 20), np.dtype("f8")))
+    with open("huge.npy", "r+b") as file:
+        file.truncate(file.seek(0, 2) + (1 << 43))  # of which the disk holds nothing
+    told = poolcli("info", "huge.npy")
+    assert told == (0, b"huge.npy: 1048576x1048576 HW float64 (npy)\n", "")
 
 
 def test_parameters_of_an_op_are_options(poolcli: Run) -> None:

@@ -119,12 +119,6 @@ def test_an_archive_keeps_its_names(poolcli: Run) -> None:
     assert not Path("out.npy").exists()
 
 
-def test_a_failing_member_leaves_no_archive(poolcli: Run) -> None:
-    np.savez("maps.npz", a=np.eye(2), b=np.eye(1))
-    assert poolcli("max", "-k", 2, "maps.npz", "-o", "out.npz").code == 1
-    assert not Path("out.npz").exists()
-
-
 def test_json(poolcli: Run, matrix: Path) -> None:
     outcome = poolcli("max", "-k", 2, "x.npy", "missing.npy", "x.npy", "--json")
     assert outcome.code == 1

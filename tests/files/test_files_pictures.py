@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from poolcli.errors import InputError, OutputError
-from poolcli.files import Loaded, read_file, target_dtype, write_file
+from poolcli.files import Loaded, png, read_file, target_dtype, write_file
+from poolcli.files.pictures import read_picture
 
 RNG = np.random.default_rng(11)
 H, W = 6, 9
@@ -231,6 +232,24 @@ def test_tiff_compressions(mode: str, orientation: int, compression: str, tmp_pa
     if orientation == 6:
         expected = np.rot90(expected, k=3)
     np.testing.assert_array_equal(only(path).array, expected)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_transparent_grey_of_few_bits(bits: int) -> None:
+    def chunk(name: bytes, data: bytes) -> bytes:
+        crc = zlib.crc32(name + data)
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", crc)
+
+    levels, rows = 2**bits, 3
+    greys = np.arange(8 * rows).reshape(rows, 8) % levels
+    packed = np.packbits((greys[..., None] >> np.arange(bits)[::-1]) & 1, axis=None)
+    lines = np.pad(packed.reshape(rows, -1), ((0, 0), (1, 0))).tobytes()
+    for key in range(min(levels, 20)):
+        data = png.SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, rows, bits, 0, 0, 0, 0))
+        data += chunk(b"tRNS", struct.pack(">H", key)) + chunk(b"IDAT", zlib.compress(lines))
+        read = read_picture(io.BytesIO(data + chunk(b"IEND", b"")), "png").array
+        np.testing.assert_array_equal(read[..., 0], greys * 255 // (levels - 1))
+        np.testing.assert_array_equal(read[..., 1], (greys != key) * 255)
 
 
 def test_palette_keeps_its_transparency(tmp_path: Path) -> None:

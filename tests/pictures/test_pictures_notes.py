@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from pictured import HEIGHT, WIDTH, Run, done, exif, icc, opened, picture, pixels
 from PIL import Image, ImageOps
 
@@ -210,6 +211,28 @@ def test_deep_pictures_keep_their_notes(tmp_path: Path, poolcli: Run) -> None:
     assert written.info["icc_profile"] == icc("GRAY")
     assert written.getexif()[0x010F] == "Maker"
     assert written.info["dpi"] == pytest.approx((50, 50), abs=0.1)
+
+
+@pytest.mark.parametrize("target", ["tif", "jpg"])
+@pytest.mark.parametrize("kind", ["shaped", "ome", "imagej", "plain"])
+def test_descriptions_of_the_shape_do_not_go_on_and_others_do(
+    kind: str, target: str, tmp_path: Path, poolcli: Run
+) -> None:
+    stack = np.stack([np.asarray(picture("L", seed)) for seed in range(5)])
+    options: dict[str, Any] = {"metadata": {"axes": "ZYX"}, kind: True}
+    if kind == "shaped":
+        options = {"metadata": {"axes": "ZYX"}}
+    elif kind == "plain":
+        options = {"metadata": None, "description": "five {of} them"}
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack", **options)
+    if target == "jpg":  # which holds one
+        tifffile.imwrite(tmp_path / "a.tif", stack[:1], photometric="minisblack", **options)
+    done(poolcli("max", "-k", "2", "a.tif", "-o", f"b.{target}"))
+    said = opened(tmp_path / f"b.{target}").getexif().get(0x010E)
+    assert said == ("five {of} them" if kind == "plain" else None)
+    if target == "tif":
+        expected = stack.reshape(5, HEIGHT // 2, 2, WIDTH // 2, 2).max((2, 4))
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.tif"), expected)
 
 
 def _damaged() -> dict[str, bytes]:
