@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
 import json
 import re
@@ -11,6 +12,7 @@ from types import ModuleType
 import pytest
 from examples import CONSOLE, PROJECT, commands, console_blocks, playground, replay
 
+import poolcli
 from poolcli.ops import OPS
 from poolcli.presets import PLAIN, PRESETS, Preset
 
@@ -44,6 +46,19 @@ def test_examples(page: Path) -> None:
     with playground() as folder:
         for block in blocks:
             assert replay(block, folder) == block
+
+
+def test_python_examples() -> None:
+    page = text(DOCS / "python.md")
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner()
+    runner.run(parser.get_doctest(page.replace("```", ""), {}, "python.md", "python.md", 0))
+    assert runner.tries >= 15
+    assert runner.failures == 0
+
+
+def test_every_public_name_is_told() -> None:
+    page = text(DOCS / "python.md")
+    assert [name for name in poolcli.__all__ if f"`{name}" not in page] == []
 
 
 def test_the_page_of_the_ops_is_what_its_script_makes() -> None:

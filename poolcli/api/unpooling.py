@@ -6,11 +6,12 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from poolcli.api.common import PerAxis, as_array, per_axis
+from poolcli.api.common import PerAxis, as_array, per_axis, public
 from poolcli.geometry import Padding
 from poolcli.unpooling import Unpool
 
 
+@public
 def unpool(
     x: ArrayLike,
     indices: ArrayLike,

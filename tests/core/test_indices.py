@@ -7,7 +7,7 @@ from naive import naive_pool, naive_pyramid
 from naive_indices import naive_indices, naive_unpool, unpool_size
 from naive_windows import Refused, sliding
 
-from poolcli import pool, pyramid_pool, unpool
+from poolcli import adaptive_pool, fractional_pool, global_pool, pool, pyramid_pool, unpool
 from poolcli.errors import PoolError
 from poolcli.geometry import Adaptive, Global
 from poolcli.plan import Request
@@ -148,3 +148,24 @@ def test_indices_go_with_their_values():
     planes = x.transpose(0, 3, 1, 2).reshape(2, 3, -1)
     picked = np.take_along_axis(planes, indices.transpose(0, 3, 1, 2).reshape(2, 3, -1), axis=2)
     np.testing.assert_array_equal(picked.reshape(2, 3, *y.shape[1:3]).transpose(0, 2, 3, 1), y)
+
+
+@pytest.mark.parametrize("op", ["max", "min", "median"])
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_every_family_of_windows_gives_positions(op, convention):
+    x = np.random.default_rng(3).permutation(2 * 5 * 6 * 3).reshape(2, 5, 6, 3).astype(np.float64)
+    options = {"return_indices": True, "index": convention}
+    if op == "median":
+        options["method"] = "lower"
+    for y, indices in (
+        global_pool(x, op, keepdims=True, **options),
+        adaptive_pool(x, op, (3, 2), **options),
+        fractional_pool(x, op, (3, 2), seed=4, **options),
+    ):
+        assert y.shape == indices.shape
+        back = unpool(y, indices, output_size=(5, 6), index=convention)
+        np.testing.assert_array_equal(back, np.where(np.isin(x, y), x, 0))
+    y, indices = global_pool(x, op, **options)
+    assert y.shape == indices.shape == (2, 3)
+    with pytest.raises(PoolError, match="pyramid_pool: .*no parameter 'return_indices'"):
+        pyramid_pool(x, op, [1, 2], return_indices=True)
