@@ -18,7 +18,8 @@ from poolcli.plan import Request
 PerAxis = int | Sequence[int]
 Pooled = NDArray[Any]
 WithIndices = tuple[NDArray[Any], NDArray[np.int64]]
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Options whose names or values are others in Python: what messages say, and what Python writes.
 _WORDS = (
