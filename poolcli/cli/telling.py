@@ -111,6 +111,7 @@ class Telling(batch.Watch):
                 terminal=stream.isatty(),
                 full=values["full"],
                 preview=not values["no_preview"],
+                line=not quiet,
             )
         elif result.written != batch.STDOUT and self._tells_each and sys.stderr is not None:
             terminal = sys.stderr.isatty()
