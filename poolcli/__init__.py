@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 __all__ = [
     "OPS",
+    "InputError",
     "PoolError",
+    "UsageError",
     "adaptive_pool",
     "chain",
     "fractional_pool",
@@ -31,12 +33,17 @@ if TYPE_CHECKING:
         pyramid_pool,
         unpool,
     )
-    from poolcli.errors import PoolError
+    from poolcli.errors import InputError, PoolError, UsageError
 
 
 def __getattr__(name: str) -> Any:
     """Import the public names when they are first used: the command line starts without NumPy."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "poolcli.errors" if name == "PoolError" else "poolcli.api"
+    home = "poolcli.errors" if name.endswith("Error") else "poolcli.api"
     return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, which are there when they are asked for."""
+    return [*__all__, "__version__"]

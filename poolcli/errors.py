@@ -11,13 +11,21 @@ class PoolError(Exception):
     exit_code = 1
 
 
-class UsageError(PoolError):
+class UsageError(PoolError, ValueError):
     """Option values that mean nothing, or a plan refused before any work is done."""
 
     exit_code = 2
 
 
-class InputError(PoolError):
+class UnknownParameter(UsageError):
+    """A parameter that the op does not have."""
+
+    def __init__(self, op: str, name: str) -> None:
+        super().__init__(f"{op} has no parameter {name!r}")
+        self.name = name
+
+
+class InputError(PoolError, ValueError):
     """This input cannot be read or pooled; other inputs are not affected."""
 
 

@@ -15,6 +15,7 @@ from poolcli.errors import InputError, UsageError
 AXIS_NAMES = {"D": "depth", "H": "height", "W": "width", "N": "batch", "C": "channels"}
 CHANNELS_LAST = {1: "W", 2: "HW", 3: "HWC", 4: "NHWC", 5: "NDHWC"}
 CHANNELS_FIRST = {1: "W", 2: "HW", 3: "CHW", 4: "NCHW", 5: "NCDHW"}
+_COLOURS = (1, 3, 4)
 _SPATIAL_ORDERS = ("W", "HW", "DHW")
 
 
@@ -59,6 +60,10 @@ class Layout:
         return tuple(self.letters.index(letter) for letter in self.spatial_letters)
 
     @property
+    def others(self) -> tuple[int, ...]:
+        return tuple(i for i, letter in enumerate(self.letters) if letter in "NC")
+
+    @property
     def without_spatial(self) -> str:
         """The letters of a global result whose spatial axes are dropped."""
         return "".join(letter for letter in self.letters if letter in "NC")
@@ -99,13 +104,20 @@ def channels_first_hint(layout: Layout, shape: Sequence[int]) -> str | None:
 
     >>> channels_first_hint(Layout("HWC"), (3, 224, 224))
     '3x224x224 looks like channels first but was read as HWC; say --layout CHW if it is'
+    >>> channels_first_hint(Layout("NHWC"), (1, 4, 4, 8))
     """
     if layout.letters not in ("HWC", "NHWC", "NDHWC"):
         return None
-    channels, height, width = shape[-3:] if len(shape) < 5 else (shape[1], *shape[-2:])
-    few_first = channels in (1, 3, 4) and width > 4
-    square_last = height == width != channels and width > 4
-    if not (few_first or square_last):
+    channels = shape[-3] if len(shape) < 5 else shape[1]
+    height, width = shape[-2:]
+    is_square_map = shape[-3] == height != width
+    if is_square_map or min(height, width) <= 4 or width == channels:
+        return None
+    few_first = channels in _COLOURS
+    square_last = height == width
+    # Layers have multiples of 8 channels; 16x15x10 is rather a map of 15x10 than of 16x15.
+    layer_first = channels % 8 == 0 and width % 8 != 0 and 1 / 2 <= height / width <= 2
+    if not (few_first or square_last or layer_first):
         return None
     return (
         f"{show_shape(shape)} looks like channels first but was read as {layout.letters}; "

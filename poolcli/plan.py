@@ -24,10 +24,10 @@ from poolcli.engine.storage import (
     target_of,
     view_order,
 )
-from poolcli.errors import InputError, UsageError
+from poolcli.errors import InputError, UnknownParameter, UsageError
 from poolcli.geometry import Geometry, Sliding, whole_number
 from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout, show_shape
-from poolcli.ops import find_op
+from poolcli.ops import OPS, find_op
 from poolcli.presets import INDEX_CONVENTIONS, Preset, find_preset
 from poolcli.windows import Windows
 
@@ -91,7 +91,7 @@ class Request:
             whole_number("threads", self.threads, least=1)
         unknown = set(self.params) - {param.name for param in op.params}
         if unknown:
-            raise UsageError(f"{op.name} has no parameter {min(unknown)!r}")
+            raise UnknownParameter(op.name, min(unknown))
         for param in op.params:
             if param.name in self.params:
                 _CHECKS[param.type](param.name, self.params[param.name])
@@ -224,7 +224,8 @@ class Plan:
         """
         op = find_op(self.request.op)
         if op.winner is None:
-            raise UsageError(f"{op.name} has no winners, so it has no indices; max and min do")
+            known = ", ".join(op.name for op in OPS.values() if op.winner is not None)
+            raise UsageError(f"{op.name} picks no cell, so it has no indices; {known} do")
         kernel = op.winner(Cells(x.dtype.newbyteorder("="), 0, 0), self.request.op_params)
         out = self._allocate(np.dtype(np.int64))
         self._run(kernel, x, out, block_bytes, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -15,19 +15,28 @@ from poolcli.engine.cast import convert
 from poolcli.errors import InputError, UsageError
 from poolcli.geometry import Padding, axis_paddings, axis_values
 from poolcli.layout import Layout, channels_first_hint, find_layout, show_shape
-from poolcli.presets import INDEX_CONVENTIONS, find_preset
+from poolcli.presets import INDEX_CONVENTIONS, Preset, find_preset
+
+
+class Slides(NamedTuple):
+    """The sliding windows of a pooling, a number or a pair for each spatial axis."""
+
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    paddings: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Unpool:
     """Unpooling as asked for: where the values go. The rules are torch.nn.MaxUnpool2d's.
 
-    ``indices`` are positions as :meth:`Plan.winners` gives them; −1 puts nothing. ``dtype`` and
-    ``fit`` say how the results are stored, as in a Request.
+    ``indices`` are positions as :meth:`Plan.winners` gives them; −1 puts nothing. The size before
+    pooling follows from the sliding windows, or is ``output_size`` where the windows were others.
+    ``dtype`` and ``fit`` say how the results are stored, as in a Request.
     """
 
     indices: NDArray[Any]
-    size: int | tuple[int, ...]
+    size: int | tuple[int, ...] | None = None
     stride: int | tuple[int, ...] | None = None
     padding: Padding = 0
     output_size: int | tuple[int, ...] | None = None
@@ -40,6 +49,14 @@ class Unpool:
     def __post_init__(self) -> None:
         if self.indices.dtype.kind not in "iu":
             raise InputError(f"indices are {self.indices.dtype}; whole numbers are meant")
+        if self.size is None:
+            if self.output_size is None:
+                raise UsageError(
+                    "unpooling needs the window size of the pooling, or the output size: that of "
+                    "what was pooled"
+                )
+            if self.stride is not None or self.padding != 0:
+                raise UsageError("stride and padding are those of windows; give their size, too")
         find_preset(self.like)
         if self.index is not None:
             one_of("index", self.index, INDEX_CONVENTIONS)
@@ -59,9 +76,49 @@ class Unpool:
             )
         preset = find_preset(self.like)
         known = layout if self.layout is None else self.layout
-        axes = find_layout(known, shape, preset.layouts)
-        names, cells = axes.spatial_names, [shape[i] for i in axes.spatial]
-        sizes = axis_values("size", self.size, names, least=1)
+        axes = self._axes(known, shape, preset)
+        names = axes.spatial_names
+        cells = [shape[i] for i in axes.spatial] if len(shape) == len(axes.letters) else None
+        slides = None
+        if self.size is None:
+            lengths = axis_values("output size", self.output_size or 1, names, least=1)
+        elif cells is None:
+            raise UsageError("a value for each plane fits no windows; give the output size alone")
+        else:
+            slides = self._slides(self.size, names, preset)
+            wanted: Sequence[int | None] = [None] * len(names)
+            if self.output_size is not None:
+                wanted = axis_values("output size", self.output_size, names, least=1)
+            lengths = tuple(
+                _unpooled(name, *window)
+                for name, *window in zip(names, cells, *slides, wanted, strict=True)
+            )
+        rest = iter(shape if cells is None else [shape[i] for i in axes.others])
+        pooled = dict(zip(axes.spatial, lengths, strict=True))
+        kept = tuple(pooled[i] if i in pooled else next(rest) for i in range(len(axes.letters)))
+        target = (dtype if self.dtype is None else number_type(self.dtype)).newbyteorder("=")
+        return UnpoolPlan(self, axes, shape, dtype, kept, target, slides)
+
+    def _axes(self, known: str | None, shape: tuple[int, ...], preset: Preset) -> Layout:
+        """The layout of the result; the values may lack its spatial axes, as global pooling's do.
+
+        That is clear where the layout that was given has them, or more of them are asked for than
+        there are axes.
+        """
+        if isinstance(known, str) and len(Layout(known.upper()).without_spatial) == len(shape):
+            return Layout(known.upper())
+        asked = self.output_size
+        if known is None and isinstance(asked, tuple) and len(asked) > len(shape):
+            whole = Layout(preset.layouts.get(len(shape) + len(asked), "W"))
+            if len(whole.spatial) == len(asked):
+                return whole
+        return find_layout(known, shape, preset.layouts)
+
+    def _slides(
+        self, size: int | tuple[int, ...], names: tuple[str, ...], preset: Preset
+    ) -> Slides:
+        """The windows of the pooling."""
+        sizes = axis_values("size", size, names, least=1)
         strides = (1,) * len(names) if preset.unit_stride else sizes
         if self.stride is not None:
             strides = axis_values("stride", self.stride, names, least=1)
@@ -70,18 +127,7 @@ class Unpool:
             if isinstance(padding, str):
                 raise UsageError(f"padding {padding!r}: unpooling needs the numbers")
             paddings.append(padding)
-        wanted: Sequence[int | None] = [None] * len(names)
-        if self.output_size is not None:
-            wanted = axis_values("output size", self.output_size, names, least=1)
-        kept = list(shape)
-        for axis, name, *windows in zip(
-            axes.spatial, names, cells, sizes, strides, paddings, wanted, strict=True
-        ):
-            kept[axis] = _unpooled(name, *windows)
-        target = (dtype if self.dtype is None else number_type(self.dtype)).newbyteorder("=")
-        return UnpoolPlan(
-            self, axes, shape, dtype, tuple(kept), target, sizes, strides, tuple(paddings)
-        )
+        return Slides(sizes, strides, tuple(paddings))
 
 
 def _unpooled(
@@ -110,14 +156,14 @@ class UnpoolPlan:
     input_dtype: np.dtype[Any]
     output_shape: tuple[int, ...]
     output_dtype: np.dtype[Any]
-    sizes: tuple[int, ...]
-    strides: tuple[int, ...]
-    paddings: tuple[tuple[int, int], ...]
+    slides: Slides | None
+    """The windows; None where the output size alone was given."""
 
     @property
     def layout(self) -> str:
         """The axis letters of the input."""
-        return self.axes.letters
+        whole = len(self.input_shape) == len(self.axes.letters)
+        return self.axes.letters if whole else self.axes.without_spatial
 
     @property
     def output_layout(self) -> str:
@@ -132,12 +178,16 @@ class UnpoolPlan:
     @property
     def hint(self) -> str | None:
         """Advice about the layout, if it looks odd."""
-        if self.request.layout or self.request.like:
+        if self.request.layout or self.request.like or self.layout != self.axes.letters:
             return None
         return channels_first_hint(self.axes, self.input_shape)
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Scatter ``x``. Raises InputError for an index outside the result."""
+        """Scatter ``x``.
+
+        Raises InputError for an index outside the result, and where values that differ have one
+        place: each is the value of its cell, so that the positions must mean something else.
+        """
         convention = self.request.index or find_preset(self.request.like).index
         try:
             out = np.zeros(self.output_shape, self.output_dtype)
@@ -146,14 +196,30 @@ class UnpoolPlan:
                 f"the result, {show_shape(self.output_shape)} {self.output_dtype}, does not fit "
                 "in memory"
             ) from None
-        places, some = _places(
-            self.axes, convention, self.request.indices.astype(np.int64), self.output_shape
-        )
+        indices = self.request.indices.astype(np.int64)
+        if len(x.shape) < len(self.axes.letters):
+            x, indices = (np.expand_dims(array, self.axes.spatial) for array in (x, indices))
+        places, some = _places(self.axes, convention, indices, self.output_shape)
         native = x.dtype.newbyteorder("=")
         values = np.empty(x.shape, self.output_dtype)
         convert(x.astype(native, copy=False), values, self.request.fit)
-        out.reshape(-1)[places[some]] = values[some]
+        put, cells, flat = values[some], places[some], out.reshape(-1)
+        flat[cells] = put
+        overwritten = (flat[cells] != put) & (put == put)  # NaN is put like any other value
+        if overwritten.any():
+            first = int(np.flatnonzero(overwritten)[0])
+            raise InputError(
+                f"index {indices[some][first]} has the values {put[first]} and "
+                f"{flat[cells[first]]}, and is that of one cell, as {convention} indices are "
+                f"counted; {self.hint or _ADVICE}"
+            )
         return out
+
+
+_ADVICE = (
+    "if the pooling counted otherwise, name how: plane, tensor or channels-last (index), or the "
+    "framework (like)"
+)
 
 
 def _places(
@@ -172,7 +238,7 @@ def _places(
     if outside.any():
         raise InputError(
             f"index {indices[outside][0]} lies outside the result: {convention} indices of "
-            f"{show_shape(shape)} {axes.letters} go from 0 to {top - 1}"
+            f"{show_shape(shape)} {axes.letters} go from 0 to {top - 1}; {_ADVICE}"
         )
     coordinates = dict(
         zip(counted, np.unravel_index(np.where(some, indices, 0), lengths), strict=True)

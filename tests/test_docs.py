@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
+import json
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from examples import PROJECT, commands, console_blocks, playground, replay
+from examples import CONSOLE, PROJECT, commands, console_blocks, playground, replay
 
+import poolcli
 from poolcli.ops import OPS
 from poolcli.presets import PLAIN, PRESETS, Preset
 
@@ -45,10 +48,45 @@ def test_examples(page: Path) -> None:
             assert replay(block, folder) == block
 
 
+def test_python_examples() -> None:
+    page = text(DOCS / "python.md")
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner()
+    runner.run(parser.get_doctest(page.replace("```", ""), {}, "python.md", "python.md", 0))
+    assert runner.tries >= 15
+    assert runner.failures == 0
+
+
+def test_every_public_name_is_told() -> None:
+    page = text(DOCS / "python.md")
+    assert [name for name in poolcli.__all__ if f"`{name}" not in page] == []
+
+
 def test_the_page_of_the_ops_is_what_its_script_makes() -> None:
     made = maker().page()
     assert text(DOCS / "ops.md") == made, "renew it: python docs/make_ops.py"
     assert re.findall(r"^## (.*)$", made, re.MULTILINE) == list(OPS)
+
+
+def test_the_page_about_json_tells_every_field_that_its_examples_show() -> None:
+    page = text(DOCS / "json.md")
+    lines = [line for block in console_blocks(page) for line in block.splitlines()]
+    said = CONSOLE.sub("", page)
+    fields: set[str] = set()
+
+    def collect(value: object) -> None:
+        if isinstance(value, dict):
+            fields.update(value)
+            for inner in value.values():
+                collect(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                collect(inner)
+
+    for line in lines:
+        if line.startswith("{"):
+            collect(json.loads(line))
+    assert len(fields) >= 40
+    assert [field for field in sorted(fields) if f"`{field}`" not in said] == []
 
 
 def test_the_table_of_frameworks_says_what_the_presets_do() -> None:

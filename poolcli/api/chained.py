@@ -6,10 +6,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from poolcli.api.common import as_array
+from poolcli.api.common import as_array, public
 from poolcli.chains import parse_chain
 
 
+@public
 def chain(
     x: ArrayLike,
     stages: str,
@@ -43,7 +44,8 @@ def chain(
     Returns
     -------
     array, the result of the last stage. Its dtype is that of the stages one after another: max
-    keeps it, avg makes float64 of integers.
+    keeps it, avg makes float64 of integers. There are no indices: those of a
+    stage would be positions in the stage before.
 
     Raises
     ------

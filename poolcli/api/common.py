@@ -2,16 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import functools
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolcli.errors import InputError, UsageError
+from poolcli.checks import flag
+from poolcli.errors import InputError, PoolError, UnknownParameter, UsageError
 from poolcli.plan import Request
 
 PerAxis = int | Sequence[int]
+Pooled = NDArray[Any]
+WithIndices = tuple[NDArray[Any], NDArray[np.int64]]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Options whose names or values are others in Python: what messages say, and what Python writes.
+_WORDS = (
+    (r"--clip\b", "fit='clip'"),
+    (r"--(nan|negatives|layout) (\w+)", r"\1='\2'"),
+    (r"--([a-z]+)-([a-z]+)", r"\1_\2"),
+    (r"--([a-z]+)", r"\1"),
+)
+
+
+def public(function: Callable[P, R]) -> Callable[P, R]:
+    """A function of the package, whose errors speak of its keywords rather than of options."""
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except UnknownParameter as error:
+            error.args = (f"{function.__name__}: {error}{_near(function, error.name)}",)
+            raise
+        except PoolError as error:
+            error.args = (in_python(str(error)),)
+            raise
+
+    return called
+
+
+def in_python(message: str) -> str:
+    """What a message says, with keywords for options.
+
+    >>> in_python("choose a float --dtype or --clip")
+    "choose a float dtype or fit='clip'"
+    >>> in_python("use --nan skip or --nan propagate")
+    "use nan='skip' or nan='propagate'"
+    """
+    for option, keyword in _WORDS:
+        message = re.sub(option, keyword, message)
+    return message
+
+
+def _near(function: Callable[..., Any], name: str) -> str:
+    from difflib import get_close_matches  # late: only mistakes need it
+
+    near = get_close_matches(name, list(inspect.signature(function).parameters), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def per_axis(value: Any) -> int | tuple[int, ...]:
@@ -42,7 +95,13 @@ def as_array(x: ArrayLike, what: str = "x") -> NDArray[Any]:
         raise InputError(f"{what}: NumPy makes no array of it: {error}") from error
 
 
-def run(request: Request, x: ArrayLike, out: NDArray[Any] | None) -> NDArray[Any]:
+def run(
+    request: Request, x: ArrayLike, out: NDArray[Any] | None, return_indices: bool
+) -> Pooled | WithIndices:
     """Pool one array as requested."""
+    with_indices = flag("return_indices", return_indices)
     array = as_array(x)
-    return request.plan(array.shape, array.dtype).run(array, out)
+    plan = request.plan(array.shape, array.dtype)
+    indices = plan.winners(array) if with_indices else None  # first: not every op has them
+    result = plan.run(array, out)
+    return result if indices is None else (result, indices)

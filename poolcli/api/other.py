@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from poolcli.api.common import PerAxis, as_array, per_axis, run
+from poolcli.api.common import PerAxis, Pooled, WithIndices, as_array, per_axis, public, run
 from poolcli.checks import listed
 from poolcli.geometry import Adaptive, Fractional, Global
 from poolcli.ops import find_op
@@ -15,6 +15,15 @@ from poolcli.plan import Request
 from poolcli.pyramid import Pyramid
 
 
+@overload
+def global_pool(
+    x: ArrayLike, op: str, *, return_indices: Literal[False] = False, **options: Any
+) -> Pooled: ...
+@overload
+def global_pool(
+    x: ArrayLike, op: str, *, return_indices: Literal[True], **options: Any
+) -> WithIndices: ...
+@public
 def global_pool(
     x: ArrayLike,
     op: str,
@@ -27,10 +36,12 @@ def global_pool(
     min_valid: float = 0.0,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
+    return_indices: bool = False,
+    index: str | None = None,
     out: NDArray[Any] | None = None,
     threads: int | None = None,
     **op_params: Any,
-) -> NDArray[Any]:
+) -> Pooled | WithIndices:
     """Pool each spatial plane (or row, or volume) of an array to one number.
 
     Parameters are those of :func:`pool`. The result has the batch and channel axes of ``x``;
@@ -49,15 +60,30 @@ def global_pool(
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
+        index=index,
         dtype=dtype,
         fit=fit,
         keepdims=keepdims,
         threads=threads,
         params=op_params,
     )
-    return run(request, x, out)
+    return run(request, x, out, return_indices)
 
 
+@overload
+def adaptive_pool(
+    x: ArrayLike,
+    op: str,
+    output_size: PerAxis,
+    *,
+    return_indices: Literal[False] = False,
+    **options: Any,
+) -> Pooled: ...
+@overload
+def adaptive_pool(
+    x: ArrayLike, op: str, output_size: PerAxis, *, return_indices: Literal[True], **options: Any
+) -> WithIndices: ...
+@public
 def adaptive_pool(
     x: ArrayLike,
     op: str,
@@ -70,10 +96,12 @@ def adaptive_pool(
     min_valid: float = 0.0,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
+    return_indices: bool = False,
+    index: str | None = None,
     out: NDArray[Any] | None = None,
     threads: int | None = None,
     **op_params: Any,
-) -> NDArray[Any]:
+) -> Pooled | WithIndices:
     """Pool each spatial axis to ``output_size`` cells, whatever its length.
 
     Output i of o covers the cells ⌊i·n/o⌋ … ⌈(i+1)·n/o⌉−1, as in torch.nn.AdaptiveAvgPool2d;
@@ -92,14 +120,29 @@ def adaptive_pool(
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
+        index=index,
         dtype=dtype,
         fit=fit,
         threads=threads,
         params=op_params,
     )
-    return run(request, x, out)
+    return run(request, x, out, return_indices)
 
 
+@overload
+def fractional_pool(
+    x: ArrayLike,
+    op: str,
+    output_size: PerAxis,
+    *,
+    return_indices: Literal[False] = False,
+    **options: Any,
+) -> Pooled: ...
+@overload
+def fractional_pool(
+    x: ArrayLike, op: str, output_size: PerAxis, *, return_indices: Literal[True], **options: Any
+) -> WithIndices: ...
+@public
 def fractional_pool(
     x: ArrayLike,
     op: str,
@@ -115,10 +158,12 @@ def fractional_pool(
     min_valid: float = 0.0,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
+    return_indices: bool = False,
+    index: str | None = None,
     out: NDArray[Any] | None = None,
     threads: int | None = None,
     **op_params: Any,
-) -> NDArray[Any]:
+) -> Pooled | WithIndices:
     """Pool with windows at pseudo-random steps (Graham 2014, "Fractional max-pooling").
 
     Windows of ``size`` cells (by default the smallest that leaves no gap) start as in
@@ -146,14 +191,16 @@ def fractional_pool(
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
+        index=index,
         dtype=dtype,
         fit=fit,
         threads=threads,
         params=op_params,
     )
-    return run(request, x, out)
+    return run(request, x, out, return_indices)
 
 
+@public
 def pyramid_pool(
     x: ArrayLike,
     op: str,
@@ -173,7 +220,8 @@ def pyramid_pool(
 
     A level l gives l cells per spatial axis, a level (h, w) h by w. The cells of all levels stand
     in one axis, in the place of the spatial ones, so that its length depends on the levels alone.
-    The other parameters are those of :func:`pool`. Raises UsageError or InputError.
+    The other parameters are those of :func:`pool`; there are no indices, as a cell may win at every
+    level. Raises UsageError or InputError.
     He, Zhang, Ren & Sun 2014, "Spatial pyramid pooling in deep convolutional networks".
 
     >>> import numpy as np

@@ -8,8 +8,9 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from poolcli.api.common import PerAxis, as_array, per_axis
-from poolcli.checks import flag, listed
+from poolcli.api.common import PerAxis, Pooled, WithIndices, per_axis, public, run
+from poolcli.checks import listed, shown
+from poolcli.errors import UsageError
 from poolcli.geometry import Padding, Sliding, whole_number
 from poolcli.plan import Request
 
@@ -17,11 +18,12 @@ from poolcli.plan import Request
 @overload
 def pool(
     x: ArrayLike, op: str, size: PerAxis, *, return_indices: Literal[False] = False, **options: Any
-) -> NDArray[Any]: ...
+) -> Pooled: ...
 @overload
 def pool(
     x: ArrayLike, op: str, size: PerAxis, *, return_indices: Literal[True], **options: Any
-) -> tuple[NDArray[Any], NDArray[np.int64]]: ...
+) -> WithIndices: ...
+@public
 def pool(
     x: ArrayLike,
     op: str,
@@ -45,7 +47,7 @@ def pool(
     out: NDArray[Any] | None = None,
     threads: int | None = None,
     **op_params: Any,
-) -> NDArray[Any] | tuple[NDArray[Any], NDArray[np.int64]]:
+) -> Pooled | WithIndices:
     """Pool an array with sliding windows.
 
     Parameters
@@ -68,7 +70,8 @@ def pool(
     dtype : of the result; by default that of ``x`` for ops that pick a value, 64 bits for sums of
         integers, float64 for other results of integers and the float type of ``x`` else
     fit : how results enter an integer ``dtype``: "exact", "round" or "clip"
-    return_indices : also return the position of each window's winner (max and min)
+    return_indices : also return the position of the cell that each window's value is
+        For max, min and median; the first one on ties, −1 where nothing was valid.
     index : what positions count: "plane" (the spatial plane), "tensor" or "channels-last"
     out : array to write to, of the result's shape and dtype
     threads : at most this many; by default the processors there are
@@ -118,13 +121,10 @@ def pool(
         threads=threads,
         params=op_params,
     )
-    with_indices = flag("return_indices", return_indices)
-    array = as_array(x)
-    plan = request.plan(array.shape, array.dtype)
-    result = plan.run(array, out)
-    return (result, plan.winners(array)) if with_indices else result
+    return run(request, x, out, return_indices)
 
 
+@public
 def output_shape(
     shape: Sequence[int],
     size: PerAxis,
@@ -151,5 +151,7 @@ def output_shape(
         ceil_mode,
     )
     request = Request("max", geometry, layout=layout, like=like)
+    if isinstance(shape, np.ndarray) and shape.ndim != 1:
+        raise UsageError(f"shape {shown(shape)}: lengths of axes are meant, such as x.shape")
     lengths = tuple(whole_number("shape", n, least=0) for n in listed("shape", shape))
     return request.plan(lengths, np.dtype(np.float32)).output_shape

@@ -6,15 +6,16 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from poolcli.api.common import PerAxis, as_array, per_axis
+from poolcli.api.common import PerAxis, as_array, per_axis, public
 from poolcli.geometry import Padding
 from poolcli.unpooling import Unpool
 
 
+@public
 def unpool(
     x: ArrayLike,
     indices: ArrayLike,
-    size: PerAxis,
+    size: PerAxis | None = None,
     *,
     stride: PerAxis | None = None,
     padding: Padding = 0,
@@ -29,17 +30,20 @@ def unpool(
     ----------
     x : pooled array
     indices : integers of the shape of ``x``, as :func:`pool` returns them; −1 puts nothing
-    size, stride, padding : of the pooling, cells
+    size, stride, padding : of the pooling, cells, where it slid windows
     output_size : cells per spatial axis of the result
         By default (n − 1)·stride − padding before and after + size, as in torch.nn.MaxUnpool2d.
-        It may differ from that by less than a stride.
+        It may differ from that by less than a stride. Without ``size``, which is for the indices
+        of global, adaptive and fractional pooling, it is what was pooled.
     layout, like, index : as for :func:`pool`
+        Of global pooling without ``keepdims``, ``layout`` is that of what was pooled.
 
     Returns
     -------
-    array of the dtype of ``x``. Where two values have one position the last one stands.
+    array of the dtype of ``x``, of zeros where no value goes.
 
-    Raises UsageError, or InputError for an index outside the result.
+    Raises UsageError, or InputError for an index outside the result and for values that differ
+    but have one index, which one pooling with its own indices never gives.
 
     >>> import numpy as np
     >>> from poolcli import pool
@@ -51,7 +55,7 @@ def unpool(
     array = as_array(x)
     request = Unpool(
         as_array(indices, "indices"),
-        per_axis(size),
+        None if size is None else per_axis(size),
         None if stride is None else per_axis(stride),
         tuple(padding) if isinstance(padding, (tuple, list)) else padding,
         None if output_size is None else per_axis(output_size),

@@ -83,6 +83,8 @@ def parse_template(text: str) -> Template:
                     "only {n:04} and the like have a format"
                 )
             parts.append((literal, field, format or ""))
+    except UsageError:
+        raise
     except ValueError as error:
         raise UsageError(f"--name-template {text}: {error}; write {{{{ for a brace") from error
     return Template(text, tuple(parts))

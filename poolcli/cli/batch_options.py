@@ -18,7 +18,7 @@ _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 RECURSIVE = switch(
     "recursive",
-    "Folders with all that is below them; outputs mirror the tree.",
+    "Folders with all that is below them; outputs, if any, mirror the tree.",
     "--recursive",
     "-r",
 )

@@ -77,7 +77,7 @@ def _conform(values: Values) -> int:
         except UsageError:
             raise
         except PoolError as error:
-            messages.complain(error)
+            messages.complain_of_input(source.label, error, as_json=values["as_json"])
             failed = True
     return 1 if failed else 0
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from poolcli.cli import messages, options
+from poolcli.cli import batch_options, messages, options
 from poolcli.cli.lazy import Entry, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.ops import OPS, Op, find_op
@@ -131,17 +131,25 @@ def _op_json(op: Op) -> str:
 
 
 def _info_command() -> Any:
-    parameters = [options.INPUTS, *options.AXES, options.JSON, options.MATRIX]
+    parameters = [
+        options.INPUTS,
+        *options.AXES,
+        options.JSON,
+        batch_options.RECURSIVE,
+        batch_options.FILES_FROM,
+        options.MATRIX,
+    ]
     return build_command(
         "info", "Show the shape, type and layout that inputs would be read with.", parameters, _info
     )
 
 
 def _info(values: Values) -> int:
+    from poolcli.batch import Search
     from poolcli.cli.running import find_sources
 
     failed = False
-    for source in find_sources(values):
+    for source in find_sources(values, Search(values["recursive"])):
         try:
             for loaded in source.read():
                 record = _facts(loaded, values)
@@ -150,7 +158,7 @@ def _info(values: Values) -> int:
         except UsageError:
             raise
         except PoolError as error:
-            messages.complain(error)
+            messages.complain_of_input(source.label, error, as_json=values["as_json"])
             failed = True
     return 1 if failed else 0
 
@@ -160,9 +168,8 @@ def _facts(loaded: Any, values: Values) -> dict[str, Any]:
     from poolcli.layout import channels_first_hint, find_layout
     from poolcli.presets import find_preset
 
-    # Of an array that is still on disk no value is read.
-    shape, dtype = loaded.shape, loaded.content.dtype
-    defaults = read_defaults(values["like"])
+    # Of an array that is still on disk no value is needed.
+    shape, defaults = loaded.shape, read_defaults(values["like"])
     known = values["layout"]
     if known is None:
         known = loaded.layout or defaults.layouts.get(len(shape))
@@ -176,7 +183,7 @@ def _facts(loaded: Any, values: Values) -> dict[str, Any]:
     return {
         "label": loaded.label,
         "shape": list(shape),
-        "dtype": str(dtype),
+        "dtype": str(loaded.content.dtype),
         "layout": found.letters,
         "kind": loaded.kind,
     }

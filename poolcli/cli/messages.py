@@ -35,6 +35,13 @@ def complain(error: Exception, line: str | None = None) -> None:
     report.error(text if len(text) <= LONGEST else text[:LONGEST] + "...")
 
 
+def complain_of_input(label: str, error: Exception, *, as_json: bool) -> None:
+    """Say what went wrong with one input; where objects are asked for it gets one, too."""
+    complain(error)
+    if as_json:
+        print(report.failed_json(label, str(error)), file=results(), flush=True)
+
+
 def hint(text: str) -> None:
     """Give advice about something that works."""
     if sys.stderr is not None:

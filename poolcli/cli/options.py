@@ -293,7 +293,7 @@ OUTPUT = (
     JSON,
     switch("full", "Show every number on a terminal, too.", "--full"),
     switch("no_preview", "Show what was done, without numbers or picture.", "--no-preview"),
-    switch("quiet", "No hints and no report of written files.", "--quiet", "-q"),
+    switch("quiet", "Results only: no hints, and no report of what was done.", "--quiet", "-q"),
 )
 
 THREADS = option(

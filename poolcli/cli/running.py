@@ -127,17 +127,16 @@ def _rehearse(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -
     """Say what would be done; give the exit code."""
     from poolcli.batch.rehearsal import rehearse
 
-    failed = False
+    failed, as_json = False, values["as_json"]
     for job in jobs:
         try:
             for result in [] if job.skip else rehearse(job, worker):
-                as_json = values["as_json"]
                 line = report.planned_json(result) if as_json else report.planned_line(result)
                 print(line, file=messages.results())
         except UsageError:
             raise
         except PoolError as error:
-            messages.complain(error)
+            messages.complain_of_input(job.source.label, error, as_json=as_json)
             failed = True
     return 1 if failed else 0
 

@@ -89,10 +89,8 @@ class Telling(batch.Watch):
         """Show what came of a job, or complain about it."""
         as_json = self._values["as_json"]
         if isinstance(outcome, batch.Failed):
-            messages.complain(outcome.error)
-            if as_json:
-                label = outcome.job.source.label
-                _print(report.failed_json(label, str(outcome.error)))
+            label = outcome.job.source.label
+            messages.complain_of_input(label, outcome.error, as_json=as_json)
         elif isinstance(outcome, batch.Skipped):
             if as_json:
                 _print(report.skipped_json(outcome.job.source.label, outcome.job.paths))
@@ -106,7 +104,7 @@ class Telling(batch.Watch):
             messages.hint(hint)
             self._hints.add(hint)  # once, however many inputs look like that
         if values["as_json"]:
-            _print(report.json_line(result))
+            _print(report.json_line(result, values=not values["no_preview"]))
         elif result.written is None:
             stream = messages.results()
             report.show(
@@ -115,6 +113,7 @@ class Telling(batch.Watch):
                 terminal=stream.isatty(),
                 full=values["full"],
                 preview=not values["no_preview"],
+                line=not quiet,
             )
         elif result.written != batch.STDOUT and self._tells_each and sys.stderr is not None:
             terminal = sys.stderr.isatty()

@@ -33,6 +33,8 @@ def _command() -> Any:
     return build_command(
         "unpool",
         "Put values back where they were before pooling, and 0 everywhere else.\n\n"
+        "The size before pooling follows from sliding windows; after global, adaptive or "
+        "fractional pooling --output-size says it, without --size.\n\n"
         "poolcli unpool pooled.npy --indices i.npy --size 2",
         parameters,
         _unpool,
@@ -40,17 +42,21 @@ def _command() -> Any:
 
 
 def _unpool(values: Values) -> int:
-    for name, example in (
-        ("indices", "positions: --indices i.npy, as pooling with --indices wrote them"),
-        ("size", "the window size of the pooling: --size 2"),
-    ):
-        if values[name] is None:
-            raise UsageError(f"unpool needs {example}")
+    if values["indices"] is None:
+        raise UsageError(
+            "unpool needs positions: --indices i.npy, as pooling with --indices wrote them"
+        )
+    if values["size"] is None and values["output_size"] is None:
+        raise UsageError(
+            "unpool needs the window size of the pooling: --size 2; or, for other windows, the "
+            "size of what was pooled: --output-size 240x320"
+        )
     from poolcli.cli.running import find_sources, run
     from poolcli.cli.variables import read_defaults
     from poolcli.unpooling import Unpool
 
-    stride, padding, output_size = values["stride"], values["padding"], values["output_size"]
+    size, stride = values["size"], values["stride"]
+    padding, output_size = values["padding"], values["output_size"]
     sources = find_sources({**values, "inputs": [*(values["inputs"] or []), values["indices"]]})
     if len(sources) != 2 or any(source.from_folder for source in sources):
         raise UsageError("unpool takes one input and one file of positions")
@@ -59,7 +65,7 @@ def _unpool(values: Values) -> int:
     try:
         asked = Unpool(
             array,
-            parse_counts(values["size"], "--size"),
+            None if size is None else parse_counts(size, "--size"),
             None if stride is None else parse_counts(stride, "--stride"),
             0 if padding is None else parse_padding(padding),
             None if output_size is None else parse_counts(output_size, "--output-size"),

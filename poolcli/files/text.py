@@ -132,13 +132,13 @@ def _check_numbers(words: list[str], line: int, number: Callable[[str], object])
             raise InputError(f"{where}: there is no number; write nan for a missing value")
         try:
             number(word)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
         except ValueError as error:
             hint = "; write decimals with a point" if re.fullmatch(r"[+-]?\d+,\d+", word) else ""
             if line == 1 and not hint:
                 hint = "; begin a heading with #"
             raise InputError(f"{where}: {word[:40]!r} is no number{hint}") from error
-        except InputError as error:
-            raise InputError(f"{where}: {error}") from error
 
 
 def _refuse_overflow(rows: Lines, separator: str | None) -> None:

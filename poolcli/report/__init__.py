@@ -40,6 +40,7 @@ def show(
     terminal: bool,
     full: bool = False,
     preview: bool = True,
+    line: bool = True,
 ) -> None:
     """Write the report of one result to ``stream``.
 
@@ -47,13 +48,15 @@ def show(
     plain text that ``numpy.loadtxt`` and poolcli read back: ``#`` comments, then every number.
     ``full``: on a terminal, show every number as well, however many.
     ``preview``: False writes the report line alone, for results that went to a file.
+    ``line``: False leaves out the report line.
     """
     if terminal:
         from poolcli.report.terminal import draw
 
-        draw(result, stream, full=full, preview=preview)
+        draw(result, stream, full=full, preview=preview, line=line)
         return
-    stream.write(encodable(f"# {report_line(result)}\n", stream))
+    if line:
+        stream.write(encodable(f"# {report_line(result)}\n", stream))
     if preview:
         from poolcli.files.text import format_plain
 
@@ -61,4 +64,4 @@ def show(
         if array.ndim == 2 and array.size:
             # Alone, a matrix needs no shape; after another one, it would be read as more rows.
             stream.write(f"# shape: {array.shape[0]}x{array.shape[1]}\n")
-        stream.writelines(f"{line}\n" for line in format_plain(array))
+        stream.writelines(f"{row}\n" for row in format_plain(array))

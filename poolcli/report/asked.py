@@ -21,7 +21,7 @@ def words(plan: Any, times: str = "x") -> str:
     """
     kind = type(plan).__name__
     if kind == "UnpoolPlan":
-        return " ".join(["unpool", *_slide_words(plan, times), *_like(plan.request)])
+        return " ".join(["unpool", *_unpool_words(plan, times), *_like(plan.request)])
     if kind == "PyramidPlan":
         levels = ",".join(_times(_outs(level), times, short=True) for level in plan.levels)
         return " ".join(["pyramid", *_request_words(plan.request.request, [f"levels {levels}"])])
@@ -35,7 +35,7 @@ def facts(plan: Any) -> Facts:
     """Give a JSON record's ``op`` and ``windows``, whose numbers stand per spatial axis."""
     kind = type(plan).__name__
     if kind == "UnpoolPlan":
-        return {"op": "unpool", "windows": {"kind": "unpool", **_slide_facts(plan)}}
+        return {"op": "unpool", "windows": {"kind": "unpool", **_unpool_facts(plan)}}
     if kind == "PyramidPlan":
         levels = [list(_outs(level)) for level in plan.levels]
         return {"op": plan.request.request.op, "windows": {"kind": "pyramid", "levels": levels}}
@@ -152,17 +152,27 @@ def _fractional_facts(plan: Any) -> Facts:
     }
 
 
-def _slide_words(plan: Any, times: str) -> list[str]:
-    said = [_times(plan.sizes, times), f"stride {_times(plan.strides, times, short=True)}"]
-    return said + _padding(plan.paddings, len(plan.sizes), times)
+def _unpool_words(plan: Any, times: str) -> list[str]:
+    if plan.slides is None:
+        return [f"to {_times(_unpooled(plan), times)}"]
+    sizes, strides, paddings = plan.slides
+    said = [_times(sizes, times), f"stride {_times(strides, times, short=True)}"]
+    return said + _padding(paddings, len(sizes), times)
 
 
-def _slide_facts(plan: Any) -> Facts:
+def _unpool_facts(plan: Any) -> Facts:
+    if plan.slides is None:
+        return {"output_size": list(_unpooled(plan))}
+    sizes, strides, paddings = plan.slides
     return {
-        "size": list(plan.sizes),
-        "stride": list(plan.strides),
-        "padding": [list(sides) for sides in plan.paddings],
+        "size": list(sizes),
+        "stride": list(strides),
+        "padding": [list(sides) for sides in paddings],
     }
+
+
+def _unpooled(plan: Any) -> tuple[int, ...]:
+    return tuple(plan.output_shape[axis] for axis in plan.axes.spatial)
 
 
 # How each geometry is told: in words, and in JSON.

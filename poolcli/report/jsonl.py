@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from poolcli.report.result import Result
 
 
-def json_line(result: Result) -> str:
+def json_line(result: Result, *, values: bool = True) -> str:
     r"""Return one line of strict, ASCII-only JSON that describes ``result``.
 
     ``values`` (nested lists, in the output's own axis order) is there unless the output was
-    written to a file. Window numbers stand per spatial axis, padding as [before, after] pairs,
-    so that ``same`` tells what it came to.
+    written to a file, or values are not wanted. Window numbers stand per spatial axis, padding as
+    [before, after] pairs, so that ``same`` tells what it came to.
 
     JSON has no NaN and no infinities: they become the strings ``"NaN"``, ``"Infinity"`` and
     ``"-Infinity"``, which ``float()`` and ``numpy.array(..., float)`` read back. Bytes of a name
@@ -36,7 +36,7 @@ def json_line(result: Result) -> str:
     }
     if result.indices is not None:
         record["indices"] = {"convention": index_convention(plan), "written": text(result.indices)}
-    if result.written is None:
+    if values and result.written is None:
         record["values"] = plain_values(result.array)
     return json.dumps(record, allow_nan=False)
 

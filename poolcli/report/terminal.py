@@ -25,11 +25,12 @@ PLANE_ROWS = 8  # of one plane, where there are several
 GAP = "  "
 
 
-def draw(result: Result, stream: IO[str], *, full: bool, preview: bool) -> None:
-    """Draw the report line and, with ``preview``, the matrix or the picture under it."""
+def draw(result: Result, stream: IO[str], *, full: bool, preview: bool, line: bool) -> None:
+    """Draw the report ``line`` and, with ``preview``, the matrix or the picture under it."""
     console = Console(file=stream, force_terminal=True)
     glyphs = UNICODE if "utf" in console.encoding.lower() else ASCII
-    _draw_line(result, console, glyphs)
+    if line:
+        _draw_line(result, console, glyphs)
     if not preview:
         return
     array, layout = result.array, result.plan.output_layout

@@ -213,6 +213,31 @@ def test_a_hint_where_a_shape_looks_like_channels_first(poolcli: Run) -> None:
     assert poolcli("max", "-k", 2, "maps.npy", "-q").err == ""
 
 
+def test_info_of_folders_and_lists(poolcli: Run, matrix: Path) -> None:
+    Path("tree/below").mkdir(parents=True)
+    for name in ("tree/a.npy", "tree/below/b.npy"):
+        np.save(name, np.eye(3))
+    Path("list.txt").write_text("x.npy\n")
+    labels = ["tree/a.npy", "tree/below/b.npy", "x.npy"]
+    told = poolcli("info", "-r", "tree", "--files-from", "list.txt")
+    assert [line.partition(":")[0] for line in told.text.splitlines()] == labels
+
+
+@pytest.mark.parametrize("command", ["info", "conform -k 1", "max -k 1", "max -k 1 --dry-run"])
+def test_an_input_that_fails_has_an_object_too(poolcli: Run, matrix: Path, command: str) -> None:
+    Path("empty.jpg").touch()
+    outcome = poolcli(*command.split(), "empty.jpg", "--json")
+    assert outcome.code == 1
+    assert json.loads(outcome.text) == {"label": "empty.jpg", "error": "empty.jpg: it is empty"}
+    assert outcome.err == "poolcli: empty.jpg: it is empty\n"
+
+
+def test_json_without_a_preview_has_no_values(poolcli: Run, matrix: Path) -> None:
+    record = json.loads(poolcli("max", "-k", 2, "x.npy", "--json").text)
+    assert record.pop("values") == [[6, 4], [4, 4]]
+    assert json.loads(poolcli("max", "-k", 2, "x.npy", "--json", "--no-preview").text) == record
+
+
 def test_info(poolcli: Run, matrix: Path) -> None:
     outcome = poolcli("info", "x.npy", "missing.npy", "--matrix", "1 2.5")
     assert outcome.code == 1

@@ -166,3 +166,10 @@ def test_without_preview_only_the_report_line(poolcli: Run, matrix: Path) -> Non
     outcome = poolcli("max", "-k", 2, "x.npy", "--no-preview")
     assert outcome.out.count(b"\n") == 1
     assert outcome.out.startswith(b"# x.npy")
+
+
+def test_quiet_prints_results_and_nothing_else(poolcli: Run, matrix: Path) -> None:
+    assert poolcli("max", "-k", 2, "-q", "x.npy") == (0, b"# shape: 2x2\n6 4\n4 4\n", "")
+    assert poolcli("global", "max", "-q", "x.npy") == (0, b"6\n", "")
+    record = poolcli("max", "-k", 2, "-q", "x.npy", "--json")
+    assert record == poolcli("max", "-k", 2, "x.npy", "--json")

@@ -171,6 +171,7 @@ def test_a_failing_input_leaves_no_positions(poolcli: Run) -> None:
         ("-k 2 --like onnx", "-k 2 --like onnx"),
         ("-k 3 --like torch --ceil", "-k 3 --like torch --output-size 4"),
         ("-k 2 --like keras", "-k 2 --like keras"),
+        ("-k 3 -s 1", "--output-size 4"),
     ],
 )
 def test_unpool_puts_every_value_back(
@@ -209,6 +210,8 @@ def test_unpool_of_a_picture_and_of_typed_numbers(poolcli: Run, matrix: Path) ->
     [
         ("y.npy", 2, "unpool needs positions: --indices i.npy"),
         ("y.npy --indices i.npy", 2, "unpool needs the window size"),
+        ("y.npy --indices i.npy --stride 2 --output-size 4", 2, "give their size, too"),
+        ("y.npy --indices same.npy -k 2", 1, "y.npy: index 3 has the values"),
         ("--indices i.npy -k 2", 2, "unpool takes one input and one file of positions"),
         ("y.npy y.npy --indices i.npy -k 2", 2, "unpool takes one input"),
         (". --indices i.npy -k 2", 2, "unpool takes one input"),
@@ -228,6 +231,7 @@ def test_unpool_refuses(poolcli: Run, matrix: Path, arguments: str, code: int, s
     poolcli("max", "-k", 2, matrix, "-o", "y.npy", "--indices", "i.npy")
     np.savez("maps.npz", a=np.eye(2), b=np.eye(2))
     np.save("floats.npy", np.eye(2))
+    np.save("same.npy", np.full((2, 2), 3))
     outcome = poolcli("unpool", *arguments.split())
     assert (outcome.code, outcome.out) == (code, b"")
     assert said in outcome.err

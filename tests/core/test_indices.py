@@ -7,8 +7,9 @@ from naive import naive_pool, naive_pyramid
 from naive_indices import naive_indices, naive_unpool, unpool_size
 from naive_windows import Refused, sliding
 
-from poolcli import pool, pyramid_pool, unpool
+from poolcli import adaptive_pool, fractional_pool, global_pool, pool, pyramid_pool, unpool
 from poolcli.errors import PoolError
+from poolcli.geometry import Adaptive, Global
 from poolcli.plan import Request
 
 CONVENTIONS = ("plane", "tensor", "channels-last")
@@ -72,6 +73,61 @@ def test_unpool_refuses_what_lies_outside():
         unpool(y, np.array([[0.5]]), 2)
 
 
+@pytest.mark.parametrize("counted", CONVENTIONS)
+@pytest.mark.parametrize("read", CONVENTIONS)
+def test_unpool_refuses_positions_that_were_counted_otherwise(counted, read):
+    x = np.random.default_rng(0).random((2, 16, 15, 10))
+    y, indices = pool(x, "max", 2, layout="NCHW", index=counted, return_indices=True)
+    if read == counted:
+        back = unpool(y, indices, 2, layout="NCHW", index=read, output_size=(15, 10))
+        np.testing.assert_array_equal(back[back > 0], x[back > 0])
+        return
+    with pytest.raises(PoolError, match=r"^index [^\n]*name how: plane, tensor or channels-last"):
+        unpool(y, indices, 2, layout="NCHW", index=read)
+    if (counted, read) == ("plane", "tensor"):
+        with pytest.raises(PoolError, match="looks like channels first"):
+            unpool(y, indices, 2)
+
+
+def test_equal_values_may_share_a_cell():
+    x = np.array([[1.0, 2, 1], [2, np.nan, 0], [0, 0, 0]])
+    y, indices = pool(x, "max", 2, stride=1, return_indices=True)
+    assert np.unique(indices).tolist() == [4]
+    expected = np.zeros((3, 3))
+    expected[1, 1] = np.nan
+    np.testing.assert_array_equal(unpool(y, indices, 2, stride=1), expected)
+
+
+@pytest.mark.parametrize("layout", ["HW", "HWC", "NCHW", "NDHWC"])
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_the_output_size_alone_says_where_values_of_any_windows_go(layout, convention):
+    lengths = {"N": 2, "C": 3, "D": 4, "H": 5, "W": 6}
+    shape = tuple(lengths[letter] for letter in layout)
+    x = np.random.default_rng(7).permutation(int(np.prod(shape))).reshape(shape) + 1
+    cells = tuple(lengths[letter] for letter in layout if letter in "DHW")
+    for geometry, keepdims in ((Adaptive(3), True), (Global(), True), (Global(), False)):
+        plan = Request("max", geometry, layout=layout, index=convention, keepdims=keepdims).plan(
+            shape, x.dtype
+        )
+        y, indices = plan.run(x), plan.winners(x)
+        back = unpool(y, indices, output_size=cells, layout=layout, index=convention)
+        np.testing.assert_array_equal(back, np.where(np.isin(x, y), x, 0))
+    with pytest.raises(PoolError, match="output size"):
+        unpool(y, indices, layout=layout)
+    with pytest.raises(PoolError, match="give their size"):
+        unpool(y, indices, output_size=cells, stride=2, layout=layout)
+
+
+def test_global_values_need_no_layout_where_it_is_clear():
+    x = np.arange(60.0).reshape(4, 5, 3)
+    y, indices = x.max(axis=(0, 1)), np.full(3, 19)
+    assert unpool(y, indices, output_size=(4, 5)).shape == x.shape
+    assert unpool(y, indices, output_size=(4, 5), like="torch").shape == (3, 4, 5)
+    assert unpool(np.array(9.0), np.array(3), output_size=(4, 5))[0, 3] == 9
+    with pytest.raises(PoolError, match="give the output size alone"):
+        unpool(y, indices, 2, layout="HWC")
+
+
 @pytest.mark.parametrize("layout", ["W", "HW", "HWC", "NHWC", "NCHW", "HNWC", "NCDHW"])
 @pytest.mark.parametrize("op", ["max", "avg", "median"])
 def test_pyramids_as_specified(layout, op):
@@ -92,3 +148,24 @@ def test_indices_go_with_their_values():
     planes = x.transpose(0, 3, 1, 2).reshape(2, 3, -1)
     picked = np.take_along_axis(planes, indices.transpose(0, 3, 1, 2).reshape(2, 3, -1), axis=2)
     np.testing.assert_array_equal(picked.reshape(2, 3, *y.shape[1:3]).transpose(0, 2, 3, 1), y)
+
+
+@pytest.mark.parametrize("op", ["max", "min", "median"])
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_every_family_of_windows_gives_positions(op, convention):
+    x = np.random.default_rng(3).permutation(2 * 5 * 6 * 3).reshape(2, 5, 6, 3).astype(np.float64)
+    options = {"return_indices": True, "index": convention}
+    if op == "median":
+        options["method"] = "lower"
+    for y, indices in (
+        global_pool(x, op, keepdims=True, **options),
+        adaptive_pool(x, op, (3, 2), **options),
+        fractional_pool(x, op, (3, 2), seed=4, **options),
+    ):
+        assert y.shape == indices.shape
+        back = unpool(y, indices, output_size=(5, 6), index=convention)
+        np.testing.assert_array_equal(back, np.where(np.isin(x, y), x, 0))
+    y, indices = global_pool(x, op, **options)
+    assert y.shape == indices.shape == (2, 3)
+    with pytest.raises(PoolError, match="pyramid_pool: .*no parameter 'return_indices'"):
+        pyramid_pool(x, op, [1, 2], return_indices=True)

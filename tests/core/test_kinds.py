@@ -77,6 +77,10 @@ def test_other_exceptions_never_come_out(
         ({"op": "lp", "norm": "2"}, "norm '2': a number is meant"),
         ({"op": "lp", "signed": "yes"}, "signed 'yes': True or False is meant"),
         ({"op": "avg", "divisor": 10**400}, "larger than any float"),
+        ({"ceil": True}, "pool: max has no parameter 'ceil'; did you mean ceil_mode?"),
+        ({"strides": 2}, "did you mean stride?"),
+        ({"zzz": 2}, "pool: max has no parameter 'zzz'"),
+        ({"op": "avg", "return_indices": True}, "avg picks no cell, so it has no indices; max, "),
     ],
 )
 def test_the_line_says_what_is_meant(options: dict, message: str) -> None:
@@ -110,3 +114,39 @@ def test_masked_cells_are_not_taken_for_numbers() -> None:
 def test_what_is_no_array() -> None:
     with pytest.raises(InputError, match="^x: NumPy makes no array of it: "):
         poolcli.pool([[1, 2], [3]], "max", 2)
+
+
+def test_what_is_no_shape() -> None:
+    with pytest.raises(UsageError, match=r"^shape .*lengths of axes are meant, such as x\.shape"):
+        poolcli.output_shape(np.ones((4, 4)), 3)
+    assert poolcli.output_shape(np.array([4, 4]), 2) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "message"),
+    [
+        (np.array([[1.5]]), {"op": "max", "dtype": "int8"}, "fit='clip'"),
+        (np.array([[300]]), {"op": "max", "dtype": "int8"}, "use fit='clip', a wider dtype or"),
+        (np.array([[np.nan]]), {"op": "max", "nan": "error"}, "use nan='skip' or nan='propagate'"),
+        (np.array([[-1.0]]), {"op": "stochastic"}, "use negatives='relu' or negatives='shift'"),
+    ],
+)
+def test_errors_speak_of_keywords(x: np.ndarray, options: dict, message: str) -> None:
+    with pytest.raises(PoolError) as refusal:
+        poolcli.pool(x, size=1, **options)
+    assert message in str(refusal.value)
+    assert "--" not in str(refusal.value)
+
+
+def test_wrong_arguments_and_inputs_are_value_errors() -> None:
+    with pytest.raises(ValueError, match="^height"):
+        poolcli.pool(X, "max", 9)
+    with pytest.raises(ValueError, match="^no op"):
+        poolcli.pool(X, "maxx", 2)
+    assert issubclass(InputError, PoolError)
+
+
+def test_the_public_names_are_listed() -> None:
+    assert dir(poolcli) == sorted([*poolcli.__all__, "__version__"])
+    for name in dir(poolcli):
+        assert getattr(poolcli, name) is not None

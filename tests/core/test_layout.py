@@ -9,6 +9,7 @@ from naive_windows import DEFAULT_LAYOUTS, Refused, layout_of, sliding
 
 from poolcli import global_pool, output_shape, pool
 from poolcli.errors import PoolError
+from poolcli.layout import Layout, channels_first_hint
 
 LENGTHS = {"N": 2, "C": 3, "D": 4, "H": 5, "W": 6}
 
@@ -71,3 +72,33 @@ def test_no_axes_or_too_many(shape):
         pool(np.zeros(shape), "max", 1)
     with pytest.raises(PoolError):
         global_pool(np.zeros(shape), "max", layout="NCDHW")
+
+
+@pytest.mark.parametrize(
+    ("shape", "hinted"),
+    [
+        ((3, 224, 224), True),
+        ((3, 240, 320), True),
+        ((1, 28, 28), True),
+        ((2, 8, 28, 28), True),
+        ((1, 64, 56, 56), True),
+        ((2, 16, 15, 10), True),
+        ((2, 16, 7, 5), True),
+        ((2, 8, 4, 28, 28), True),
+        ((224, 224, 3), False),
+        ((240, 320, 1), False),
+        ((240, 320, 5), False),
+        ((28, 28, 1), False),
+        ((1, 4, 4, 8), False),
+        ((1, 1, 1, 512), False),
+        ((1, 3, 3, 512), False),
+        ((16, 16, 10), False),
+        ((8, 7, 7, 512), False),
+        ((13, 9, 64), False),
+        ((2, 4, 28, 28, 8), False),
+    ],
+    ids=str,
+)
+def test_what_looks_like_channels_first(shape, hinted):
+    layout = Layout(DEFAULT_LAYOUTS[len(shape)])
+    assert (channels_first_hint(layout, shape) is not None) == hinted
