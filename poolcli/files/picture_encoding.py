@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from poolcli.errors import OutputError
-from poolcli.files import exif, png, pnm
+from poolcli.files import exif, gif, png, pnm
 from poolcli.files.notes import Notes, PictureOutput
 
 PNG_LEVEL = 4  # a third of the time of Pillow's 6, for some 5 % more bytes
@@ -14,30 +14,46 @@ _JPEG_QUALITY = 95
 _WEBP_QUALITY = 90
 _JPEG_NOTE = 65500  # a JPEG's note must fit one segment, whose heading counts
 _JPEG_PROFILE = 255 * 65500
+# What a format has room for: milliseconds of a frame, and times that all are played.
+_LONGEST = {"GIF": gif.LONGEST, "WebP": 2**24 - 1, "PNG": 65_535_000}
+_MOST_LOOPS = {"GIF": 2**16 - 1, "WebP": 2**16 - 1}
+_NO_END = 2**31 - 1
 _PILLOW_NAMES = {"PBM": "PPM", "PGM": "PPM", "PNM": "PPM", "WebP": "WEBP"}
 
 
 def encode_by_pillow(frames: np.ndarray, name: str, notes: Notes, how: PictureOutput) -> bytes:
     """Encode frames of 1 or 8 bits, (N, H, W) or (N, H, W, C), in the format called ``name``."""
-    translucent = frames.shape[3:] == (4,) and name == "GIF"
-    if translucent and not np.isin(frames[..., 3], (0, 255)).all():
+    see_through = frames.shape[3:] == (4,) and not (frames[..., 3] == 255).all()
+    if see_through and name == "GIF" and not np.isin(frames[..., 3], (0, 255)).all():
         raise OutputError("GIF pixels are opaque or not at all; write .png or .webp")
     if name == "WebP" and frames.ndim == 3:
         frames = np.stack([frames] * 3, axis=-1)
     channels = frames.shape[3] if frames.ndim == 4 else 1
     options = _options(name, channels, notes, how)
-    pillow_name = _PILLOW_NAMES.get(name, name)
+    timing = _timing(len(frames), name, notes) if len(frames) > 1 else {}
+    if timing and see_through and name == "GIF":
+        durations = timing.get("duration", [0] * len(frames))
+        return gif.encode_frames(frames, durations, timing.get("loop"))
+    images = [_image(frame, notes.inks) for frame in frames]
+    if timing:
+        options |= {"save_all": True, "append_images": images[1:], **timing}
     target = io.BytesIO()
-    if len(frames) > 1:
-        import imageio.v3 as iio
-
-        options |= _timing(len(frames), name, notes)
-        writer: Any
-        with iio.imopen(target, "w", plugin="pillow", extension=".png") as writer:
-            writer.write(frames, is_batch=True, format=pillow_name, **options)
-    else:
-        _image(frames[0], notes.inks).save(target, pillow_name, **options)
+    images[0].save(target, _PILLOW_NAMES.get(name, name), **options)
+    if see_through and name == "WebP":
+        return _with_alpha_flag(target.getvalue())
     return target.getvalue()
+
+
+def _with_alpha_flag(webp: bytes) -> bytes:
+    """Say that a WebP has transparency.
+
+    libwebp forgets that where it leaves out an edge that nobody sees and all the rest is opaque;
+    decoders then take the edge for black.
+    """
+    data = bytearray(webp)
+    if data[12:16] == b"VP8X":
+        data[20] |= 0x10
+    return bytes(data)
 
 
 def _image(pixels: np.ndarray, inks: bool) -> Any:
@@ -104,9 +120,12 @@ def _timing(count: int, name: str, notes: Notes) -> dict[str, Any]:
     """Return how long each frame is shown and how often all are; for ever where nobody says."""
     if len(notes.durations) != count:
         return {"loop": 0}
-    timing: dict[str, Any] = {"duration": [round(duration) for duration in notes.durations]}
+    longest, most = _LONGEST.get(name, _NO_END), _MOST_LOOPS.get(name, _NO_END)
+    timing: dict[str, Any] = {
+        "duration": [min(round(duration), longest) for duration in notes.durations]
+    }
     if notes.loop is not None or name != "GIF":
-        timing["loop"] = notes.loop or 0
+        timing["loop"] = min(notes.loop or 0, most)
     return timing  # a GIF without the word is played once
 
 

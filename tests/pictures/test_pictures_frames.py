@@ -99,3 +99,65 @@ def test_frames_with_transparency_do_not_bleed(tmp_path: Path, poolcli: Run) -> 
     written = tifffile.imread(tmp_path / "b.tif")
     assert written.shape == (2, 2, 2, 4)
     assert (written == (10, 20, 30, 128)).all()
+
+
+def squares(kind: str) -> np.ndarray:
+    """Give RGBA frames that show what is left of those before, if anything is."""
+    frames = np.zeros((FRAMES, 16, 16, 4), np.uint8)
+    for number, frame in enumerate(frames):
+        if kind == "an opaque one first" and number < 2:
+            frame[...] = (10 * number, 100, 7, 255)
+        elif kind == "a clear one between" and number == 2:
+            pass
+        elif kind == "one like the one before" and number == 2:
+            frame[...] = frames[1]
+        else:
+            frame[4:8, 3 * number : 3 * number + 4] = (200, 50 * number, 10, 255)
+    return frames
+
+
+@pytest.mark.parametrize("source", ["tif", "png"])
+@pytest.mark.parametrize("format", ["gif", "webp", "png"])
+@pytest.mark.parametrize(
+    "kind",
+    ["squares", "an opaque one first", "a clear one between", "one like the one before"],
+)
+def test_nothing_of_a_frame_shines_through_the_next(
+    kind: str, format: str, source: str, tmp_path: Path, poolcli: Run
+) -> None:
+    import tifffile
+
+    frames = squares(kind)
+    if source == "tif":
+        tifffile.imwrite(tmp_path / "a.tif", frames, photometric="rgb", extrasamples=["unassalpha"])
+    else:
+        images = [Image.fromarray(frame) for frame in frames]
+        images[0].save(
+            tmp_path / "a.png", save_all=True, append_images=images[1:], duration=100, loop=0
+        )
+    done(poolcli("max", "-k", "1", f"a.{source}", "-o", f"b.{format}"))
+    got = []
+    with Image.open(tmp_path / f"b.{format}") as image:
+        for frame in ImageSequence.Iterator(image):
+            frame.load()
+            times = round(frame.info["duration"] / 100) if source == "png" else 1
+            got += [np.asarray(frame.convert("RGBA"))] * times
+    expected = frames if source == "png" or format == "png" else _distinct(frames)
+    np.testing.assert_array_equal([f[..., 3] for f in got], expected[..., 3])
+    np.testing.assert_array_equal([f * (f[..., 3:] > 0) for f in got], expected)
+
+
+def _distinct(frames: np.ndarray) -> np.ndarray:
+    """Leave out frames that are like the one before: without a time they cannot lengthen it."""
+    return np.stack(
+        [f for n, f in enumerate(frames) if n == 0 or not np.array_equal(f, frames[n - 1])]
+    )
+
+
+@pytest.mark.parametrize(("format", "longest"), [("gif", 655_350), ("webp", 2**24 - 1)])
+def test_times_beyond_the_format_become_its_longest(
+    format: str, longest: int, tmp_path: Path, poolcli: Run
+) -> None:
+    animate(tmp_path / "a.png", duration=[20_000_000] * FRAMES, loop=100_000)
+    done(poolcli("max", "-k", "2", "a.png", "-o", f"b.{format}"))
+    assert read(tmp_path / f"b.{format}")[1:] == ([longest] * FRAMES, 65535)
