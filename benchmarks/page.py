@@ -20,8 +20,9 @@ Measured on: {machine}.
 
 `make bench` installs the libraries below, checks that all ways of doing a thing give the same
 numbers, and times them in turns (A B C A B C …, after one warm-up of each), so that a slow moment
-of the machine hits all alike. A time is the median of at least three rounds, mostly fifteen; times
-are of this machine, **ratios are what to look at**. Rounds in which other programs worked do not
+of the machine hits all alike. A time is the median of mostly fifteen rounds, at least three, which
+is what ways have that take eight times as long as the middle one; times are of this machine,
+**ratios are what to look at**. Rounds in which other programs worked do not
 count; where too few were quiet, all count and a † says so: two threads then have less than two
 processors. This run took {minutes:.0f} minutes.
 `make bench QUICK=1` is a look in a minute; `make bench LARGE=1` adds what takes 64 GB of disk

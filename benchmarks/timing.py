@@ -13,6 +13,11 @@ import numpy as np
 from benchmarks.load import Watch
 from benchmarks.processes import Ran
 
+# Ways that take so many times as long as the middle one are timed in a few rounds only, so that there
+# is time for many rounds of the others.
+SLOW = 8
+FEW = 3
+
 # Processors' worth of other programs' work from which a round does not count.
 DISTURBED = 0.15
 
@@ -131,7 +136,7 @@ def measure(case: Case, budget: float) -> Times:
     """Check that the ways agree (which warms them up), then time them in turns.
 
     There are ``case.rounds`` rounds, fewer where they would take longer than ``budget`` seconds,
-    but at least three. Rounds in which other programs worked are made again, for up to the same
+    but at least three, which is how many slow ways have in any case. Rounds in which other programs worked are made again, for up to the same
     time once more; they only count where fewer than three others are there.
     """
     agree(case)
@@ -141,22 +146,30 @@ def measure(case: Case, budget: float) -> Times:
     start = time.perf_counter()
     while len(quiet) < case.rounds and len(others) < 2 * case.rounds:
         watch = Watch()
-        seconds = _round(case, peaks)
+        seconds = _round([way for way in case.ways if _is_due(way, quiet)], peaks)
         (quiet if watch.others() < DISTURBED else others).append(seconds)
         done = len(quiet) + len(others)
-        spent = (time.perf_counter() - start) * (done + 1) / done
-        if spent > budget * (1 if len(quiet) >= 3 else 2) and done >= 3:
+        spent = time.perf_counter() - start + sum(seconds.values())
+        if spent > budget * (1 if len(quiet) >= FEW else 2) and done >= FEW:
             break
-    rounds = quiet if len(quiet) >= 3 else quiet + others
-    times = {way.name: [seconds[way.name] for seconds in rounds] for way in case.ways}
+    rounds = quiet if len(quiet) >= FEW else quiet + others
+    times = {way.name: [one[way.name] for one in rounds if way.name in one] for way in case.ways}
     sizes = {way.name: way.bytes for way in case.ways}
     return Times(case.title, case.targets, sizes, times, peaks, disturbed=rounds is not quiet)
 
 
-def _round(case: Case, peaks: dict[str, int]) -> dict[str, float]:
+def _is_due(way: Way, rounds: list[dict[str, float]]) -> bool:
+    """Whether a way is timed in the next round: slow ones are not, once they have a few."""
+    if len(rounds) < FEW:
+        return True
+    middle = statistics.median(rounds[0].values())
+    return statistics.median(one[way.name] for one in rounds[:FEW]) <= SLOW * middle
+
+
+def _round(ways: list[Way], peaks: dict[str, int]) -> dict[str, float]:
     """The seconds of every way, once; ``peaks`` are raised to what processes needed."""
     seconds = {}
-    for way in case.ways:
+    for way in ways:
         way.before()
         began = time.perf_counter()
         result = way.run()
