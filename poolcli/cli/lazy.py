@@ -84,6 +84,7 @@ def build_group(
             command = self.get_command(ctx, args[0])
             if command is None:
                 names = [n for key, entry in entries.items() for n in (key, *entry.aliases)]
+                names.append("--help")
                 advice = closest(args[0], names) or f" (see {ctx.command_path} --help)"
                 raise UsageError(f"no {what} {shorten(args[0])!r}{advice}")
             return args[0], command, args[1:]

@@ -118,3 +118,10 @@ def test_a_terminal_gets_a_drawing():
     drawn = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
     for words in ("stage", "max 3/2 p1", "112x112x64", "5x5", "6.25%"):
         assert words in drawn
+
+
+@pytest.mark.parametrize(
+    "typed", ["1,6,8,3", "(1, 6, 8, 3)", "[1,6,8,3]", "torch.Size([1, 6, 8, 3])"]
+)
+def test_a_shape_as_python_writes_it(poolcli, typed):
+    assert poolcli("shape", typed, "max 2") == poolcli("shape", "1x6x8x3", "max 2")
