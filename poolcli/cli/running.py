@@ -143,8 +143,12 @@ def _rehearse(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -
     failed, as_json = False, values["as_json"]
     for job in jobs:
         try:
-            for result in [] if job.skip else rehearse(job, worker):
-                line = report.planned_json(result) if as_json else report.planned_line(result)
+            for came in [] if job.skip else rehearse(job, worker):
+                if isinstance(came, PoolError):
+                    messages.complain_of_input(job.source.label, came, as_json=as_json)
+                    failed = True
+                    continue
+                line = report.planned_json(came) if as_json else report.planned_line(came)
                 print(line, file=messages.results())
         except UsageError:
             raise

@@ -63,6 +63,8 @@ class BlockFolder:
         self.order = fold_order(fold, job.windows)
         counts = job.missing is not None
         self.layer = _layer(fold, counts=counts)
+        last = job.lead + len(job.windows)
+        self.slow_first = [a - job.lead for a in job.source.slow_first if job.lead <= a < last]
         first = first_fold(fold, job.windows)
         self.first = _layer(first, counts=counts)
         self.how = self._folding(self.layer)
@@ -188,20 +190,20 @@ class BlockFolder:
     def _piece_size(self, turn: int, lead: tuple[Range, ...], windows: tuple[Windows, ...]) -> int:
         """How many cells of a single window to fold at a time: a power of two, or all.
 
-        The axis of the first turn is cut to pieces of ``piece_bytes``; later ones only where even
-        their share of a single cell of those before is too large.
+        The axis that is slowest in memory is cut to pieces of ``piece_bytes``; others only where
+        even their share of a single cell of those is too large.
         """
         axis = self.order[turn]
         w = windows[axis]
         if w.out > 1:
             return w.largest
-        share = self.piece_bytes >> (3 * turn)
+        slower = self.slow_first[: self.slow_first.index(axis)]
+        share = self.piece_bytes >> (3 * len(slower))
         per_cell = math.prod(self.inner) * self.job.source.dtype.itemsize
         per_cell *= math.prod(high - low for low, high in lead)
-        for other in self.order:
-            v = windows[other]
-            # A single window whose turn is earlier is cut to pieces of its own.
-            if other != axis and (v.out > 1 or other in self.order[turn:]):
+        for other, v in enumerate(windows):
+            # A single window that is slower in memory is cut to pieces of its own.
+            if other != axis and (v.out > 1 or other not in slower):
                 per_cell *= v.end(v.out - 1) - v.starts[0]
         if w.largest * per_cell <= share:
             return w.largest
