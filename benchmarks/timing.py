@@ -13,8 +13,8 @@ import numpy as np
 from benchmarks.load import Watch
 from benchmarks.processes import Ran
 
-# Ways that take so many times as long as the middle one are timed in a few rounds only, so that there
-# is time for many rounds of the others.
+# Ways that take so many times as long as the middle one are timed in a few rounds only, so that
+# there is time for many rounds of the others.
 SLOW = 8
 FEW = 3
 
@@ -136,8 +136,9 @@ def measure(case: Case, budget: float) -> Times:
     """Check that the ways agree (which warms them up), then time them in turns.
 
     There are ``case.rounds`` rounds, fewer where they would take longer than ``budget`` seconds,
-    but at least three, which is how many slow ways have in any case. Rounds in which other programs worked are made again, for up to the same
-    time once more; they only count where fewer than three others are there.
+    but at least three, which is how many slow ways have in any case. Rounds in which other programs
+    worked are made again, for up to the same time once more; they only count where fewer than three
+    others are there.
     """
     agree(case)
     quiet: list[dict[str, float]] = []

@@ -55,12 +55,17 @@ class Sliding:
         dilations = axis_values("dilation", self.dilation, names, least=1)
         paddings = axis_paddings(0 if self.padding is None else self.padding, names)
         ceil_mode = flag("ceil_mode", self.ceil_mode)
-        return tuple(
-            _slide(name, n, size, stride, padding, dilation, ceil_mode)
-            for name, n, size, stride, padding, dilation in zip(
-                names, cells, sizes, strides, paddings, dilations, strict=True
+        placed = zip(names, cells, sizes, strides, paddings, dilations, strict=True)
+        try:
+            return tuple(
+                _slide(name, n, size, stride, padding, dilation, ceil_mode)
+                for name, n, size, stride, padding, dilation in placed
             )
-        )
+        except InputError as error:
+            if isinstance(self.size, int) and 1 in cells and max(cells) > 1:
+                along = "x".join("1" if n == 1 else str(self.size) for n in cells)
+                raise InputError(f"{error}; the size {along} slides along the rest") from None
+            raise
 
 
 @dataclass(frozen=True)

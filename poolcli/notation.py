@@ -35,6 +35,8 @@ def parse_counts(text: str, what: str, *, least: int = 1) -> int | tuple[int, ..
     poolcli.errors.UsageError: --size 2x0: numbers here start at 1, not 0
     """
     asked = f"{what} {shorten(text)}"
+    if "," in text:
+        raise UsageError(f"{asked}: an x stands between the numbers of axes, as in 2x3")
     numbers = [_number(part, asked, least) for part in _split_axes(text)]
     return numbers[0] if len(numbers) == 1 else tuple(numbers)
 

@@ -16,6 +16,7 @@ from poolcli.engine.cells import NanFound
 from poolcli.engine.job import Job, Missing
 from poolcli.engine.kernel import Cells, Kernel
 from poolcli.engine.run import Progress, run
+from poolcli.engine.select import gathered_bytes
 from poolcli.engine.storage import (
     StoredInput,
     StoredOutput,
@@ -183,6 +184,14 @@ class Plan:
             for letter, n in zip(self.layout, self.kept_shape, strict=True)
             if letter in self.output_layout
         )
+
+    @property
+    def window_bytes(self) -> int:
+        """About how much memory one window takes by itself: much only where it is seen whole."""
+        axes = Layout(self.layout)
+        lead, order = view_order(axes.spatial, tuple(range(len(self.layout))))
+        inner = math.prod(self.input_shape[axis] for axis in order[lead + len(axes.spatial) :])
+        return gathered_bytes(self.kernel, self.windows, self.input_dtype, inner)
 
     @property
     def dropped(self) -> dict[str, int]:

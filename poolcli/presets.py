@@ -36,6 +36,19 @@ PRESETS = {
     "onnx": Preset(CHANNELS_FIRST, unit_stride=True, index="tensor"),
 }
 PLAIN = Preset()
+_ALSO = {"pytorch": "torch", "tensorflow": "keras", "tf": "keras", "onnxruntime": "onnx"}
+
+
+def preset_name(name: str | None) -> str | None:
+    """The name of a preset as it is written here, of one that people may write otherwise.
+
+    >>> preset_name("PyTorch"), preset_name("Keras"), preset_name("caffe")
+    ('torch', 'keras', 'caffe')
+    """
+    if not isinstance(name, str):
+        return name
+    known = _ALSO.get(name.lower(), name.lower())
+    return known if known in PRESETS else name
 
 
 def find_preset(name: str | None) -> Preset:
@@ -46,5 +59,5 @@ def find_preset(name: str | None) -> Preset:
     """
     if name is None:
         return PLAIN
-    one_of("like", name, tuple(PRESETS))
-    return PRESETS[name]
+    one_of("like", known := preset_name(name), tuple(PRESETS))
+    return PRESETS[str(known)]

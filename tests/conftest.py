@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from hypothesis import settings
 
 # The same examples on every machine and every day: a failure is never a matter of luck.
@@ -10,3 +12,8 @@ settings.load_profile("poolcli")
 
 # Doctests are looked for in every module; two of one name, as these are, cannot both be imported.
 collect_ignore_glob = ["conftest.py", "*/conftest.py"]
+
+# A shell that starts `make test &` has Ctrl-C ignored, which children inherit; what is handled they
+# do not, so that programs under test begin as they would in a shell.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)

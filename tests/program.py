@@ -29,12 +29,11 @@ class Outcome(NamedTuple):
 
 def start(*arguments: object, **settings: object) -> subprocess.Popen[bytes]:
     """Start the program as a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    environment = {"env": {**os.environ, "PYTHONPATH": str(PROJECT)}}
     return subprocess.Popen(
         [sys.executable, "-m", "poolcli", *map(str, arguments)],
-        env=environment,
-        **{**pipes, **settings},  # type: ignore[arg-type]
+        **{**pipes, **environment, **settings},  # type: ignore[arg-type]
     )
 
 

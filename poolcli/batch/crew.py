@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli import files
@@ -142,9 +143,13 @@ def need_of(job: Job, worker: Worker) -> int:
         described = files.describe_by_header(path, worker.pictures.reading(job))
         if described is None:  # text, or frames of a picture
             return 16 * os.path.getsize(str(job.source.file))
-        return sum(_need_of_array(one, job, worker) for one in described)
     except (PoolError, OSError):
         return 0  # reading it will fail, too
+    need = 0
+    for one in described:
+        with suppress(PoolError):  # as will pooling this one, and the others go on
+            need += _need_of_array(one, job, worker)
+    return need
 
 
 def _need_of_array(described: files.Described, job: Job, worker: Worker) -> int:

@@ -12,14 +12,15 @@ from poolcli.errors import InputError, UsageError
 from poolcli.report import Result
 
 
-def rehearse(job: Job, worker: Worker) -> Iterator[Result]:
-    """Give the results of a job without their arrays; values are read only where headers end.
+def rehearse(job: Job, worker: Worker) -> Iterator[Result | InputError]:
+    """Give what a job would give, without arrays; values are read only where headers end.
 
     Raises
     ------
     UsageError: for standard input, which can be read only once.
     PoolError: what the job itself would raise before it pools.
     """
+    failures: list[InputError] = []
     for number, described in enumerate(_describe(job, worker)):
         if number and job.takes_one:
             refuse_several(job)
@@ -27,8 +28,10 @@ def rehearse(job: Job, worker: Worker) -> Iterator[Result]:
         try:
             plan = worker.plan(described, format)
         except InputError as error:
-            raise InputError(f"{described.label}: {error}") from error
-        yield Result(described.label, plan, None, described.kind, written=job.output)
+            failures.append(InputError(f"{described.label}: {error}"))
+        else:
+            yield Result(described.label, plan, None, described.kind, written=job.output)
+    yield from failures
 
 
 def _describe(job: Job, worker: Worker) -> Iterator[files.Described]:

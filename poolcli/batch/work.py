@@ -151,6 +151,8 @@ class Worker(NamedTuple):
 
     def _stream(self, job: Job, loaded: Loaded, plan: Plan, path: str, ready: _ReadyFor) -> Result:
         """Pool into a new .npy file block by block: neither array need fit in memory."""
+        with _labelled(loaded):
+            self._check_window(plan)
         _make_folder(path)
         with (
             files.npy_output(
@@ -204,11 +206,17 @@ class Worker(NamedTuple):
 
     def _check_memory(self, plan: Any, loaded: Loaded, kept: int) -> None:
         """Refuse a result that is too large for memory before anything is pooled."""
+        self._check_window(plan)
         nbytes = kept + math.prod(plan.output_shape) * plan.output_dtype.itemsize
         streams = isinstance(plan, Plan) and not self.pictures.are_concerned(loaded)
         advice = "; -o FILE.npy writes it block by block" if streams else ""
         what = "its result, with those before it," if kept else "its result"
         files.check_memory(nbytes, self.max_bytes, what, advice)
+
+    def _check_window(self, plan: Any) -> None:
+        if isinstance(plan, Plan):
+            what = f"a window, of which {plan.request.op} sees all cells at once,"
+            files.check_memory(plan.window_bytes, self.max_bytes, what)
 
     def _write_stdout(self, job: Job, loaded: Loaded, result: Result, *, first: bool) -> None:
         if sys.stdout is None:

@@ -36,7 +36,7 @@ def _program(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
     version: Annotated[
         bool,
-        typer.Option("--version", help="Show the version.", is_eager=True, callback=_version),
+        typer.Option("--version", "-V", help="Show the version.", is_eager=True, callback=_version),
     ] = False,
 ) -> None:
     """Pool images, arrays, text matrices and pipes with any window, in any array layout.

@@ -37,7 +37,9 @@ def _command() -> Any:
     shell = inspect.Parameter(
         "shell",
         inspect.Parameter.KEYWORD_ONLY,
-        annotation=Annotated[Shell, typer.Argument(help="Your shell.", show_default=False)],
+        annotation=Annotated[
+            Shell, typer.Argument(metavar="|".join(Shell), help="Your shell.", show_default=False)
+        ],
     )
     return build_command(
         "completion",

@@ -9,7 +9,9 @@ from poolcli.cli import messages, options
 from poolcli.cli.lazy import Entry, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 
-OP = options.option("op", str, "Pool by max, avg or lp (default: max).", "--op", default="max")
+OP = options.option(
+    "op", str, "What to pool by (default: max).", "--op", metavar="max|avg|lp", default="max"
+)
 NORM = options.option("norm", float | None, "Norm of lp (default: 2).", "--norm")
 JSON = options.switch("as_json", "One JSON object per framework.", "--json")
 LAYOUT = options.option(

@@ -7,6 +7,7 @@ pays for the one it needs, and ``--help`` for none.
 from __future__ import annotations
 
 import inspect
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -84,9 +85,15 @@ def build_group(
             command = self.get_command(ctx, args[0])
             if command is None:
                 names = [n for key, entry in entries.items() for n in (key, *entry.aliases)]
+                names.append("--help")
                 advice = closest(args[0], names) or f" (see {ctx.command_path} --help)"
                 raise UsageError(f"no {what} {shorten(args[0])!r}{advice}")
             return args[0], command, args[1:]
+
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            # The layout is made for 50 columns and more; a list of commands fits fewer, too.
+            formatter.width = min(formatter.width, shutil.get_terminal_size().columns)
+            super().format_help(ctx, formatter)
 
         def format_commands(self, ctx: Any, formatter: Any) -> None:
             rows = [

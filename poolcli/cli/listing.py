@@ -14,6 +14,7 @@ from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.ops import OPS, Op, find_op
 
 GAP = "  "
+NARROW = 60  # columns: in less, what stands side by side goes one below the other
 OPS_JSON = options.switch("as_json", "One JSON object per op.", "--json")
 
 
@@ -51,7 +52,7 @@ def _ops(values: Values) -> int:
     if values["as_json"]:
         lines = (_op_json(op) for op in ([wanted] if wanted else OPS.values()))
     elif wanted is not None:
-        lines = _everything(wanted)
+        lines = _everything(wanted, _columns() if stream.isatty() else None)
     elif stream.isatty():
         lines = _table()
     else:
@@ -65,14 +66,26 @@ def _row(op: Op) -> tuple[str, ...]:
     return (op.name, ",".join(op.aliases), op.summary, op.formula, op.source)
 
 
+def _columns() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
 def _table() -> Iterator[str]:
     """Give the lines of a table that fits the terminal: long texts go on in the next line."""
-    import shutil
     import textwrap
 
+    width = _columns()
+    if width < NARROW:
+        for op in OPS.values():
+            yield ", ".join((op.name, *op.aliases))
+            for text in (op.summary, op.formula, op.source):
+                yield from _wrapped(GAP, text, width)
+        return
     rows = [(", ".join((op.name, *op.aliases)), *_row(op)[2:]) for op in OPS.values()]
     first = max(len(row[0]) for row in rows)
-    rest = max(12, (shutil.get_terminal_size().columns - first) // 3 - len(GAP))
+    rest = (width - first) // 3 - len(GAP)
     for row in [("op", "gives", "formula", "source"), ("-" * first, *["-" * rest] * 3), *rows]:
         cells = [[row[0]], *(textwrap.wrap(text, rest) for text in row[1:])]
         for number in range(max(map(len, cells))):
@@ -82,7 +95,18 @@ def _table() -> Iterator[str]:
             yield GAP.join(padded).rstrip()
 
 
-def _everything(op: Op) -> Iterator[str]:
+def _wrapped(start: str, text: str, width: int | None) -> list[str]:
+    """Give a text in lines that fit; those after the first stand below where it begins."""
+    import textwrap
+
+    if width is None:
+        return [start + text]
+    inside = " " * (len(start) if len(start) < width // 2 else 2 * len(GAP))
+    return textwrap.wrap(text, width, initial_indent=start, subsequent_indent=inside)
+
+
+def _everything(op: Op, width: int | None) -> Iterator[str]:
+    """Give the lines about one op, wrapped where there is a width."""
     from poolcli.cli.pooling import family_entries
 
     facts = [("formula", op.formula), ("source", op.source)]
@@ -97,10 +121,15 @@ def _everything(op: Op) -> Iterator[str]:
         ("commands", f"poolcli {words} --help")
         for words in (op.name, *(f"{family} {op.name}" for family in family_entries()))
     ]
-    yield f"{', '.join((op.name, *op.aliases))}: {op.summary}"
+    yield from _wrapped("", f"{', '.join((op.name, *op.aliases))}: {op.summary}", width)
     above = ""
     for heading, text in facts:
-        yield f"  {heading if heading != above else '':9}  {text}"
+        shown = heading if heading != above else ""
+        if width is None or width >= NARROW:
+            yield from _wrapped(f"{GAP}{shown:9}{GAP}", text, width)
+        else:
+            yield from [f"{GAP}{shown}"] if shown else []
+            yield from _wrapped(2 * GAP, text, width)
         above = heading
 
 

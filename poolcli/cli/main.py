@@ -11,7 +11,7 @@ import gc
 import os
 import signal
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from poolcli.errors import PoolError
 
@@ -94,7 +94,7 @@ def _report(error: Exception) -> int:
         return PIPE_CLOSED
     # Typer's own exceptions: Exit carries a code, the others a message about usage.
     if hasattr(error, "format_message"):
-        complain(error, _usage_line(error.format_message(), getattr(error, "ctx", None)))
+        complain(error, _usage_line(error, error.format_message()))
         return USAGE
     if isinstance(code := getattr(error, "exit_code", None), int):
         return code
@@ -102,9 +102,17 @@ def _report(error: Exception) -> int:
     return 1
 
 
-def _usage_line(message: str, context: Any) -> str:
+def _usage_line(error: Exception, message: str) -> str:
+    context = getattr(error, "ctx", None)
     message = " ".join(message.split()).rstrip(".")
-    return f"{message} (see {context.command_path} --help)" if context else message
+    if context is None:
+        return message
+    if wrong := getattr(error, "option_name", None):
+        from poolcli.cli.values import closest_option
+
+        flags = [flag for option in context.command.params for flag in option.opts]
+        message = f"No such option: {wrong}{closest_option(wrong, flags)}"
+    return f"{message} (see {context.command_path} --help)"
 
 
 def _unforeseen_line(error: Exception) -> str:

@@ -26,6 +26,9 @@ DTYPES = (
 )
 
 
+_METAVARS = {int | None: "N", float | None: "NUMBER"}
+
+
 def _formats() -> Sequence[str]:
     from poolcli.batch.formats import WRITABLE
 
@@ -51,10 +54,13 @@ def option(
 ) -> inspect.Parameter:
     """Describe one option as the parameter of a command's function.
 
-    ``words`` are values that a shell may offer; others may be right, too.
+    ``words`` are values that a shell may offer; others may be right, too. Help shows what a value
+    is in capitals, and words to choose from as they are.
     """
     if words:
         settings["autocompletion"] = _completer(words)
+    if kind in _METAVARS:
+        settings.setdefault("metavar", _METAVARS[kind])
     declared = Annotated[kind, typer.Option(*flags, help=help, show_default=False, **settings)]
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=declared
@@ -97,7 +103,8 @@ def of_op(param: Param) -> inspect.Parameter:
     Where it is not given the value is None, so that who fills it in can be another's business.
     """
     help = f"{param.help} (default: {default_of(param)})"
-    return option(param.name, param.type | None, help, flag_of(param), words=param.choices)
+    words = {"metavar": "|".join(param.choices), "words": param.choices} if param.choices else {}
+    return option(param.name, param.type | None, help, flag_of(param), **words)
 
 
 INPUTS = inspect.Parameter(
@@ -244,7 +251,7 @@ TYPES = (
         metavar="TYPE",
         words=DTYPES,
     ),
-    switch("clip", "Clip results to what the target's type holds.", "--clip"),
+    switch("clip", "Round results, and cut them to what the target's type holds.", "--clip"),
 )
 VALUES = (
     option(
@@ -253,6 +260,7 @@ VALUES = (
         "Windows with NaN: propagate gives NaN, skip leaves NaN out, error refuses "
         "(default: propagate).",
         "--nan",
+        metavar="|".join(NanPolicy),
         default=NanPolicy.propagate,
     ),
     option("nodata", float | None, "This value means missing.", "--nodata", metavar="VALUE"),
@@ -299,7 +307,7 @@ OUTPUT = (
 THREADS = option(
     "threads",
     int | None,
-    "Threads to pool with (default: as many as help).",
+    "Threads to pool with, at most (default: one for each processor).",
     "--threads",
     min=1,
     metavar="N",

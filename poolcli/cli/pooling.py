@@ -8,6 +8,8 @@ every op.
 from __future__ import annotations
 
 import inspect
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -73,7 +75,7 @@ def _sliding_options(op: Op) -> Sequence[inspect.Parameter]:
 
 
 def _sliding(op: Op, values: Values) -> Any:
-    size = _needed(op, values, "size", "a window size: --size 2, --size 2x3")
+    size = _needed(op, values, "size", _example_of_size(values))
     stride, padding = values["stride"], values["padding"]
     geometry = Sliding(
         size=parse_counts(size, "--size"),
@@ -115,6 +117,13 @@ def _needed(op: Op, values: Values, name: str, example: str) -> str:
     if values[name] is None:
         raise UsageError(f"{op.name} needs {example}")
     return str(values[name])
+
+
+def _example_of_size(values: Values) -> str:
+    """Show how to give a size, with the one that was typed among the inputs if there is any."""
+    typed = [name for name in values["inputs"] or () if re.fullmatch(r"\d+(x\d+)*", name)]
+    stray = [name for name in typed if not os.path.lexists(name)]
+    return f"a window size: --size {stray[0]}" if stray else "a window size: --size 2, --size 2x3"
 
 
 def _request(op: Op, geometry: Geometry, values: Values) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from poolcli import batch, report
 from poolcli.cli import messages
@@ -23,6 +24,8 @@ from poolcli.plan import Request
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
+    from poolcli.batch.sources import Read
+    from poolcli.files import Loaded
     from poolcli.ops import Op
     from poolcli.pyramid import Pyramid
 
@@ -106,7 +109,17 @@ def find_sources(
     sources = batch.find_sources(inputs, values["matrix"] or [], lists, search)
     if not sources:
         raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
+    if (values["layout"] or "").upper() == "W":
+        return [source._replace(read=partial(_read_rows, source.read)) for source in sources]
     return sources
+
+
+def _read_rows(read: Read, **settings: Any) -> Iterator[Loaded]:
+    """Read text of one row or column as what it is meant to be where its only axis is W."""
+    for loaded in read(**settings):
+        if loaded.kind == "text" and len(loaded.shape) == 2 and 1 in loaded.shape:
+            loaded = loaded._replace(content=loaded.array.reshape(-1))
+        yield loaded
 
 
 def _open_manifest(target: batch.Target, recipe: Mapping[str, str]) -> Manifest:
@@ -130,8 +143,12 @@ def _rehearse(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -
     failed, as_json = False, values["as_json"]
     for job in jobs:
         try:
-            for result in [] if job.skip else rehearse(job, worker):
-                line = report.planned_json(result) if as_json else report.planned_line(result)
+            for came in [] if job.skip else rehearse(job, worker):
+                if isinstance(came, PoolError):
+                    messages.complain_of_input(job.source.label, came, as_json=as_json)
+                    failed = True
+                    continue
+                line = report.planned_json(came) if as_json else report.planned_line(came)
                 print(line, file=messages.results())
         except UsageError:
             raise

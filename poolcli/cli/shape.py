@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 SHAPE = inspect.Parameter(
     "shape",
     inspect.Parameter.KEYWORD_ONLY,
-    annotation=Annotated[str, typer.Argument(metavar="SHAPE", help="Such as 224x224x64.")],
+    annotation=Annotated[
+        str, typer.Argument(metavar="SHAPE", help="Such as 224x224x64 or (224, 224, 64).")
+    ],
 )
 CODE = options.option(
     "code",
@@ -52,23 +55,33 @@ def _shape(values: Values) -> int:
     from poolcli.chains import parse_chain
     from poolcli.cli.variables import read_defaults
     from poolcli.notation import parse_counts
+    from poolcli.presets import preset_name
 
     if values["code"] is not None and values["as_json"]:
         raise UsageError("--code prints code and --json a table; choose one")
-    counts = parse_counts(values["shape"], "shape")
+    counts = parse_counts(_as_counts(values["shape"]), "shape")
     shape = counts if isinstance(counts, tuple) else (counts,)
     defaults = read_defaults(values["like"])
     chain = parse_chain(values["stages"], layout=values["layout"], like=defaults.like)
     layout = defaults.layouts.get(len(shape))
     try:
         if values["code"] is not None:
-            _print_code(chain, shape, layout, values["code"])
+            _print_code(chain, shape, layout, str(preset_name(values["code"])))
         else:
             _print_table(chain, shape, layout, values)
     except PoolError as error:
         # There is no input that could be at fault: what was asked for cannot be.
         raise UsageError(str(error)) from error
     return 0
+
+
+def _as_counts(text: str) -> str:
+    """A shape as sizes are written, of one that was pasted from Python.
+
+    >>> _as_counts("torch.Size([1, 64, 56, 56])"), _as_counts("1x64x56x56")
+    ('1x64x56x56', '1x64x56x56')
+    """
+    return "x".join(re.split(r"[\s,]+", text.removeprefix("torch.Size").strip("()[] ,")))
 
 
 def _print_code(chain: Chain, shape: tuple[int, ...], layout: str | None, framework: str) -> None:

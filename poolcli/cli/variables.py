@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from poolcli.errors import UsageError
 from poolcli.layout import Layout
-from poolcli.presets import find_preset
+from poolcli.presets import find_preset, preset_name
 
 
 class Defaults(NamedTuple):
@@ -26,7 +26,7 @@ def read_defaults(like: str | None) -> Defaults:
 
     Raises UsageError that names the variable.
     """
-    named = os.environ.get("POOLCLI_LIKE", "").strip() or None
+    named, like = preset_name(os.environ.get("POOLCLI_LIKE", "").strip() or None), preset_name(like)
     try:
         find_preset(named)
     except UsageError as error:

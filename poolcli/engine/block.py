@@ -20,6 +20,7 @@ from poolcli.engine.cells import linear_places, refuse_nan
 from poolcli.engine.fold import Folding, Wider, fold_axis, fold_uneven
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Load
+from poolcli.engine.order import first_fold, fold_order
 from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
 from poolcli.engine.trees import SMALL_INNER, Combine, State, TreeCounter, inner_cuts
@@ -27,9 +28,6 @@ from poolcli.windows import Windows
 
 Margin = tuple[int, int]
 NO_MARGIN = (0, 0)
-
-# Windows of at most so many columns are folded before rows are.
-SMALL = 4
 
 # What combining every other cell costs, in contiguous steps over elements of one byte.
 STRIDED_COST = 16
@@ -65,6 +63,8 @@ class BlockFolder:
         self.order = fold_order(fold, job.windows)
         counts = job.missing is not None
         self.layer = _layer(fold, counts=counts)
+        last = job.lead + len(job.windows)
+        self.slow_first = [a - job.lead for a in job.source.slow_first if job.lead <= a < last]
         first = first_fold(fold, job.windows)
         self.first = _layer(first, counts=counts)
         self.how = self._folding(self.layer)
@@ -190,20 +190,20 @@ class BlockFolder:
     def _piece_size(self, turn: int, lead: tuple[Range, ...], windows: tuple[Windows, ...]) -> int:
         """How many cells of a single window to fold at a time: a power of two, or all.
 
-        The axis of the first turn is cut to pieces of ``piece_bytes``; later ones only where even
-        their share of a single cell of those before is too large.
+        The axis that is slowest in memory is cut to pieces of ``piece_bytes``; others only where
+        even their share of a single cell of those is too large.
         """
         axis = self.order[turn]
         w = windows[axis]
         if w.out > 1:
             return w.largest
-        share = self.piece_bytes >> (3 * turn)
+        slower = self.slow_first[: self.slow_first.index(axis)]
+        share = self.piece_bytes >> (3 * len(slower))
         per_cell = math.prod(self.inner) * self.job.source.dtype.itemsize
         per_cell *= math.prod(high - low for low, high in lead)
-        for other in self.order:
-            v = windows[other]
-            # A single window whose turn is earlier is cut to pieces of its own.
-            if other != axis and (v.out > 1 or other in self.order[turn:]):
+        for other, v in enumerate(windows):
+            # A single window that is slower in memory is cut to pieces of its own.
+            if other != axis and (v.out > 1 or other not in slower):
                 per_cell *= v.end(v.out - 1) - v.starts[0]
         if w.largest * per_cell <= share:
             return w.largest
@@ -253,39 +253,6 @@ class BlockFolder:
                 part[(*around, slice(0, margin[0]))] = neutral
                 part[(*around, slice(shape[place] - margin[1], None))] = neutral
         return state
-
-
-def fold_order(fold: Fold, windows: tuple[Windows, ...]) -> tuple[int, ...]:
-    """The axes in the order in which they are folded; depends on the op and the windows alone.
-
-    Rows before columns is cheapest where it leaves few rows. Where windows are small, or lie at
-    every cell, columns go first: the cells are then read once, in the order they are stored in.
-    """
-    last = len(windows) - 1
-    axes = tuple(range(len(windows)))
-    if not all(w.out > 1 and isinstance(w.starts, range) for w in windows):
-        return axes
-    w = windows[last]
-    step = w.starts.step if isinstance(w.starts, range) else 0
-    # Only maxima avoid strided steps, see ``_dense_step``, and those over narrow integers are slow.
-    slow = step > 1 and fold.picks is None and fold.parts[0].itemsize < 4
-    if (w.largest <= SMALL or step == 1) and not slow:
-        return (last, *axes[:last])
-    return axes
-
-
-def first_fold(fold: Fold, windows: tuple[Windows, ...]) -> Fold:
-    """The fold's narrow start where that pays, else the fold; depends on the windows alone.
-
-    Narrow trees are made where some window needs one, and then widened. Where windows overlap much
-    that is at nearly every cell, so that nothing is saved unless whole windows are narrow.
-    """
-    if fold.start is None:
-        return fold
-    w = windows[fold_order(fold, windows)[0]]
-    whole = w.largest <= fold.start_cells
-    apart = w.out == 1 or 2 * (w.starts[-1] - w.starts[0]) >= w.largest * (w.out - 1)
-    return fold.start if whole or apart else fold
 
 
 def fold_windows(state: State, axis: int, w: Windows, out: State, how: Folding) -> None:

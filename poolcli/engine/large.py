@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +24,15 @@ LANES = 32
 
 
 def is_too_large(job: Job, kernel: Select, windows: tuple[Windows, ...]) -> bool:
-    """Whether these windows should be read in pieces, and can be: an op that picks by rank can."""
+    """Whether these windows should be read in pieces, and can be."""
     dtype = job.source.dtype
     one = math.prod(min(w.largest, w.n) for w in windows) * dtype.itemsize
-    by_rank = kernel.ranks is not None and kernel.sorts
-    return by_rank and dtype.itemsize <= 8 and one > GATHER_MOST_BYTES
+    return one > GATHER_MOST_BYTES and counts_ranks(kernel, dtype)
+
+
+def counts_ranks(kernel: Select, dtype: np.dtype[Any]) -> bool:
+    """Whether this op's results can be found by counting, see ``counting``."""
+    return kernel.ranks is not None and kernel.sorts and dtype.itemsize <= 8
 
 
 class LargeSelector:

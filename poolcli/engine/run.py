@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from poolcli.engine import cast, tiles
-from poolcli.engine.block import BlockFolder, first_fold
+from poolcli.engine.block import BlockFolder
 from poolcli.engine.buffers import Array, Buffers
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Kernel, Select
+from poolcli.engine.order import first_fold
 from poolcli.engine.select import BlockSelector, has_network
 from poolcli.engine.tiles import Tiling
 from poolcli.windows import Windows

@@ -16,8 +16,8 @@ import numpy as np
 from poolcli.engine.buffers import Array, Buffers
 from poolcli.engine.cells import linear_places, refuse_nan
 from poolcli.engine.job import Job
-from poolcli.engine.kernel import Gathered, Select
-from poolcli.engine.large import LargeSelector, is_too_large
+from poolcli.engine.kernel import Fold, Gathered, Kernel, Select
+from poolcli.engine.large import LargeSelector, counts_ranks, is_too_large
 from poolcli.engine.network import Step, selection_network
 from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
@@ -25,6 +25,9 @@ from poolcli.windows import Windows
 
 # Networks grow faster than windows; from about here sorting gathered cells is quicker.
 NETWORK_MOST = 64
+
+# Gathered cells, and what becomes of them while they are sorted, counted or weighed.
+SORTED_COPIES = 6
 
 
 class BlockSelector:
@@ -188,6 +191,16 @@ class BlockSelector:
 
     def _window_places(self, lead: tuple[Range, ...], ranges: tuple[Range, ...]) -> Array:
         return linear_places(self.job.window_places, (*lead, *ranges, *self.inner))
+
+
+def gathered_bytes(
+    kernel: Kernel, windows: tuple[Windows, ...], dtype: np.dtype[Any], inner: int
+) -> int:
+    """About how much memory the gathering of one window takes; 0 where it needs none of its own."""
+    if isinstance(kernel, Fold) or counts_ranks(kernel, dtype):
+        return 0
+    cells = math.prod(min(w.largest, w.n) for w in windows) * inner
+    return cells * (SORTED_COPIES * dtype.itemsize + 8)
 
 
 def has_network(job: Job, kernel: Select) -> bool:

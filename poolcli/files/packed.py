@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from poolcli.errors import InputError
 from poolcli.files import npy
 from poolcli.files.causes import cause, check_memory
-from poolcli.files.stored import Box, runs
+from poolcli.files.stored import Box, StoredNpy, runs
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
@@ -19,13 +20,17 @@ if TYPE_CHECKING:
 # What was unpacked last is kept, for the rows that neighbouring blocks share.
 KEPT = 1 << 22
 _CHUNK = 1 << 18
+# What a temporary file leaves free on its disk.
+SPARED = 1 << 26
 
 
 class PackedNpy:
     """One array of an .npz, read box by box; ``shape`` is in the order that it is stored in.
 
-    Reading goes forwards. Going back further than the ``KEPT`` bytes starts again from the
-    beginning, which is slow and right. One thread reads at a time.
+    Reading goes forwards. Where it first goes back further than the ``KEPT`` bytes, everything is
+    unpacked into a temporary file without a name, and read from there. Where the disk has no room
+    for that, it starts again from the beginning, which is slow and right. One thread reads at a
+    time.
     """
 
     sequential = True
@@ -40,6 +45,8 @@ class PackedNpy:
         self.axes = axes[::-1] if header.fortran_order else axes
         self.shape = header.shape[::-1] if header.fortran_order else header.shape
         self.dtype = header.dtype
+        self._unpacked: StoredNpy | None = None
+        self._may_unpack = True
         self._member: Any = None
         self._kept = bytearray()
         self._end = 0
@@ -58,6 +65,13 @@ class PackedNpy:
 
         Raises InputError (without a label) where the entry is damaged.
         """
+        first = next(runs(self.shape, box, self.dtype.itemsize), (0, 0))[0]
+        if self._is_gone(self._header.data_offset + first) and self._may_unpack:
+            self._unpacked = self._unpack_all()
+            self._may_unpack = False
+        if self._unpacked is not None:
+            self._unpacked.read_box(box, out)
+            return
         data = out.reshape(-1).view(np.uint8).data
         done = 0
         for offset, size in runs(self.shape, box, self.dtype.itemsize):
@@ -71,8 +85,30 @@ class PackedNpy:
             pass
         self._restart()
 
+    def _is_gone(self, offset: int) -> bool:
+        """Whether what stands there was unpacked, and is no longer kept."""
+        return offset < self._end - len(self._kept)
+
+    def _unpack_all(self) -> StoredNpy | None:
+        """Unpack into a file that ends with this process; None where there is no room for it."""
+        import tempfile  # late: most are read as they are packed
+
+        self._restart()
+        size = self._info.file_size
+        try:
+            if shutil.disk_usage(tempfile.gettempdir()).free < size + SPARED:
+                return None
+            with tempfile.TemporaryFile() as file:
+                while self._end < size:
+                    file.write(self._need(min(_CHUNK, size - self._end)))
+                self.finish()
+                file.flush()
+                return StoredNpy(cast(BinaryIO, file), self._header, self._max_bytes)
+        except OSError:
+            return None
+
     def _read(self, buffer: memoryview, offset: int) -> None:
-        if offset < self._end - len(self._kept):
+        if self._is_gone(offset):
             self._restart()
         while self._end < offset:
             self._need(min(_CHUNK, offset - self._end))

@@ -200,7 +200,9 @@ def _as_frames(array: np.ndarray, layout: str | None) -> tuple[np.ndarray, int]:
 def _cannot_hold(holds: Holds, dtype: str, names: str, channels: int = 1) -> str:
     kind = "" if channels == 1 else f" with {channels} channels"
     other = ".npy" if holds is _TIFF else ".tif or .npy"
-    advice = f"write {other}, or say --dtype" if "float" in dtype else f"write {other}"
+    advice = (
+        f"write {other}, or say --normalize or --dtype" if "float" in dtype else f"write {other}"
+    )
     return f"{holds.name}{kind} holds {names}, the result is {dtype}; {advice}"
 
 

@@ -131,7 +131,7 @@ def _check_numbers(words: list[str], line: int, number: Callable[[str], object])
         if not word:
             raise InputError(f"{where}: there is no number; write nan for a missing value")
         try:
-            number(word)
+            number(word.replace("_", "?"))  # Python reads 1_000, and no other reader of text does
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
         except ValueError as error:

@@ -10,6 +10,7 @@ import numpy as np
 
 from poolcli.report.jsonl import plain_values
 from poolcli.report.numbers import cell_format, pick
+from poolcli.report.planes import count_planes
 from poolcli.report.words import encodable, safe
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from poolcli.conform import Verdict
 
 MOST_ROWS, MOST_COLUMNS = 12, 10
+FRAME = 4  # what a panel takes beside its lines
 
 
 def show_comparison(
@@ -101,20 +103,25 @@ def _draw(label: str, verdicts: Sequence[Verdict], stream: IO[str]) -> None:
     panels: list[RenderableType] = []
     for verdict in verdicts:
         body = Text()
-        for line in _page(verdict):
+        for line in _page(verdict, console.width - FRAME):
             body.append_text(line).append("\n")
         body.rstrip()
         title = Text(f"{verdict.framework} {_shape(verdict.input_shape)} {verdict.layout}")
         panels.append(Panel(body, title=title, expand=False))
     console.print(Columns(panels))
+    if any(verdict.differs is not None and verdict.differs.any() for verdict in verdicts):
+        console.print(Text("* most frameworks have another value here", "yellow"))
     for verdict in verdicts:
         for sentence in verdict.why:
             name = Text(f"{verdict.framework}: ", "bold")
             console.print(name.append(encodable(safe(sentence), stream), "not bold"))
 
 
-def _page(verdict: Verdict) -> Iterator[Any]:
-    """The lines of a panel: the first plane of the values, those that differ in colour."""
+def _page(verdict: Verdict, room: int) -> Iterator[Any]:
+    """The lines of a panel: the first plane of the values, those that differ in colour.
+
+    ``room`` is the width that there is for them.
+    """
     from rich.text import Text
 
     values, differs = verdict.values, verdict.differs
@@ -122,11 +129,13 @@ def _page(verdict: Verdict) -> Iterator[Any]:
         yield Text("refused", "red")
         yield Text(safe(str(verdict.refused)))
         return
-    yield Text(_shape(values.shape), "dim")
+    total = count_planes(verdict.layout, values.shape)
+    which = f"  plane 1 of {total}" if total > 1 else ""
+    yield Text(f"{_shape(values.shape)}{which}", "dim")
     plane, marks = _first_plane(values, verdict.layout), _first_plane(differs, verdict.layout)
     show = cell_format(plane)
     width = max(len(show(value)) for value in plane.flat) + 1
-    columns = pick(plane.shape[1], MOST_COLUMNS)
+    columns = pick(plane.shape[1], max(3, min(MOST_COLUMNS, room // (width + 1))))
     for row in pick(plane.shape[0], MOST_ROWS):
         line = Text()
         for column in columns:

@@ -10,11 +10,14 @@ from typing import IO, TYPE_CHECKING
 from poolcli.report.words import encodable, safe
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from poolcli.chains.table import Row
 
 HEADINGS = ("stage", "output", "layout", "field", "jump", "dropped", "kept")
 NOTHING = "-"
 GAP = "  "
+RULE = "   "  # as wide as what Rich puts between columns
 
 
 def show_table(rows: Sequence[Row], *, stream: IO[str], terminal: bool) -> None:
@@ -69,6 +72,10 @@ def _draw(cells: Sequence[tuple[str, ...]], doubtful: Sequence[bool], stream: IO
     from rich.text import Text
 
     console = Console(file=stream, force_terminal=True)
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *cells, strict=True)]
+    if sum(widths) + len(RULE) * len(widths) > console.width:
+        _draw_stacked(cells, doubtful, console)
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading == "stage" else "right")
@@ -76,6 +83,21 @@ def _draw(cells: Sequence[tuple[str, ...]], doubtful: Sequence[bool], stream: IO
         words = (Text(encodable(word, stream)) for word in line)
         table.add_row(*words, style="yellow" if doubt else None)
     console.print(table)
+
+
+def _draw_stacked(
+    cells: Sequence[tuple[str, ...]], doubtful: Sequence[bool], console: Console
+) -> None:
+    """Draw what is too wide for a table: each stage, and what is told of it on lines below."""
+    from rich.text import Text
+
+    first = max(map(len, HEADINGS))
+    for (stage, *facts), doubt in zip(cells, doubtful, strict=True):
+        style = "yellow" if doubt else ""
+        console.print(Text(encodable(stage, console.file), f"bold {style}"))
+        for heading, word in zip(HEADINGS[1:], facts, strict=True):
+            if word != NOTHING:
+                console.print(Text(f"{GAP}{heading.ljust(first)}{GAP}{word}", style))
 
 
 def _times(values: Iterable[object]) -> str:

@@ -38,7 +38,7 @@ def draw(result: Result, stream: IO[str], *, full: bool, preview: bool, line: bo
         console.print(Text(f"{GAP}no values: an axis has length 0", "dim"))
     elif full:
         _draw_all(array, layout, console, glyphs)
-    elif result.kind == "image" and max(picture_size(array, layout)) > SMALL:
+    elif result.kind == "image" and "H" in layout and max(picture_size(array, layout)) > SMALL:
         show_picture(result, console, glyphs)
     else:
         _draw_page(array, layout, console, glyphs)
@@ -50,10 +50,11 @@ def _draw_line(result: Result, console: Console, glyphs: Glyphs) -> None:
     styles = ("bold", "", "cyan", "yellow")
     for words, style in zip(report_line(result, glyphs), styles, strict=True):
         part = Text(encodable(words, console.file), style)
+        if not part:
+            continue
         if lines[-1] and lines[-1].cell_len + len(GAP) + part.cell_len > console.width:
             lines.append(Text())
-        if part:
-            lines[-1] += Text(GAP if lines[-1] or len(lines) > 1 else "") + part
+        lines[-1] += Text(GAP if lines[-1] or len(lines) > 1 else "") + part
     for line in lines:
         console.print(line)
 

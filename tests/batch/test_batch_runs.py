@@ -401,6 +401,13 @@ def test_a_bad_array_does_not_keep_back_those_that_are_shown(poolcli: Run) -> No
     assert (code, out[:6], err.count("\n")) == (1, b"\x93NUMPY", 1)
 
 
+def test_a_dry_run_tells_the_other_arrays_too(poolcli: Run) -> None:
+    np.savez("maps.npz", s=np.array(3), two=np.ones((4, 4)))
+    code, out, err = poolcli("max", "-k", 2, "maps.npz", "-o", "o.npz", "--dry-run")
+    assert (code, out.count(b"\n"), err.count("\n")) == (1, 1, 1)
+    assert out.startswith(b"maps.npz:two -> o.npz")
+
+
 def test_an_archive_of_bad_arrays_gives_none(poolcli: Run) -> None:
     np.savez("maps.npz", s=np.array(3))
     assert poolcli("max", "-k", 2, "maps.npz", "-o", "o.npz").code == 1

@@ -125,3 +125,18 @@ def test_a_terminal_gets_panels_with_marks():
         "count_include_pad",
     ):
         assert words in drawn
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_terminal_says_which_plane_and_what_a_star_means(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    x = np.arange(2 * 3 * 8 * 60).reshape(2, 3, 8, 60) % 97 / 7
+    verdicts = compare(x, "avg", Sliding(3, 2, 1), layout="NCHW")
+    stream = io.StringIO()
+    show_comparison("x.npy", verdicts, stream=stream, terminal=True)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
+    assert max(map(len, lines)) <= width
+    assert any("2x3x4x30  plane 1 of 6" in line for line in lines)
+    assert "* most frameworks have another value" in "\n".join(lines)
+    rows = [line for line in lines if re.search(r"\d\*", line)]
+    assert all(len(re.findall(r"\d\.\d", row)) > 1 for row in rows)

@@ -271,3 +271,19 @@ def test_parameters_of_an_op_are_options(poolcli: Run) -> None:
     assert refused.err.startswith("poolcli: ")
     assert "--method" in poolcli("quantile", "--help").text
     assert "--method" not in poolcli("max", "--help").text
+
+
+@pytest.mark.parametrize("typed", ["1 3 5 6", "1; 3; 5; 6", "[[1, 3, 5, 6]]"])
+def test_a_matrix_of_one_row_or_column_may_be_a_row(poolcli: Run, typed: str) -> None:
+    outcome = poolcli("max", "-k", 2, "--matrix", typed, "--layout", "W")
+    assert (outcome.code, outcome.text.splitlines()[1:]) == (0, ["# shape: 2", "3 6"])
+    refused = poolcli("max", "-k", 2, "--matrix", "1 3 5 6")
+    assert refused.code == 1
+    assert refused.err.endswith("exceeds input 1; the size 1x2 slides along the rest\n")
+    square = poolcli("max", "-k", 2, "--matrix", "1 3; 5 6", "--layout", "W")
+    assert (square.code, square.out) == (1, b"")
+
+
+def test_numbers_with_underscores_are_none(poolcli: Run) -> None:
+    outcome = poolcli("max", "-k", 1, "--matrix", "1_000 1; 2 3")
+    assert outcome.err.startswith("poolcli: --matrix: row 1, column 1: '1_000' is no number")

@@ -184,3 +184,13 @@ def test_no_hint_where_a_framework_says_the_layout(poolcli: Run) -> None:
         assert poolcli("info", "x.npy", "--like", like).err == ""
         assert poolcli("max", "-k", 2, "x.npy", "--like", like).err == ""
     assert not list(Path().glob("*.tmp"))
+
+
+@pytest.mark.parametrize("name", ["pytorch", "PyTorch", "Torch"])
+def test_a_framework_by_another_name(
+    poolcli: Run, matrix: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    same = poolcli("max", "-k", 2, "x.npy", "--like", "torch")
+    assert poolcli("max", "-k", 2, "x.npy", "--like", name) == same
+    monkeypatch.setenv("POOLCLI_LIKE", name)
+    assert poolcli("max", "-k", 2, "x.npy") == same

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from program import Outcome, start
+from program import PROJECT, Outcome, start
 
 from poolcli.ops import OPS
 
@@ -24,23 +24,45 @@ def test_a_line_for_each_op(poolcli: Run) -> None:
     ]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-@pytest.mark.parametrize("width", [40, 80, 160])
+PSEUDO = pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+
+
+@PSEUDO
+@pytest.mark.parametrize("width", [80, 160])
 def test_a_table_on_a_terminal(width: int) -> None:
-    leader, follower = os.openpty()
-    os.environ["COLUMNS"] = str(width)
-    with start("ops", stdout=follower) as program:
-        os.close(follower)
-        drawn = b""
-        while chunk := _read(leader):
-            drawn += chunk
-    assert program.returncode == 0
-    lines = drawn.decode().splitlines()
+    lines = drawn(width, "ops")
     assert lines[0].split()[:1] == ["op"]
     assert [line.split()[0].rstrip(",") for line in lines[2:] if line[0] != " "] == list(OPS)
-    assert all(len(line) <= max(width, 56) for line in lines)
     words = " ".join(" ".join(lines).split())
     assert "Stergiou," in words
+
+
+@PSEUDO
+def test_the_ops_one_below_the_other_on_a_narrow_terminal() -> None:
+    lines = drawn(40, "ops")
+    assert [line.split(",")[0] for line in lines if line[0] != " "] == list(OPS)
+
+
+@PSEUDO
+@pytest.mark.parametrize("width", [40, 80])
+@pytest.mark.parametrize("command", ["ops quantile", "ops median", "--help", "global --help"])
+def test_lines_fit_the_terminal(width: int, command: str) -> None:
+    assert len(drawn(width, *command.split())) > 5
+
+
+def drawn(width: int, *arguments: str) -> list[str]:
+    """Give the lines that a run shows on a terminal, which they fit."""
+    leader, follower = os.openpty()
+    environment = {**os.environ, "COLUMNS": str(width), "PYTHONPATH": str(PROJECT)}
+    with start(*arguments, stdout=follower, env=environment) as program:
+        os.close(follower)
+        shown = b""
+        while chunk := _read(leader):
+            shown += chunk
+    assert program.returncode == 0
+    lines = shown.decode().splitlines()
+    assert [line for line in lines if len(line) > width] == []
+    return lines
 
 
 def _read(leader: int) -> bytes:

@@ -118,3 +118,21 @@ def test_a_terminal_gets_a_drawing():
     drawn = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
     for words in ("stage", "max 3/2 p1", "112x112x64", "5x5", "6.25%"):
         assert words in drawn
+
+
+@pytest.mark.parametrize(
+    "typed", ["1,6,8,3", "(1, 6, 8, 3)", "[1,6,8,3]", "torch.Size([1, 6, 8, 3])"]
+)
+def test_a_shape_as_python_writes_it(poolcli, typed):
+    assert poolcli("shape", typed, "max 2") == poolcli("shape", "1x6x8x3", "max 2")
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_on_a_narrow_terminal_stages_stand_one_below_the_other(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    stream = io.StringIO()
+    show_table(list(rows(parse_chain(CHAIN), (224, 224, 64))), stream=stream, terminal=True)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in stream.getvalue()
+    assert "  output   112x112x64" in lines

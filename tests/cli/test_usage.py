@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,18 @@ Run = Callable[..., Outcome]
 WRONG = [
     # arguments, what the line says
     ("maxx x.npy", "no command 'maxx'; did you mean max?"),
+    ("maxpool -k 2 x.npy", "no command 'maxpool'; did you mean max?"),
+    ("AvgPool2d -k 2 x.npy", "did you mean avg?"),
+    ("average -k 2 x.npy", "did you mean avg?"),
+    ("global maximum x.npy", "no op 'maximum'; did you mean max?"),
+    ("help", "no command 'help'; did you mean --help?"),
+    ("max 2 x.npy", "max needs a window size: --size 2\n"),
+    ("max 2x3 x.npy", "max needs a window size: --size 2x3\n"),
+    ("max -k 2,2 x.npy", "--size 2,2: an x stands between the numbers of axes, as in 2x3"),
+    ("max --kernel 2 x.npy", "No such option: --kernel; did you mean --size? (see"),
+    ("max --kernel-size 2 x.npy", "did you mean --size?"),
+    ("max -k 2 --strides 2 x.npy", "did you mean --stride?"),
+    ("max -k 2 --pad 1 x.npy", "did you mean --padding?"),
     ("photo.png", "no command 'photo.png' (see poolcli --help)"),
     ("global", "Usage: poolcli global"),
     ("global avgg x.npy", "no op 'avgg'; did you mean avg?"),
@@ -119,7 +132,7 @@ def test_help(poolcli: Run, command: str) -> None:
 def test_version(poolcli: Run) -> None:
     from poolcli import __version__
 
-    assert poolcli("--version") == (0, f"poolcli {__version__}\n".encode(), "")
+    assert poolcli("--version") == poolcli("-V") == (0, f"poolcli {__version__}\n".encode(), "")
 
 
 def test_options_exist_only_where_they_mean_something(poolcli: Run) -> None:
@@ -145,3 +158,10 @@ def test_debug_shows_the_traceback(poolcli: Run) -> None:
     assert (code, out) == (1, b"")
     assert "Traceback" in err
     assert err.splitlines()[-1].startswith("poolcli: missing.npy:")
+
+
+def test_help_shows_what_values_are(poolcli: Run) -> None:
+    for command in ("lp", "stochastic", "fractional max", "median", "conform", "completion"):
+        help = poolcli(*command.split(), "--help").text
+        assert not re.search(r"<\w+", help), help
+    assert "--mode sample|expected" in poolcli("stochastic", "--help").text

@@ -131,3 +131,19 @@ def test_results_are_written_in_runs_where_cells_lie_the_other_way_round(shape, 
     # All but the last along the axis.
     assert sum(high - low for *_, (low, high) in boxes) / len(boxes) >= 128
     assert source.factor == 1
+
+
+@pytest.mark.parametrize("reverse", [False, True], ids=["C order", "Fortran order"])
+@pytest.mark.parametrize("op", ["max", "avg", "median"])
+def test_a_global_window_is_read_in_runs(op, reverse):
+    """It is cut along the axis that is slowest in memory, whichever that is."""
+    shape = (1200, 1500)
+    plan = Request(op, Global(), layout="HW").plan(shape, np.dtype("f8"))
+    stored = shape[::-1] if reverse else shape
+    source, boxes = Recorded(np.zeros(stored)), []
+    source.axes = (1, 0) if reverse else (0, 1)
+    read = source.read_box
+    source.read_box = lambda box, out: (boxes.append(box), read(box, out))
+    plan.stream(source, Written(plan.kept_shape, plan.output_dtype), block_bytes=100_000)
+    assert len(boxes) > 10
+    assert {box[-1] for box in boxes} == {(0, stored[-1])}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -57,6 +59,32 @@ def test_the_same_as_in_memory(
     for block_bytes in (200, 10_000, None):
         assert plan.run(loaded.content, block_bytes=block_bytes).tobytes() == expected
     assert loaded.array.tobytes() == array.tobytes()
+
+
+@pytest.mark.parametrize("spared", [packed.SPARED, 1 << 60])
+def test_what_is_not_read_in_its_order_is_unpacked_once_where_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spared: int
+) -> None:
+    monkeypatch.setattr(packed, "KEPT", 64)
+    monkeypatch.setattr(packed, "SPARED", spared)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    array = np.random.default_rng(0).normal(size=(300, 200))
+    (loaded,) = read_file(archive(tmp_path, array))
+    assert isinstance(loaded.content, packed.PackedNpy)
+    begun = []
+    open_member = ZipFile.open
+    monkeypatch.setattr(
+        ZipFile, "open", lambda self, info: begun.append(info) or open_member(self, info)
+    )
+    tile = np.empty((300, 10))
+    for _ in range(2):
+        for first in range(0, 200, 10):
+            loaded.content.read_box(((0, 300), (first, first + 10)), tile)
+            np.testing.assert_array_equal(tile, array[:, first : first + 10])
+        loaded.content.finish()
+    # For the first tile, and for all others.
+    assert len(begun) == (2 if spared < 1 << 60 else 40)
+    assert os.listdir(tmp_path) == ["a.npz"]
 
 
 def test_damage_shows_before_the_end(tmp_path: Path) -> None:

@@ -33,6 +33,19 @@ def test_long_report_line_breaks_between_its_parts() -> None:
     )
 
 
+def test_a_report_line_as_wide_as_the_terminal_leaves_no_gap() -> None:
+    line = terminal(pooled(SEED, label="seed.npy"), 200).split("\n")[0]
+    for width in (len(line), len(line) + 1):
+        lines = terminal(pooled(SEED, label="seed.npy"), width).split("\n")
+        assert lines[:2] == [line, "  ┌      ┐"]
+
+
+def test_what_has_lost_its_rows_is_no_picture() -> None:
+    vectors = terminal(identity(np.full((21, 3), 7, np.uint8), layout="WC", kind="image"))
+    assert "│ 7  7  7" in vectors
+    assert "a row for each channel" in vectors
+
+
 def test_terminal_without_unicode() -> None:
     text = terminal(identity(np.arange(200).reshape(2, 100)), encoding="ascii")
     assert text.split("\n")[0].startswith("x.npy  2x100 HW int64 -> 2x100 int64")
