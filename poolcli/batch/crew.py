@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli import files
-from poolcli.batch.memory import Budget, keep_freed_memory
-from poolcli.batch.outcomes import Failed, Outcome, Settings, Watch
+from poolcli.batch.memory import PROGRAM, Budget, keep_freed_memory
+from poolcli.batch.needs import need_of
+from poolcli.batch.outcomes import Failed, Outcome, Settings, Watch, without_arrays
 from poolcli.batch.outputs import Job
 from poolcli.batch.work import Worker
-from poolcli.errors import PoolError
 from poolcli.report import Result
 
 if TYPE_CHECKING:
@@ -48,7 +45,8 @@ class Crew:
         self._jobs, self._worker, self._do_job = jobs, worker, do_job
         self._settings, self._watch, self._stop, self._size = settings, watch, stop, size
         limit = settings.max_bytes
-        self._budget = Budget(files.available_memory() // 2 if limit is None else limit)
+        self._limit = files.available_memory() // 2 if limit is None else limit
+        self._budget = Budget(self._limit - PROGRAM)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Do the jobs. Who stops listening stops them, and waits a moment for those at work.
@@ -62,7 +60,7 @@ class Crew:
         finished: dict[int, _Done] = {}
         begun = told = 0
         failed = False
-        keep_freed_memory()
+        keep_freed_memory(self._limit)
         pool = ThreadPoolExecutor(self._size)
         try:
             while True:
@@ -99,11 +97,11 @@ class Crew:
         job = self._jobs[number]
         need = need_of(job, self._worker)
         self._budget.take(number, need)
-        outcomes = list(self._do_job(job, self._worker))
         if job.output is None:
-            return _Done(outcomes, need)  # with the arrays, which are to be shown
+            return _Done(list(self._do_job(job, self._worker)), need)  # arrays that will be shown
+        outcomes = [without_arrays(outcome) for outcome in self._do_job(job, self._worker)]
         self._budget.give_back(need)
-        return _Done([_without_arrays(outcome) for outcome in outcomes], None)
+        return _Done(outcomes, None)
 
 
 class _Done(NamedTuple):
@@ -118,10 +116,6 @@ class _Done(NamedTuple):
         return type(self.outcomes[-1]) if self.outcomes else Result
 
 
-def _without_arrays(outcome: Outcome) -> Outcome:
-    return outcome._replace(output=None, source=None) if isinstance(outcome, Result) else outcome
-
-
 def most_at_once() -> int:
     """How many jobs may be at work before the files that they have open are too many."""
     try:
@@ -132,31 +126,3 @@ def most_at_once() -> int:
     if limit == resource.RLIM_INFINITY:
         return sys.maxsize
     return max(1, (limit - DESCRIPTORS_OF_OURS) // DESCRIPTORS)
-
-
-def need_of(job: Job, worker: Worker) -> int:
-    """Estimate the memory that a job takes: its arrays as read, and results that it holds."""
-    path = job.source.path
-    if job.skip or path is None:
-        return 0
-    try:
-        described = files.describe_by_header(path, worker.pictures.reading(job))
-        if described is None:  # text, or frames of a picture
-            return 16 * os.path.getsize(str(job.source.file))
-    except (PoolError, OSError):
-        return 0  # reading it will fail, too
-    need = 0
-    for one in described:
-        with suppress(PoolError):  # as will pooling this one, and the others go on
-            need += _need_of_array(one, job, worker)
-    return need
-
-
-def _need_of_array(described: files.Described, job: Job, worker: Worker) -> int:
-    format = job.format or described.format
-    if described.kind == "npy" and format == ".npy" and job.output is not None:
-        return 0  # it goes from file to file in small blocks
-    plan = worker.plan(described, format)
-    result: int = math.prod(plan.output_shape) * plan.output_dtype.itemsize
-    # A decoder may need the pixels twice, and an encoder its bytes beside the result.
-    return 2 * result + (0 if described.kind == "npy" else 2 * described.nbytes)

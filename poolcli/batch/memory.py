@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
+# What the program takes before there is any array: Python, NumPy, Pillow and tifffile.
+PROGRAM = 48 << 20
 # Of the C library: where memory is not returned to the system, and where it never was its own.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_LARGEST_OF_ITS_OWN = 1 << 25
 
 
 class Stopped(Exception):
@@ -56,15 +59,18 @@ class Budget:
         return number == self._next and (not self._inside or need <= self._left)
 
 
-def keep_freed_memory() -> None:
+def keep_freed_memory(limit: int) -> None:
     """Let the pixels of one picture be freed for the next instead of for the system.
 
     Getting them back from there, page by page, is a third of the time of two threads that pool
-    photographs. Only glibc can be told; what is larger than its limit of 32 MiB goes back anyway.
+    photographs. What one thread has freed is for all, and only what is small beside the ``limit``
+    of all memory is kept. Only glibc can be told; what is larger than 32 MiB goes back anyway.
     """
+    kept = min(_LARGEST_OF_ITS_OWN, limit // 16)
     with suppress(AttributeError, OSError, TypeError):
         import ctypes
 
         tune = ctypes.CDLL(None).mallopt
-        tune(_MMAP_THRESHOLD, 1 << 25)
-        tune(_TRIM_THRESHOLD, 1 << 26)
+        tune(_ARENA_MAX, 1)
+        tune(_MMAP_THRESHOLD, kept)
+        tune(_TRIM_THRESHOLD, 4 * kept)

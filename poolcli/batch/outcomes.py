@@ -26,6 +26,11 @@ class Skipped(NamedTuple):
 Outcome = Result | Failed | Skipped
 
 
+def without_arrays(outcome: Outcome) -> Outcome:
+    """Let go of the arrays of a result that was written: nobody will look at them."""
+    return outcome._replace(output=None, source=None) if isinstance(outcome, Result) else outcome
+
+
 class Settings(NamedTuple):
     """How the jobs are done, which changes nothing of what they give.
 

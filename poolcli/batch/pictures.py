@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +13,7 @@ from poolcli.batch.formats import PICTURES
 from poolcli.batch.outputs import STDOUT, Job
 from poolcli.errors import InputError, OutputError
 from poolcli.files import Described, Loaded, Notes, PictureInput, PictureOutput
+from poolcli.ops import find_op
 from poolcli.pictures import Treatment
 from poolcli.plan import Plan
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from poolcli.pictures.look import Look
 
 _HOLD_INKS = (None, *(name for name, holds in PICTURES.items() if holds.inks))
+
+# Bytes for each number of a result, or for each pixel that has a key.
+_OF_LOOK, _OF_BLEND, _OF_KEY = 24, 8, 16
 
 
 class Writable(NamedTuple):
@@ -61,9 +66,21 @@ class Pictures(NamedTuple):
         dtype = asked.dtype or files.target_dtype(format, described.dtype)
         return replace(asked, fit=fit, dtype=dtype)
 
-    def are_concerned(self, loaded: Loaded) -> bool:
+    def are_concerned(self, loaded: Loaded | Described) -> bool:
         """Whether pooling the input is more than pooling its numbers."""
         return loaded.kind == "image" or self.treatment.by is not None or self.treatment.linear
+
+    def bytes_beside(self, described: Described, plan: Any) -> int:
+        """About how many bytes are in memory besides the input and its result, until it is made."""
+        numbers: int = math.prod(plan.output_shape)
+        if self.look is not None:
+            return _OF_LOOK * numbers
+        if self.treatment.by is not None:
+            return _OF_KEY * math.prod(described.shape) // max(1, described.shape[-1])
+        alpha = described.layout is not None and described.shape[-1] in (2, 4)
+        if self.treatment.linear or (alpha and isinstance(plan, Plan) and _blends(plan)):
+            return _OF_BLEND * numbers
+        return 0
 
     def pool(self, plan: Plan, loaded: Loaded, progress: Callable[[float], None]) -> NDArray[Any]:
         """Pool an input as ``plan`` says. Raises InputError."""
@@ -110,3 +127,7 @@ class Pictures(NamedTuple):
 def _has_alpha(layout: str, loaded: Loaded) -> bool:
     """Whether the last channel is still the one that the file calls alpha."""
     return loaded.notes is not None and loaded.notes.alpha and layout == loaded.layout
+
+
+def _blends(plan: Plan) -> bool:
+    return find_op(plan.request.op).blends

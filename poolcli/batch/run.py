@@ -12,7 +12,7 @@ from poolcli import files
 from poolcli.batch.asked import Asked, with_threads
 from poolcli.batch.lists import STDIN
 from poolcli.batch.memory import Stopped
-from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch
+from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch, without_arrays
 from poolcli.batch.outputs import STDOUT, Job
 from poolcli.batch.work import Worker
 from poolcli.errors import InputError, OutputError, PoolError, UsageError
@@ -91,6 +91,8 @@ def _one_by_one(
         how: type[Outcome] = Result
         for outcome in do_job(job, worker):
             how = type(outcome)
+            # What is kept here would be in memory as long as the next job is at work.
+            outcome = outcome if job.output is None else without_arrays(outcome)
             yield outcome
         watch.end(job, how)
         if settings.fail_fast and how is Failed:

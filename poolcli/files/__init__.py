@@ -9,6 +9,7 @@ from poolcli.files.notes import AS_USUAL, Notes, PictureInput, PictureOutput
 from poolcli.files.picture_writing import meaningless, target_dtype
 from poolcli.files.probe import (
     Described,
+    describe_at_most,
     describe_by_header,
     describe_file,
     described_as,
@@ -28,6 +29,7 @@ __all__ = [
     "atomic_target",
     "available_memory",
     "check_memory",
+    "describe_at_most",
     "describe_by_header",
     "describe_file",
     "described_as",

@@ -14,7 +14,7 @@ from poolcli.errors import InputError
 from poolcli.files.notes import Notes
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_DEEP = {"I;16B", "RGB;16B", "RGBA;16B", "LA;16B"}
+_DEEP = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}  # Pillow's names -> channels
 _SHALLOW = {"L;2": 4, "L;4": 16}
 _INCH = 0.0254  # metres
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> PNG colour type
@@ -58,6 +58,17 @@ def scale_transparent_grey(image: Any) -> None:
         image.info["transparency"] = key * 255 // (levels - 1)
 
 
+def channels_of_deep(image: Any) -> int:
+    """Tell how many channels :func:`read_deep` will give."""
+    has_key = _transparent_colour(image) is not None
+    return _DEEP[image.tile[0].args] + has_key
+
+
+def _transparent_colour(image: Any) -> int | tuple[int, ...] | None:
+    key: Any = image.info.get("transparency")
+    return None if isinstance(key, bytes) else key
+
+
 def read_deep(file: BinaryIO, image: Any) -> np.ndarray:
     """Decode a 16-bit PNG as uint16, (H, W) or (H, W, 2 to 4); a transparent colour gives alpha."""
     raw_mode = image.tile[0].args
@@ -70,8 +81,8 @@ def read_deep(file: BinaryIO, image: Any) -> np.ndarray:
         pixels = join_halves(
             decode_raw(file, "PNG", f"{mode};16B"), decode_raw(file, "PNG", f"{mode};16L")
         )
-    key = image.info.get("transparency")
-    if key is None or isinstance(key, bytes):
+    key = _transparent_colour(image)
+    if key is None:
         return pixels
     channels = pixels.reshape(*pixels.shape[:2], -1)
     opaque = (channels != np.asarray(key, np.int64)).any(axis=2)

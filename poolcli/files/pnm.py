@@ -1,6 +1,6 @@
 """Binary PGM and PPM of 16 bits, which Pillow would scale or cut to 8."""
 
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -35,6 +35,13 @@ def read_deep(
         raise InputError(f"its header needs {nbytes} bytes, {len(data)} follow; it is truncated")
     pixels = np.frombuffer(data, ">u2").astype(np.uint16)
     return pixels.reshape((height, width, 3) if channels == 3 else (height, width))
+
+
+def read_shape(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and dtype of the pixels, as the header tells them."""
+    magic, width, height, largest = _header(file)
+    dtype = bool if magic in (b"P1", b"P4") else np.uint8 if largest <= 255 else np.uint16
+    return (height, width, 3) if magic in (b"P3", b"P6") else (height, width), np.dtype(dtype)
 
 
 def _header(file: BinaryIO) -> tuple[bytes, int, int, int]:

@@ -98,6 +98,27 @@ def describe_by_header(path: str, pictures: PictureInput = AS_USUAL) -> list[Des
             return _picture(file, file_path, kind, pictures)
 
 
+def describe_at_most(path: str, pictures: PictureInput = AS_USUAL) -> list[Described] | None:
+    """Return what headers tell, and of pictures that have to be read one that is no smaller.
+
+    None for text, of which there is no header. Raises ``InputError`` as ``describe_file`` does.
+    """
+    described = describe_by_header(path, pictures)
+    if described is not None:
+        return described
+    with reading(path), sniff.open_input(path)[0] as file:
+        kind = sniff.kind_of(file.read(sniff.HEAD))
+        file.seek(0)
+        if kind == "text":
+            return None
+        from poolcli.files.pictures import extension_of
+
+        array = _most_of_tiff(file) if kind == "tiff" else _most_pixels(file, kind, pictures)
+        return [
+            Described(path, array.shape, array.dtype, "image", "NHWC", extension_of(kind, array))
+        ]
+
+
 def _npz(file: BinaryIO, label: str, name: str | None) -> list[Described]:
     from poolcli.files import npz
 
@@ -128,22 +149,44 @@ def _picture(
 
 def _pixels(file: BinaryIO, kind: str, pictures: PictureInput) -> np.ndarray | None:
     """Give an array of the picture's shape and dtype that takes no memory."""
-    from poolcli.files import images, png
+    from poolcli.files import images, png, pnm
 
-    if kind == "pnm":  # its depth is not what Pillow says, and it is quickly read
-        return None
+    if kind == "pnm":  # its depth is not what Pillow says
+        return _stand_in(*pnm.read_shape(file))
     with images.open_image(file, images.PILLOW_NAMES[kind], pictures.max_pixels) as image:
-        deep = kind == "png" and png.is_deep(image)
-        if deep or (kind != "jpeg" and getattr(image, "n_frames", 1) > 1):
+        if kind != "jpeg" and getattr(image, "n_frames", 1) > 1:
             return None
-        mode = images.mode_to_read(image, pictures.inks) or image.mode
-        if mode not in _PIXELS:
-            return None
-        dtype, channels = _PIXELS[mode]
+        dtype: Any
+        if kind == "png" and png.is_deep(image):
+            dtype, channels = np.uint16, png.channels_of_deep(image)
+        else:
+            mode = images.mode_to_read(image, pictures.inks) or image.mode
+            if mode not in _PIXELS:
+                return None
+            dtype, channels = _PIXELS[mode]
         width, height = image.size
         if images.orientation_of(image) > 4:
             width, height = height, width
     return _stand_in((height, width) if channels == 1 else (height, width, channels), dtype)
+
+
+def _most_pixels(file: BinaryIO, kind: str, pictures: PictureInput) -> np.ndarray:
+    from poolcli.files import images
+
+    with images.open_image(file, images.PILLOW_NAMES[kind], pictures.max_pixels) as image:
+        width, height = image.size
+        frames = getattr(image, "n_frames", 1)
+    # Frames of 8 bits are read with transparency, single pictures of 16 or 32 bits are grey.
+    return _stand_in((frames, height, width, 4), np.uint8)
+
+
+def _most_of_tiff(file: BinaryIO) -> np.ndarray:
+    import tifffile
+
+    with tifffile.TiffFile(file) as tiff:
+        page: Any = tiff.pages[0]
+        shape = (len(tiff.pages), page.imagelength, page.imagewidth, max(4, page.samplesperpixel))
+        return _stand_in(shape, page.dtype or np.uint8)
 
 
 def _tiff_pixels(file: BinaryIO) -> np.ndarray | None:

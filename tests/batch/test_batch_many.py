@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from many import make, run
 
@@ -37,3 +39,31 @@ def test_memory_is_flat_progress_right_and_a_second_run_rewrites_nothing(tmp_pat
     again = run(folder, "--resume")
     assert (again.code, again.summary) == (0, "poolcli: 0 done, 500 skipped")
     assert written() == before
+
+
+def photographs(folder: Path) -> None:
+    from PIL import Image
+
+    folder.mkdir()
+    for number in range(16):
+        Image.new("RGB", (2000, 1000), (number, 2, 3)).save(folder / f"{number}.bmp")
+
+
+def numbers(folder: Path) -> None:
+    folder.mkdir()
+    for number in range(8):
+        np.save(folder / f"{number}.npy", np.full((1500, 1500), number / 8))
+
+
+@pytest.mark.parametrize(
+    ("fill", "options"),
+    [(photographs, ()), (photographs, ("--linear",)), (numbers, ("--to", "tif", "-s", "1"))],
+)
+def test_jobs_at_once_stay_within_the_memory_they_share(
+    fill: Callable[[Path], None], options: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Any of them takes 20 to 70 MB, and all of them at once several times the limit."""
+    fill(tmp_path / "in")
+    figures = run(tmp_path, "-j", "16", "--max-memory", "140M", *options)
+    assert figures.code == 0
+    assert figures.peak < 160 * 1024

@@ -240,17 +240,22 @@ def test_a_budget_that_is_over_lets_nobody_wait() -> None:
 
 
 def test_the_need_of_a_job_is_about_what_it_takes(poolcli: Run) -> None:
-    from poolcli.batch.crew import need_of
+    from poolcli.batch.needs import need_of
     from poolcli.geometry import Sliding
     from poolcli.plan import Request
 
-    save(Path("in", "a.png"), side=64)
-    save(Path("in", "b.npy"), side=64)
-    Path("in", "c.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    save(Path("in", "a.png"), side=2000)
+    np.save("in/b.npy", np.zeros((2000, 2000)))
+    save(Path("in", "c.gif"), side=500)
+    Path("in", "d.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     jobs = batch.assign(batch.find_sources(["in"]), batch.Target("out/"))
     worker = batch.Worker(Request("avg", Sliding(2)), {})
-    cells = 64 * 64 * 3
-    assert [need_of(job, worker) for job in jobs] == [2 * cells + 2 * cells // 4, 0, 0]
+    needs = [need_of(job, worker) / 1e6 for job in jobs]
+    decoded = 2000 * 2000 * 3 / 1e6
+    assert 3 * decoded < needs[0] < 4 * decoded
+    assert needs[1] < 10  # it goes from file to file
+    assert 0 < needs[2] < decoded
+    assert needs[3] == 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -102,6 +102,34 @@ def test_arrays_and_text(tmp_path: Path) -> None:
     assert (one.label, one.shape, one.member) == (f"{tmp_path}/a.npz:b", (5,), "b")
 
 
+@pytest.mark.parametrize("extension", [".gif", ".png", ".webp", ".tif"])
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "CMYK"])
+def test_what_headers_do_not_tell_is_told_as_no_smaller(
+    mode: str, extension: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"a{extension}"
+    frames = [Image.new("RGB", (7, 5), (n, 80, 9)).convert(mode) for n in range(3)]
+    try:
+        frames[0].save(path, save_all=True, append_images=frames[1:])
+    except (OSError, ValueError):
+        return
+    (told,) = files.describe_at_most(str(path)) or []
+    (read,) = files.read_file(str(path))
+    assert told.nbytes >= read.array.nbytes
+    assert told.format == read.format
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_deep_pictures(channels: int, tmp_path: Path) -> None:
+    pixels = np.arange(5 * 7 * channels, dtype=np.uint16).reshape(5, 7, channels)
+    for extension in (".png", ".tif", *([".ppm"] if channels == 3 else [])):
+        path = str(tmp_path / f"a{extension}")
+        files.write_file(path, pixels)
+        check(Path(path))
+        (told,) = files.describe_by_header(path) or []
+        assert (told.shape[:2], told.dtype) == ((5, 7), np.uint16)
+
+
 def test_nothing_is_decoded(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     imageio.imwrite(path, np.zeros((3000, 2000, 3), np.uint8))
