@@ -205,7 +205,8 @@ def _where(profiles: Sequence[Profile]) -> str:
     text = """\
 Where the milliseconds of one thread go, by a profile: combining cells (ufuncs), loading them into
 another type, finishing results (dividing, rounding, picking those that are wanted), checking
-results for NaN and overflow, and Python around it (which the profiler itself makes look larger than it is).
+results for NaN and overflow, and Python around it (which the profiler itself makes look larger than
+it is).
 
 """
     return text + _table(["", *PARTS, "Python"], rows)
