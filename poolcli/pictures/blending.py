@@ -6,6 +6,8 @@ and divided by the pooled alpha: what is not seen has no weight (Porter & Duff 1
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,22 +22,26 @@ from poolcli.plan import Plan
 
 Array = NDArray[Any]
 
-# Two roundings must not decide which way a half goes.
-_DECIMALS = 9
+# Of these ops the weights are whole numbers, whose sums are exact: of all that is done after them,
+# three roundings, none may decide which way a half goes. Others have more roundings than that.
+_SUMS = ("avg", "blur")
+_TIE_OF_SUMS, _TIE = 2.0**-51, 2.0**-40
+# So many numbers at a time become values again: few enough for a cache.
+_PIECE = 1 << 16
 
 
 class Weighted:
     """A picture as the numbers to pool: light for codes, colours times alpha, block by block.
 
     ``channels`` is the axis of the channels, of which the last is alpha; None: there is no alpha.
+    ``full`` is the alpha whose colours stay as they are.
     """
 
     sequential = False
 
-    def __init__(self, array: Array, channels: int | None, linear: bool) -> None:
-        self._array, self._channels = array, channels
+    def __init__(self, array: Array, channels: int | None, full: float, linear: bool) -> None:
+        self._array, self._channels, self._full = array, channels, full
         self._table = light.light_table(array.dtype) if linear else None
-        self._peak = peak_of(array.dtype)
         self.shape, self.dtype = array.shape, np.dtype(np.float64)
         self.axes = tuple(range(array.ndim))
 
@@ -57,7 +63,7 @@ class Weighted:
         place[self._channels] = last
         alpha = self._array[tuple(place)]
         planes = np.moveaxis(out, self._channels, 0)
-        _scale(planes[: min(high, last) - low], alpha * (1 / self._peak))
+        _scale(planes[: min(high, last) - low], alpha * (1 / self._full))
         if high > last:
             planes[-1] = alpha
 
@@ -76,14 +82,24 @@ def blend(plan: Plan, array: Array, *, alpha: bool, linear: bool) -> Array:
         return plan.run(array)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     request = replace(plan.request, dtype=None, fit="exact", layout=plan.layout)
-    weighted = Weighted(array, channels if alpha else None, linear)
+    sums = plan.request.op in _SUMS and not linear
+    full = 1.0 if sums else peak_of(array.dtype)
+    weighted = Weighted(array, channels if alpha else None, full, linear)
     pooled = request.plan(array.shape, weighted.dtype).run(weighted)
+    same = pooled.dtype == plan.output_dtype
+    out = pooled if same else np.empty(plan.output_shape, plan.output_dtype)
     place = plan.output_layout.index("C") if alpha else None
-    _unweight(pooled, place, peak_of(array.dtype), linear, plan.output_dtype.kind != "f")
-    if pooled.dtype == plan.output_dtype:
-        return pooled
-    out = np.empty(plan.output_shape, plan.output_dtype)
-    convert(pooled, out, plan.request.fit)
+    for piece in _pieces(pooled.shape, place):
+        values = pooled[piece]
+        if place is not None:
+            _unweight(values, place, full)
+        colours = values if place is None else np.moveaxis(values, place, 0)[:-1]
+        if linear:
+            _give_codes(colours, peak_of(array.dtype), whole=out.dtype.kind != "f")
+        elif out.dtype.kind != "f":
+            _settle_halves(colours, _TIE_OF_SUMS if sums else _TIE)
+        if not same:
+            convert(values, out[piece], plan.request.fit)
     return out
 
 
@@ -103,18 +119,40 @@ def _scale(planes: Array, factor: Array) -> None:
         plane *= factor
 
 
-def _unweight(pooled: Array, place: int | None, peak: float, linear: bool, whole: bool) -> None:
-    """Turn pooled numbers into values again, in place; ``whole``: they will be rounded."""
-    colours = pooled
-    if place is not None:
-        planes = np.moveaxis(pooled, place, 0)
-        colours, alpha = planes[:-1], planes[-1]
-        seen = alpha > 0
-        _scale(colours, np.divide(peak, alpha, out=np.zeros_like(alpha), where=seen))
-        np.copyto(colours, 0, where=~seen)
-    if linear and whole:
-        colours[...] = light.nearest_codes(colours, int(peak))
-    elif linear:
-        colours[...] = light.from_light(colours / peak) * peak
-    elif whole:
-        np.round(colours, _DECIMALS, out=colours)
+def _pieces(shape: tuple[int, ...], channels: int | None) -> Iterator[tuple[slice, ...]]:
+    """Give parts of an array that hold all channels, one after another."""
+    along = next((axis for axis, size in enumerate(shape) if size > 1 and axis != channels), None)
+    if along is None:
+        yield ()
+        return
+    step = max(1, _PIECE * shape[along] // max(1, math.prod(shape)))
+    for start in range(0, shape[along], step):
+        yield (*(slice(None),) * along, slice(start, start + step))
+
+
+def _unweight(values: Array, channels: int, full: float) -> None:
+    """Divide pooled colours by the pooled alpha, in place; where nothing is seen, all is black."""
+    planes = np.moveaxis(values, channels, 0)
+    colours, weight = planes[:-1], planes[-1] * (1 / full)
+    seen = weight > 0
+    for channel in range(len(colours)):
+        plane = colours[channel, ...]  # an array also where it is one number
+        np.divide(plane, weight, out=plane, where=seen)
+        np.copyto(plane, 0, where=~seen)
+
+
+def _give_codes(values: Array, peak: float, *, whole: bool) -> None:
+    """Turn light into codes, in place; ``whole``: into the nearest."""
+    if whole:
+        values[...] = light.nearest_codes(values, int(peak))
+    else:
+        values[...] = light.from_light(values / peak) * peak
+
+
+def _settle_halves(values: Array, tie: float) -> None:
+    """Make halves of what is one but for some roundings, in place: so they go to the even number.
+
+    A mean that is none is farther off, as long as the weights of a window do not come to 2⁵⁰.
+    """
+    halves = np.floor(values) + 0.5
+    np.copyto(values, halves, where=np.abs(values - halves) <= tie * np.abs(halves))

@@ -10,7 +10,7 @@ import pytest
 from pictured import Run, done, noise, opened, pixels
 from PIL import Image
 
-from poolcli.geometry import Sliding
+from poolcli.geometry import Global, Sliding
 from poolcli.ops import OPS
 from poolcli.pictures import Treatment, light
 from poolcli.plan import Request
@@ -19,8 +19,9 @@ from poolcli.plan import Request
 def pool(array: np.ndarray, op: str, size: int = 2, **how: object) -> np.ndarray:
     """Pool a picture whose last channel is alpha where there are 2 or 4."""
     linear = bool(how.pop("linear", False))
+    geometry = how.pop("geometry", Sliding(size))
     kind = array.dtype if array.dtype.kind != "f" else None
-    request = Request(op, Sliding(size), dtype=kind, fit="round", **how)  # type: ignore[arg-type]
+    request = Request(op, geometry, dtype=kind, fit="round", **how)  # type: ignore[arg-type]
     layout = "HWC" if array.ndim == 3 else "HW"
     plan = request.plan(array.shape, array.dtype, layout)
     alpha = array.ndim == 3 and array.shape[2] in (2, 4)
@@ -29,6 +30,41 @@ def pool(array: np.ndarray, op: str, size: int = 2, **how: object) -> np.ndarray
 
 def half_even(value: Fraction) -> int:
     return round(value)
+
+
+def almost_half(size: int, dtype: str, whole: int, twice: int) -> np.ndarray:
+    """Give a window whose mean is ``whole`` and a half, and ``twice`` / 2 of its total weight."""
+    peak = int(np.iinfo(dtype).max)
+    colours, alpha = np.full(size * size, whole), np.full(size * size, peak)
+    colours[1::2] += 1
+    if size % 2:
+        alpha[0] = 0
+    alpha[3] -= 2 + twice % 2  # of one more, and
+    alpha[4] -= 2 + twice % 2 + twice  # of one less: the totals differ by what was asked for
+    pixels = np.stack([colours, alpha], axis=-1).astype(dtype)
+    return pixels.reshape(size, size, 2)
+
+
+@pytest.mark.parametrize("twice", [-1, 0, 1])
+@pytest.mark.parametrize("whole", [0, 1, 200])
+@pytest.mark.parametrize("size", [4, 35, 150, 401])
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_a_mean_just_beside_a_half_is_none(dtype: str, size: int, whole: int, twice: int) -> None:
+    array = almost_half(size, dtype, whole, twice)
+    values, weights = (array[..., n].ravel().astype(object) for n in (0, 1))
+    total = int(weights.sum())
+    mean = Fraction(int((values * weights).sum()), total)
+    assert mean - whole - Fraction(1, 2) == Fraction(twice, 2 * total)
+    assert pool(array, "avg", size)[0, 0, 0] == half_even(mean)
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_global_averages_are_weighted_by_alpha(channels: int, linear: bool, keepdims: bool) -> None:
+    array = noise(15, 15, channels)
+    got = pool(array, "avg", geometry=Global(), linear=linear, keepdims=keepdims)
+    np.testing.assert_array_equal(got.ravel(), pool(array, "avg", 15, linear=linear).ravel())
 
 
 @pytest.mark.parametrize("size", [2, 3, 5])
