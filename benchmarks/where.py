@@ -13,7 +13,7 @@ from benchmarks.in_memory import CASES, features, pooling
 PARTS = {
     "combine": ("combine",),
     "load": ("load", "read", "_native"),
-    "finish": ("finish", "_divide", "convert"),
+    "finish": ("finish", "_divide", "convert", "results"),
     "check": ("reduce", "_tidy", "isfinite"),
 }
 

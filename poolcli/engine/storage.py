@@ -87,7 +87,8 @@ class Target(Protocol):
 class ArraySource:
     """An array in memory, its axes permuted by ``order``."""
 
-    block_bytes = 1 << 21
+    # Large, for threads meet at the interpreter lock between any two steps.
+    block_bytes = 1 << 22
 
     def __init__(self, array: Array, order: tuple[int, ...]) -> None:
         self._view = array.transpose(order)
@@ -104,8 +105,8 @@ class ArraySource:
 class StoredSource:
     """A stored array, its axes permuted by ``order``."""
 
-    # The cells are a buffer too here, and have to fit a core's own cache with all others.
-    block_bytes = 1 << 20
+    # Less than of an array in memory: the cells are a buffer here too.
+    block_bytes = 1 << 21
 
     def __init__(self, stored: StoredInput, order: tuple[int, ...]) -> None:
         order = tuple(stored.axes[axis] for axis in order)
