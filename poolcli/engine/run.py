@@ -90,6 +90,9 @@ def _tiling(job: Job, block_bytes: int, threads: int) -> Tiling:
     elif (first := first_fold(job.kernel, windows)).load is not None:
         state = sum(part.itemsize for part in first.parts)
         block_bytes = block_bytes * itemsize // max(itemsize, state)
+    if 2 * math.prod(job.target.shape) > math.prod(job.source.shape):
+        # Results, and what is between, are as large as the cells; the cache should hold them, too.
+        block_bytes //= 2
     inner_bytes = itemsize * math.prod(job.inner)
     pieces = isinstance(job.kernel, Fold)
     slow_first, fastest = job.source.slow_first, job.target.slow_first[-1]
