@@ -114,7 +114,7 @@ class Pictures(NamedTuple):
                 layout,
                 self.look,
                 alpha=loaded.content.dtype if alpha else None,
-                sees_through=bool(holds.dtypes.get(4, holds.every)),
+                nan="transparent" if holds.has(4) else "colour" if holds.has(3) else "black",
             )
         except OutputError as error:
             raise OutputError(f"{path}: {error}") from error

@@ -28,6 +28,10 @@ class Holds(NamedTuple):
     quality: bool = False
     compressions: tuple[str, ...] = ()
 
+    def has(self, channels: int) -> bool:
+        """Whether it holds pictures of so many channels."""
+        return bool(self.dtypes.get(channels, self.every))
+
 
 _PNG = Holds(
     "PNG",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from poolcli.pictures import colormaps
 Array = NDArray[Any]
 Bytes = NDArray[np.uint8]
 Range = str | tuple[float, float]
+Nan = Literal["transparent", "colour", "black"]
 
 GAP = 255  # the value between the planes of a grid, in every channel
 
@@ -55,12 +56,13 @@ def parse_normalize(text: str) -> Range:
 
 
 def render(
-    values: Array, layout: str, look: Look, *, alpha: np.dtype[Any] | None, sees_through: bool
+    values: Array, layout: str, look: Look, *, alpha: np.dtype[Any] | None, nan: Nan
 ) -> tuple[Bytes, str]:
     """Return a result as the bytes of a picture, and their layout.
 
-    ``alpha``: the last channel is opacity, on the scale of this dtype. ``sees_through``: the
-    picture may have transparent pixels, and NaN is one. Infinities are the ends of the scale.
+    ``alpha``: the last channel is opacity, on the scale of this dtype. ``nan``: what NaN becomes,
+    as far as the picture can: transparent, of a colour of its own, or black where there is only
+    grey. Infinities are the ends of the scale.
 
     Raises OutputError where there is no plane to see.
     """
@@ -70,32 +72,55 @@ def render(
     channels = values.shape[layout.index("C")] if "C" in layout else 1
     plain = "D" not in layout and "H" in layout and (channels in (1, 3) or alpha is not None)
     if look.colormap is None and look.columns is None and plain:
-        return _scaled_picture(values, layout, look, alpha), layout
+        return _scaled_picture(values, layout, look, alpha, nan)
     planes = _planes(values, layout)
     parts = list(planes) if look.normalize == "each" else [planes]
     scaled = np.stack([_scaled(part, *_range(part, look.normalize)) for part in parts])
     scaled = scaled.reshape(planes.shape)
-    pixels = _coloured(scaled, look.colormap, sees_through)
+    pixels = _coloured(scaled, look.colormap, nan)
     grid = _grid(pixels, look.columns or 0)
     return grid, "HW" if grid.ndim == 2 else "HWC"
 
 
-def _scaled_picture(values: Array, layout: str, look: Look, alpha: np.dtype[Any] | None) -> Bytes:
-    """Scale the colours alike, or each channel by itself; NaN is black."""
+def _scaled_picture(
+    values: Array, layout: str, look: Look, alpha: np.dtype[Any] | None, nan: Nan
+) -> tuple[Bytes, str]:
+    """Scale the colours alike, or each channel by itself; a pixel with NaN is not seen."""
     channels_last = (
         np.moveaxis(values, layout.index("C"), -1) if "C" in layout else values[..., None]
     )
     count = channels_last.shape[-1] - (alpha is not None)
     out = np.empty(channels_last.shape, np.uint8)
+    missing = np.zeros(channels_last.shape[:-1], bool)
     parts = range(count) if look.normalize == "each" else [slice(0, count)]
     for part in parts:
         chosen = channels_last[..., part]
         scaled = _scaled(chosen, *_range(chosen, look.normalize))
         out[..., part] = np.rint(np.nan_to_num(scaled) * 255)
+        lost = np.isnan(scaled)
+        missing |= lost if lost.ndim == missing.ndim else lost.any(axis=-1)
     if alpha is not None:
         peak = np.iinfo(alpha).max if alpha.kind in "iu" else 1
-        out[..., -1] = np.rint(np.clip(channels_last[..., -1] * (255 / peak), 0, 255))
-    return np.moveaxis(out, -1, layout.index("C")) if "C" in layout else out[..., 0]
+        opacity = np.nan_to_num(channels_last[..., -1] * (255 / peak))
+        out[..., -1] = np.where(missing, 0, np.rint(np.clip(opacity, 0, 255)))
+    elif missing.any() and nan != "black":
+        # A picture of many colours has none to spare for what is missing.
+        is_grey = count == 1
+        pixels = np.repeat(out, 3, axis=-1) if is_grey else out
+        colour = colormaps.nan_colour(None) if is_grey else (0, 0, 0)
+        return _left_out(pixels, missing, colour, nan), layout.replace("C", "") + "C"
+    return (np.moveaxis(out, -1, layout.index("C")) if "C" in layout else out[..., 0]), layout
+
+
+def _left_out(
+    pixels: Bytes, missing: NDArray[np.bool_], colour: tuple[int, int, int], nan: Nan
+) -> Bytes:
+    """Give some of the pixels a colour, and make them transparent where there is a way to."""
+    pixels[missing] = colour
+    if nan != "transparent":
+        return pixels
+    opacity = np.where(missing, 0, 255).astype(np.uint8)
+    return np.concatenate([pixels, opacity[..., np.newaxis]], axis=-1)
 
 
 def _planes(values: Array, layout: str) -> Array:
@@ -128,20 +153,16 @@ def _scaled(values: Array, low: float, high: float) -> NDArray[np.float64]:
     return np.asarray(np.clip(scaled, 0, 1))
 
 
-def _coloured(scaled: NDArray[np.float64], colormap: str | None, sees_through: bool) -> Bytes:
+def _coloured(scaled: NDArray[np.float64], colormap: str | None, nan: Nan) -> Bytes:
     """Return grey, RGB or (where there is NaN and a way to leave it out) RGBA pixels."""
     missing = np.isnan(scaled)
     levels = np.rint(np.nan_to_num(scaled) * 255).astype(np.uint8)
-    if colormap is None and not missing.any():
+    if colormap is None and (nan == "black" or not missing.any()):
         return levels
     pixels = colormaps.colours(colormap or "grey")[levels]
     if not missing.any():
         return pixels
-    pixels[missing] = colormaps.nan_colour(colormap)
-    if not sees_through:
-        return pixels
-    opacity = np.where(missing, 0, 255).astype(np.uint8)
-    return np.concatenate([pixels, opacity[..., np.newaxis]], axis=-1)
+    return _left_out(pixels, missing, colormaps.nan_colour(colormap), nan)
 
 
 def _grid(planes: Bytes, columns: int) -> Bytes:

@@ -10,7 +10,7 @@ from pictured import Run, done, noise, opened, pixels
 
 from poolcli.errors import UsageError
 from poolcli.pictures import colormaps
-from poolcli.pictures.look import GAP, Look, parse_normalize, render
+from poolcli.pictures.look import GAP, Look, Nan, parse_normalize, render
 
 # First and last colour, as published.
 ENDS = {
@@ -54,7 +54,7 @@ def test_turbo_is_brightest_inside() -> None:
 
 def see(values: np.ndarray, layout: str = "HW", **how: object) -> np.ndarray:
     look = Look(**how)  # type: ignore[arg-type]
-    return render(values, layout, look, alpha=None, sees_through=False)[0]
+    return render(values, layout, look, alpha=None, nan="colour")[0]
 
 
 @pytest.mark.parametrize(
@@ -76,13 +76,60 @@ def test_scales(values: list[list[float]], how: str, expected: list[list[int | N
         assert wanted is None or found == wanted
 
 
+@pytest.mark.parametrize("layout", ["HW", "HWC", "CHW", "NHW", "NHWC"])
+@pytest.mark.parametrize("normalize", ["minmax", "each"])
+@pytest.mark.parametrize("nan", ["transparent", "colour"])
+def test_nan_is_not_seen_where_pictures_stay_what_they_are(
+    nan: Nan, normalize: str, layout: str
+) -> None:
+    sizes = {"N": 2, "H": 4, "W": 5, "C": 3}
+    shape = [sizes[letter] for letter in layout]
+    values = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    values[tuple(1 for _ in layout)] = np.nan
+    seen, told = render(values, layout, Look(normalize=normalize), alpha=None, nan=nan)
+    assert told == layout.replace("C", "") + "C"
+    assert seen.shape[-1] == (4 if nan == "transparent" else 3)
+    place = tuple(1 for letter in layout if letter != "C")
+    assert seen[place][:3].tolist() == ([0, 0, 0] if "C" in layout else [255, 0, 0])
+    if nan == "transparent":
+        assert np.argwhere(seen[..., 3] == 0).tolist() == [list(place)]
+
+
+@pytest.mark.parametrize("extension", ["pgm", "jpg", "bmp", "png", "gif", "webp", "tif"])
+@pytest.mark.parametrize("options", [(), ("--grid", "1")])
+def test_every_format_takes_nan(
+    options: tuple[str, ...], extension: str, tmp_path: Path, poolcli: Run
+) -> None:
+    values = np.arange(96.0).reshape(8, 12)
+    values[:2, :2] = np.nan
+    np.save(tmp_path / "x.npy", values)
+    done(
+        poolcli("max", "-k", 2, "x.npy", "-o", f"o.{extension}", "--normalize", "minmax", *options)
+    )
+    red, green, blue, alpha = opened(tmp_path / f"o.{extension}").convert("RGBA").getpixel((0, 0))
+    if extension == "pgm":
+        assert (red, green, blue) == (0, 0, 0)
+    elif extension in ("jpg", "bmp"):
+        assert red > green + 40
+        assert alpha == 255
+    else:
+        assert alpha == 0
+
+
+def test_nan_is_transparent_in_pictures_that_have_alpha() -> None:
+    values = np.full((2, 3, 4), 0.5)
+    values[0, 0, 1] = np.nan
+    seen, _ = render(values, "HWC", Look(), alpha=np.dtype("f4"), nan="transparent")
+    assert (seen[..., 3] == [[0, 128, 128], [128, 128, 128]]).all()
+
+
 def test_nan_is_transparent_or_of_a_colour_of_its_own() -> None:
     values = np.array([[0.0, np.nan, 1.0]])
     look = Look("viridis")
-    through, layout = render(values, "HW", look, alpha=None, sees_through=True)
+    through, layout = render(values, "HW", look, alpha=None, nan="transparent")
     assert layout == "HWC"
     assert through[0, :, 3].tolist() == [255, 0, 255]
-    opaque, _ = render(values, "HW", look, alpha=None, sees_through=False)
+    opaque, _ = render(values, "HW", look, alpha=None, nan="colour")
     assert opaque.shape == (1, 3, 3)
     assert opaque[0, 1].tolist() not in colormaps.colours("viridis").tolist()
     grey = see(np.array([[0.0, np.nan]]), columns=0)
