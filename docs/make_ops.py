@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from poolcli import global_pool, pool
-from poolcli.cli import main
+from poolcli.cli.main import main
 from poolcli.cli.options import default_of, flag_of
-from poolcli.geometry import Global
 from poolcli.ops import OPS, Op
 from poolcli.plan import Request
+from poolcli.windows import Global
 
 PAGE = Path(__file__).with_name("ops.md")
 INTRODUCTION = """\

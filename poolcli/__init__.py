@@ -23,7 +23,6 @@ __all__ = [
 
 if TYPE_CHECKING:
     from poolcli.api import (
-        OPS,
         adaptive_pool,
         chain,
         fractional_pool,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
         unpool,
     )
     from poolcli.errors import InputError, PoolError, UsageError
+    from poolcli.ops import OPS
 
 
 def __getattr__(name: str) -> Any:
@@ -41,6 +41,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = "poolcli.errors" if name.endswith("Error") else "poolcli.api"
+    home = "poolcli.ops" if name == "OPS" else home
     return getattr(importlib.import_module(home), name)
 
 

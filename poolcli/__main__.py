@@ -1,6 +1,6 @@
 """``python -m poolcli`` is the same as ``poolcli``."""
 
-from poolcli.cli import main
+from poolcli.cli.main import main
 
 if __name__ == "__main__":
     main()

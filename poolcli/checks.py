@@ -6,6 +6,7 @@ What is typed on the command line has its kind already; what Python code hands o
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,3 +86,56 @@ def listed(what: str, values: Any) -> tuple[Any, ...]:
     except TypeError:
         pass
     raise UsageError(f"{what} {shown(values)}: a list of values is meant")
+
+
+def closest(word: str, known: Sequence[str]) -> str:
+    """Say which known name was probably meant, or nothing.
+
+    >>> closest("maxx", ["max", "min"])
+    '; did you mean max?'
+    >>> closest("MaxPool2d", ["max", "min", "unpool"])
+    '; did you mean max?'
+    >>> closest("photo.png", ["max", "min"])
+    ''
+    """
+    bare = re.sub(r"[-_]?pool(ing)?([123]d)?$", "", word.lower())
+    return _meant(_OTHER_NAMES.get(bare, bare if bare in known else word.lower()), known)
+
+
+def closest_option(word: str, known: Sequence[str]) -> str:
+    """Say which option was probably meant, or nothing.
+
+    >>> closest_option("--kernel-size", ["--size", "--stride"])
+    '; did you mean --size?'
+    """
+    other = _OTHER_OPTIONS.get(word.replace("_", "-"))
+    return _meant(other if other in known else word, known, likeness=0.75)
+
+
+def _meant(word: str | None, known: Sequence[str], likeness: float = 0.6) -> str:
+    from difflib import get_close_matches  # costs a millisecond that only mistakes need
+
+    near = get_close_matches(word or "", known, n=1, cutoff=likeness)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+# What other programs and libraries call things; the rest is near enough to be guessed.
+_OTHER_NAMES = {
+    "average": "avg",
+    "maximum": "max",
+    "minimum": "min",
+    "total": "sum",
+    "help": "--help",
+}
+
+
+_OTHER_OPTIONS = {
+    "--kernel": "--size",
+    "--kernel-size": "--size",
+    "--ksize": "--size",
+    "--pool-size": "--size",
+    "--window": "--size",
+    "--pad": "--padding",
+    "--pads": "--padding",
+    "--out": "--output",
+}

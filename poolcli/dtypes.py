@@ -1,4 +1,4 @@
-"""Number types by name, and values that have to be of one."""
+"""Number types: by name, exact values of them, and how results enter them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poolcli.checks import shown
+from poolcli.engine.arrays import Array
 from poolcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -59,3 +60,87 @@ def number_type(name: DTypeLike) -> np.dtype[Any]:
     if dtype.kind not in "biuf":
         raise UsageError(f"dtype {shown(name)}: results are bool, integers or floats")
     return dtype
+
+
+FITS = ("exact", "round", "clip")
+
+
+def convert(values: Array, out: Array, fit: str) -> None:
+    """Write ``values`` to ``out`` of another dtype.
+
+    ``fit`` is for integer (and bool) targets: ``exact`` wants whole numbers in range, ``round``
+    rounds half to even and wants them in range, ``clip`` rounds and saturates. A floating-point
+    result rounds to a floating-point target as any arithmetic does, but may not overflow; a whole
+    number must be one that the target holds exactly.
+
+    Raises InputError with the offending number.
+    """
+    source, target = values.dtype, out.dtype
+    if source == target or _always_exact(source, target):
+        out[...] = values
+    elif target.kind == "f":
+        _to_float(values, out)
+    else:
+        _to_integer(values, out, fit)
+
+
+def _always_exact(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
+    # NumPy calls int64 → float64 safe, and it is not exact beyond 2⁵³.
+    if source.kind in "iu" and target.kind == "f":
+        return int(np.iinfo(source).max).bit_length() <= np.finfo(target).nmant + 1
+    return source.kind != "O" and np.can_cast(source, target, "safe")
+
+
+def _to_float(values: Array, out: Array) -> None:
+    out[...] = values
+    if values.dtype.kind == "f":
+        lost = np.isinf(out) & np.isfinite(values)
+        why = "overflows"
+    else:
+        lost = _inexact(values, out)
+        why = "is not exact in"
+    if lost.any():
+        raise InputError(f"{values[lost][0]} {why} {out.dtype}; choose a wider --dtype")
+
+
+def _inexact(values: Array, floats: Array) -> Array:
+    """Where the integers ``values`` are not exactly the numbers ``floats``."""
+    # The first power of two past the dtype.
+    beyond = 2.0 ** int(np.iinfo(values.dtype).max).bit_length()
+    outside = ~(floats.astype(np.float64) < beyond)
+    back = np.where(outside, 0, floats).astype(values.dtype)
+    return np.asarray(outside | (back != values))
+
+
+def _to_integer(values: Array, out: Array, fit: str) -> None:
+    target = out.dtype
+    low, high = (0, 1) if target.kind == "b" else (np.iinfo(target).min, np.iinfo(target).max)
+    if values.dtype.kind == "f":
+        if np.isnan(values).any():
+            raise InputError(f"NaN does not fit {target}; write a float format or use --nan skip")
+        whole = np.rint(values)
+        if fit == "exact" and (whole != values).any():
+            example = values[whole != values][0]
+            raise InputError(
+                f"{example} is no whole number and does not fit {target}; "
+                "choose a float --dtype or --clip"
+            )
+        # float(high) of a 64-bit target rounds up to a power of two, which is itself outside.
+        bound = np.nextafter(float(high), 0) if float(high) > high else float(high)
+        bound = np.asarray(bound, values.dtype)
+        values = whole
+    else:
+        bound = high
+    outside = (values < low) | (values > bound)
+    if outside.any():
+        if fit != "clip":
+            raise InputError(
+                f"{values[outside][0]} does not fit {target} ({low} to {high}); use --clip, "
+                "a wider --dtype or another format"
+            )
+        top = values > bound
+        out[...] = np.where(outside, 0, values).astype(target)
+        out[top] = high
+        out[values < low] = low
+    else:
+        out[...] = values.astype(target)

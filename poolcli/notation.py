@@ -7,7 +7,7 @@ the plan's to say: only the plan knows the layout. Standard library only.
 from __future__ import annotations
 
 from poolcli.errors import UsageError
-from poolcli.geometry import PADDING_WORDS, Padding
+from poolcli.windows import PADDING_WORDS, Padding
 
 # No axis is that long, and sums of a few such numbers still fit a machine's index.
 LARGEST = 2**60
@@ -112,3 +112,15 @@ def _sides(axis: str, asked: str) -> tuple[int, int]:
     if len(sides) != 2:
         raise UsageError(f"{asked}: write before:after for each axis, such as 1:2,0:1")
     return _number(sides[0], asked, 0), _number(sides[1], asked, 0)
+
+
+def parse_levels(text: str) -> Levels:
+    """Read the levels of a pyramid, each one as a size is written.
+
+    >>> parse_levels("1,2,4x2")
+    (1, 2, (4, 2))
+    """
+    return tuple(parse_counts(level, "--levels") for level in text.split(","))
+
+
+Levels = tuple[int | tuple[int, ...], ...]

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
 from poolcli import checks
-from poolcli.dtypes import as_cell, number_type
-from poolcli.engine.cast import FITS
-from poolcli.engine.cells import NanFound
-from poolcli.engine.job import Job, Missing
-from poolcli.engine.kernel import Cells, Kernel
-from poolcli.engine.run import Progress, run
-from poolcli.engine.select import gathered_bytes
-from poolcli.engine.storage import (
+from poolcli.dtypes import FITS, as_cell, number_type
+from poolcli.engine.arrays import (
     StoredInput,
     StoredOutput,
     memory_order,
@@ -25,15 +20,56 @@ from poolcli.engine.storage import (
     target_of,
     view_order,
 )
+from poolcli.engine.cells import NanFound
+from poolcli.engine.job import Job, Missing
+from poolcli.engine.kernel import Cells, Kernel
+from poolcli.engine.run import Progress, run
+from poolcli.engine.select import gathered_bytes
 from poolcli.errors import InputError, UnknownParameter, UsageError
-from poolcli.geometry import Geometry, Sliding, whole_number
+from poolcli.frameworks.defaults import INDEX_CONVENTIONS, Preset, find_preset
 from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout, show_shape
 from poolcli.ops import OPS, find_op
-from poolcli.presets import INDEX_CONVENTIONS, Preset, find_preset
-from poolcli.windows import Windows
+from poolcli.windows import Geometry, Sliding, Windows, whole_number
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
+
+
+class Dataclass(Protocol):
+    """A value of any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+class Asked(Dataclass, Protocol):
+    """What can be asked of every input: a Request, or what is planned and run like one."""
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype to store results in; None for their own."""
+
+    @property
+    def fit(self) -> str:
+        """How results enter an integer dtype."""
+
+    def plan(self, shape: tuple[int, ...], dtype: Any, layout: str | None = None) -> Any:
+        """Say what will be done to one array."""
+
+
+T = TypeVar("T", bound=Dataclass)
+
+
+def with_threads(asked: T, threads: int) -> T:
+    """Ask the same with this number of threads, wherever none was given."""
+    changes: dict[str, Any] = {}
+    for part in dataclasses.fields(asked):
+        value = getattr(asked, part.name)
+        if part.name == "threads" and value is None:
+            changes["threads"] = threads
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            changes[part.name] = with_threads(value, threads)
+    return dataclasses.replace(asked, **changes)
+
 
 _CHECKS: Mapping[type, Callable[[str, Any], object]] = {
     bool: checks.flag,

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from poolcli.checks import one_of
-from poolcli.dtypes import number_type
-from poolcli.engine.cast import convert
+from poolcli.dtypes import convert, number_type
 from poolcli.errors import InputError, UsageError
-from poolcli.geometry import Padding, axis_paddings, axis_values
+from poolcli.frameworks.defaults import INDEX_CONVENTIONS, Preset, find_preset
 from poolcli.layout import Layout, channels_first_hint, find_layout, show_shape
-from poolcli.presets import INDEX_CONVENTIONS, Preset, find_preset
+from poolcli.windows import Padding, axis_paddings, axis_values
 
 
 class Slides(NamedTuple):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from program import Outcome
 
-from poolcli.cli import main
+from poolcli.cli.main import main
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ import pytest
 from examples import CONSOLE, PROJECT, commands, console_blocks, playground, replay
 
 import poolcli
+from poolcli.frameworks.defaults import PLAIN, PRESETS, Preset
 from poolcli.ops import OPS
-from poolcli.presets import PLAIN, PRESETS, Preset
 
 DOCS = PROJECT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))

@@ -31,7 +31,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert before.endswith("    ),\n)\n")  # the end of RECORDS
     records.write_text(before.removesuffix(")\n") + quartile + midrange + ")\n", encoding="utf-8")
     before = records.read_text(encoding="utf-8")
-    imports = "from poolcli.ops.record import Op, Param, lazy\n"
+    imports = "from poolcli.ops import Op, Param, lazy\n"
     assert imports in before
     records.write_text(before.replace("Param, lazy\n", "Param, lazy, made_of\n"), encoding="utf-8")
     return copy

@@ -4,14 +4,14 @@ What few runs need is not handed out here but by its own module, loaded when a r
 manifests, recipes, rehearsals and templates of names.
 """
 
-from poolcli.batch.asked import Asked
+from poolcli.batch.conflicts import assign, check_target
+from poolcli.batch.inputs import Search, Source, find_sources
+from poolcli.batch.job import Worker
 from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch
 from poolcli.batch.outputs import STDOUT, Job, Target, is_many
 from poolcli.batch.pictures import Pictures
-from poolcli.batch.places import assign, check_target
 from poolcli.batch.run import processors, run
-from poolcli.batch.sources import Search, Source, find_sources
-from poolcli.batch.work import Worker
+from poolcli.plan import Asked
 
 __all__ = [
     "STDOUT",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from poolcli.batch.outputs import Job
 from poolcli.batch.pictures import Pictures
 from poolcli.errors import PoolError
-from poolcli.report import Result
+from poolcli.outcomes import Result
 
 
 class Failed(NamedTuple):

@@ -7,22 +7,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poolcli import files
-from poolcli.batch.asked import Asked
-from poolcli.batch.formats import PICTURES
+from poolcli import formats
 from poolcli.batch.outputs import STDOUT, Job
 from poolcli.errors import InputError, OutputError
-from poolcli.files import Described, Loaded, Notes, PictureInput, PictureOutput
+from poolcli.formats.base import Described, Loaded
+from poolcli.formats.image_writer import FORMATS
+from poolcli.formats.metadata import Notes, PictureInput, PictureOutput
+from poolcli.images.options import Treatment
 from poolcli.ops import find_op
-from poolcli.pictures import Treatment
-from poolcli.plan import Plan
+from poolcli.plan import Asked, Plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from poolcli.pictures.look import Look
+    from poolcli.images.render import Look
 
-_HOLD_INKS = (None, *(name for name, holds in PICTURES.items() if holds.inks))
+_HOLD_INKS = (None, *(name for name, holds in FORMATS.items() if holds.inks))
 
 # Bytes for each number of a result, or for each pixel that has a key.
 _OF_LOOK, _OF_BLEND, _OF_KEY = 24, 8, 16
@@ -58,12 +58,12 @@ class Pictures(NamedTuple):
 
         Raises OutputError where it cannot be had.
         """
-        if format is None or format not in PICTURES or self.look is not None:
+        if format is None or format not in FORMATS or self.look is not None:
             if self.treatment.by is None or asked.dtype is not None:
                 return asked
             return replace(asked, dtype=described.dtype.newbyteorder("="))
         fit = "clip" if asked.fit == "clip" else "round"
-        dtype = asked.dtype or files.target_dtype(format, described.dtype)
+        dtype = asked.dtype or formats.target_dtype(format, described.dtype)
         return replace(asked, fit=fit, dtype=dtype)
 
     def are_concerned(self, loaded: Loaded | Described) -> bool:
@@ -99,15 +99,15 @@ class Pictures(NamedTuple):
         notes = loaded.notes
         if self.look is None:
             return Writable(array, layout, notes)
-        if format not in PICTURES:
+        if format not in FORMATS:
             raise OutputError(
                 f"{path}: --colormap, --normalize and --grid make pictures, and {format} is none;"
                 " say --format png"
             )
-        from poolcli.pictures.look import render
+        from poolcli.images.render import render
 
         alpha = _has_alpha(layout, loaded)
-        holds = PICTURES[format]
+        holds = FORMATS[format]
         try:
             seen = render(
                 array,

@@ -8,15 +8,15 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from poolcli import files
-from poolcli.batch.asked import Asked, with_threads
-from poolcli.batch.lists import STDIN
-from poolcli.batch.memory import Stopped
+from poolcli import formats
+from poolcli.batch.inputs import STDIN
+from poolcli.batch.job import Worker, refuse_several
 from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch, without_arrays
 from poolcli.batch.outputs import STDOUT, Job
-from poolcli.batch.work import Worker
+from poolcli.batch.parallel import Stopped
 from poolcli.errors import InputError, OutputError, PoolError, UsageError
-from poolcli.report import Result
+from poolcli.outcomes import Result
+from poolcli.plan import Asked, with_threads
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
@@ -43,7 +43,7 @@ def run(
     if manifest is not None:
         manifest.begin()
     for folder in {os.path.dirname(path) for job in jobs for path in job.paths}:
-        files.sweep(folder)
+        formats.sweep(folder)
     stop = threading.Event()
 
     def tick(job: Job, part: float) -> None:
@@ -59,7 +59,7 @@ def run(
         if at_once < 2 or streams:
             yield from _one_by_one(jobs, worker, settings, watch)
         else:
-            from poolcli.batch.crew import Crew, most_at_once  # late: one job needs none
+            from poolcli.batch.parallel import Crew, most_at_once  # late: one job needs none
 
             at_once = min(at_once, most_at_once())
             threads = max(1, processors() // at_once)
@@ -136,3 +136,36 @@ def _unforeseen(error: Exception, label: str) -> InputError:
     failure = InputError(f"{label}: {what}")
     failure.__cause__ = error
     return failure
+
+
+def rehearse(job: Job, worker: Worker) -> Iterator[Result | InputError]:
+    """Give what a job would give, without arrays; values are read only where headers end.
+
+    Raises
+    ------
+    UsageError: for standard input, which can be read only once.
+    PoolError: what the job itself would raise before it pools.
+    """
+    failures: list[InputError] = []
+    for number, described in enumerate(_describe(job, worker)):
+        if number and job.takes_one:
+            refuse_several(job)
+        format = None if job.output is None else job.format or described.format
+        try:
+            plan = worker.plan(described, format)
+        except InputError as error:
+            failures.append(InputError(f"{described.label}: {error}"))
+        else:
+            yield Result(described.label, plan, None, described.kind, written=job.output)
+    yield from failures
+
+
+def _describe(job: Job, worker: Worker) -> Iterator[formats.Described]:
+    source = job.source
+    if source.label == STDIN:
+        raise UsageError("--dry-run: what standard input holds shows only when it is read, once")
+    if source.path is None or source.fails:
+        for loaded in source.read():
+            yield formats.described_as(loaded)
+    else:
+        yield from formats.describe_file(source.path, pictures=worker.pictures.reading(job))

@@ -7,20 +7,20 @@ from typing import Annotated, Any
 import typer
 
 from poolcli import __version__
-from poolcli.cli import chain, completion, conform, listing, messages, pooling, shape, unpooling
-from poolcli.cli.lazy import build_group
+from poolcli.cli import chain, completion, conform, info, messages, pool, shape, unpool
+from poolcli.cli.command import build_group
 
 
 def build() -> Any:
     """Make the ``poolcli`` command."""
     entries = {
-        **pooling.op_entries(),
-        **pooling.family_entries(),
-        **unpooling.entries(),
+        **pool.op_entries(),
+        **pool.family_entries(),
+        **unpool.entries(),
         **chain.entries(),
         **shape.entries(),
         **conform.entries(),
-        **listing.entries(),
+        **info.entries(),
         **completion.entries(),
     }
     return build_group("poolcli", entries, what="command", callback=_program)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from poolcli.cli import batch_options, options
-from poolcli.cli.lazy import Entry, Values, build_command
+from poolcli.cli import options
+from poolcli.cli.command import Entry, Values, build_command
 
 STAGES = inspect.Parameter(
     "stages",
@@ -39,7 +39,7 @@ def _command() -> Any:
         *options.VALUES,
         *options.OUTPUT,
         options.THREADS,
-        *batch_options.BATCH,
+        *options.BATCH,
         options.MATRIX,
     ]
     example = 'poolcli chain "max 3/2 p1 | avg 2 | global avg" input.npy'
@@ -53,9 +53,10 @@ def _command() -> Any:
 def _chain(values: Values) -> int:
     from dataclasses import replace
 
-    from poolcli.chains import parse_chain
-    from poolcli.cli.running import least_valid, run
-    from poolcli.cli.variables import read_defaults
+    from poolcli.chain_syntax import parse_chain
+    from poolcli.cli.env import read_defaults
+    from poolcli.cli.requests import least_valid
+    from poolcli.cli.runner import run
 
     chain = parse_chain(
         values["stages"],

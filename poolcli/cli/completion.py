@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from poolcli.cli import messages
-from poolcli.cli.lazy import Entry, Values, build_command
+from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import PoolError
 
 VARIABLE = "_POOLCLI_COMPLETE"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from poolcli.cli import messages, options
-from poolcli.cli.lazy import Entry, Values, build_command
+from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 
 OP = options.option(
@@ -59,9 +59,9 @@ def _command() -> Any:
 def _conform(values: Values) -> int:
     if values["size"] is None:
         raise UsageError("conform needs a window size: --size 2, --size 2x3")
-    from poolcli.cli.running import find_sources
-    from poolcli.geometry import Sliding
+    from poolcli.cli.runner import find_sources
     from poolcli.notation import parse_counts, parse_padding
+    from poolcli.windows import Sliding
 
     stride, padding = values["stride"], values["padding"]
     windows = Sliding(
@@ -85,7 +85,7 @@ def _conform(values: Values) -> int:
 
 
 def _show(loaded: Any, windows: Any, values: Values) -> None:
-    from poolcli.conform import compare
+    from poolcli.analysis.conform import compare
     from poolcli.report import comparison
 
     array = loaded.array

@@ -108,7 +108,7 @@ def _usage_line(error: Exception, message: str) -> str:
     if context is None:
         return message
     if wrong := getattr(error, "option_name", None):
-        from poolcli.cli.values import closest_option
+        from poolcli.checks import closest_option
 
         flags = [flag for option in context.command.params for flag in option.opts]
         message = f"No such option: {wrong}{closest_option(wrong, flags)}"
@@ -141,9 +141,9 @@ def _leave_threads_behind(code: int) -> None:
         return
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    from poolcli import files
+    from poolcli import formats
 
-    files.abandon()
+    formats.abandon()
     os._exit(code)
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poolcli.geometry import PADDING_WORDS
+from poolcli.frameworks.defaults import INDEX_CONVENTIONS, PRESETS
 from poolcli.layout import CHANNELS_FIRST, CHANNELS_LAST
-from poolcli.ops import Param
-from poolcli.presets import INDEX_CONVENTIONS, PRESETS
+from poolcli.ops import Op, Param
+from poolcli.windows import PADDING_WORDS
+
+if TYPE_CHECKING:
+    pass
 
 Words = Sequence[str] | Callable[[], Sequence[str]]
 
@@ -30,7 +33,7 @@ _METAVARS = {int | None: "N", float | None: "NUMBER"}
 
 
 def _formats() -> Sequence[str]:
-    from poolcli.batch.formats import WRITABLE
+    from poolcli.formats.table import WRITABLE
 
     return [extension.removeprefix(".") for extension in WRITABLE]
 
@@ -312,3 +315,132 @@ THREADS = option(
     min=1,
     metavar="N",
 )
+
+
+RECURSIVE = switch(
+    "recursive",
+    "Folders with all that is below them; outputs, if any, mirror the tree.",
+    "--recursive",
+    "-r",
+)
+FILES_FROM = option(
+    "files_from",
+    list[str] | None,
+    "Read names of inputs from this file, or - for standard input: one a line, or separated by "
+    "NUL as find -print0 writes them.",
+    "--files-from",
+    metavar="LIST",
+)
+JOBS = option(
+    "jobs",
+    int | None,
+    "Files to work on at the same time (default: as many as processors).",
+    "--jobs",
+    "-j",
+    min=1,
+    metavar="N",
+)
+MAX_MEMORY = option(
+    "max_memory",
+    str | None,
+    "Memory for everything that is being worked on, such as 500M or 2G (default: half of what is "
+    "free).",
+    "--max-memory",
+    metavar="SIZE",
+)
+
+BATCH = (
+    RECURSIVE,
+    FILES_FROM,
+    option(
+        "name_template",
+        str | None,
+        "Names of outputs in a folder, such as {stem}_small{ext}; also {array}, {parent}, {op}, "
+        "{n:04}.",
+        "--name-template",
+        metavar="TEMPLATE",
+    ),
+    switch("skip_existing", "Leave outputs that exist as they are.", "--skip-existing"),
+    switch(
+        "resume",
+        "Do what an earlier run into this folder has left undone, or what has changed since.",
+        "--resume",
+    ),
+    switch("dry_run", "Only say what would be done.", "--dry-run"),
+    switch("fail_fast", "Stop at the first input that fails.", "--fail-fast"),
+    JOBS,
+    MAX_MEMORY,
+)
+
+
+def _colormaps() -> Sequence[str]:
+    from poolcli.images.colormaps import NAMES
+
+    return NAMES
+
+
+LINEAR = switch(
+    "linear", "Pool the light of pictures rather than its sRGB codes (8 and 16 bits).", "--linear"
+)
+BY = option(
+    "by",
+    str | None,
+    "Take whole pixels: those whose luma, or channel (R, G, B, A or a number from 0), wins.",
+    "--by",
+    metavar="luma|CHANNEL",
+)
+PICTURES = (
+    option(
+        "colormap",
+        str | None,
+        "Write numbers as a picture, coloured: grey, viridis, magma, inferno, plasma, cividis or "
+        "turbo; channels side by side in a grid.",
+        "--colormap",
+        metavar="NAME",
+        words=_colormaps,
+    ),
+    option(
+        "normalize",
+        str | None,
+        "Scale what is written as a picture to 0..255: minmax, each (minmax of every channel by "
+        "itself) or two percentiles such as 2,98 (default with --colormap: minmax).",
+        "--normalize",
+        metavar="HOW",
+    ),
+    option(
+        "grid",
+        int | None,
+        "Channels side by side, this many in a row (default: about a square).",
+        "--grid",
+        min=1,
+        metavar="COLUMNS",
+    ),
+    option(
+        "quality",
+        int | None,
+        "1 to 100, of .jpg and .webp (default: as the input; else 95 for .jpg, lossless .webp).",
+        "--quality",
+        metavar="N",
+    ),
+    option(
+        "compression",
+        str | None,
+        "How hard to pack without loss: .png 0 to 9 (default: 4), .webp 0 to 6, .tif none or "
+        "deflate (default: as the input).",
+        "--compression",
+        metavar="HOW",
+    ),
+    option(
+        "max_pixels",
+        int | None,
+        "Refuse larger pictures as possible decompression bombs (default: 178956970).",
+        "--max-pixels",
+        min=1,
+        metavar="N",
+    ),
+)
+
+
+def picture_options_of(op: Op) -> Sequence[inspect.Parameter]:
+    """Give the options that depend on what the op does with colours."""
+    return [*([LINEAR] if op.blends else []), *([BY] if op.winner is not None else [])]

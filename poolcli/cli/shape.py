@@ -11,12 +11,12 @@ import typer
 
 from poolcli.cli import messages, options
 from poolcli.cli.chain import GRAMMAR, STAGES
-from poolcli.cli.lazy import Entry, Values, build_command
+from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import PoolError, UsageError
 
 if TYPE_CHECKING:
+    from poolcli.analysis.summary import Row
     from poolcli.chains import Chain
-    from poolcli.chains.table import Row
 
 SHAPE = inspect.Parameter(
     "shape",
@@ -52,10 +52,10 @@ def _command() -> Any:
 
 
 def _shape(values: Values) -> int:
-    from poolcli.chains import parse_chain
-    from poolcli.cli.variables import read_defaults
+    from poolcli.chain_syntax import parse_chain
+    from poolcli.cli.env import read_defaults
+    from poolcli.frameworks.defaults import preset_name
     from poolcli.notation import parse_counts
-    from poolcli.presets import preset_name
 
     if values["code"] is not None and values["as_json"]:
         raise UsageError("--code prints code and --json a table; choose one")
@@ -87,7 +87,7 @@ def _as_counts(text: str) -> str:
 def _print_code(chain: Chain, shape: tuple[int, ...], layout: str | None, framework: str) -> None:
     import numpy as np
 
-    from poolcli.chains.layers import write_code
+    from poolcli.analysis.layer_code import write_code
 
     plan = chain.plan(shape, np.dtype(np.float32), layout)
     _hint(plan.hint)
@@ -96,7 +96,7 @@ def _print_code(chain: Chain, shape: tuple[int, ...], layout: str | None, framew
 
 def _print_table(chain: Chain, shape: tuple[int, ...], layout: str | None, values: Values) -> None:
     """Print the rows; before an error those of the stages that can be, which show where it is."""
-    from poolcli.chains.table import rows
+    from poolcli.analysis.summary import rows
     from poolcli.layout import Layout, channels_first_hint
 
     found: list[Row] = []
@@ -116,16 +116,16 @@ def _print_table(chain: Chain, shape: tuple[int, ...], layout: str | None, value
 
 
 def _print_rows(rows: list[Row], as_json: bool) -> None:
-    from poolcli.report import table
+    from poolcli.report import tables
 
     if not rows:
         return
     stream = messages.results()
     if as_json:
-        for line in table.table_lines(rows):
+        for line in tables.table_lines(rows):
             print(line, file=stream)
         return
-    table.show_table(rows, stream=stream, terminal=stream.isatty())
+    tables.show_table(rows, stream=stream, terminal=stream.isatty())
     stream.flush()
 
 

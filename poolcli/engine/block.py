@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolcli.engine.buffers import Array, Buffers
+from poolcli.engine.arrays import Array, Buffers, Range
 from poolcli.engine.cells import linear_places, refuse_nan
 from poolcli.engine.fold import Folding, Wider, fold_axis, fold_uneven
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Load
 from poolcli.engine.order import first_fold, fold_order
-from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
 from poolcli.engine.trees import SMALL_INNER, Combine, State, TreeCounter, inner_cuts
 from poolcli.windows import Windows

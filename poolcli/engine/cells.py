@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from poolcli.engine.buffers import Array, Buffers
+from poolcli.engine.arrays import Array, Box, Buffers, Range, Source
 from poolcli.engine.job import Job
-from poolcli.engine.storage import Box, Range, Source
 from poolcli.errors import InputError
 from poolcli.windows import Windows
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from poolcli.engine.buffers import Array
+from poolcli.engine.arrays import Array
 
 BITS = 16
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolcli.engine.buffers import Array, Buffers
+from poolcli.engine.arrays import Array, Buffers
 from poolcli.engine.trees import SMALL_INNER, AxisTrees, Combine, State, copy_state, take_cells
 
 Grid = Callable[[int], int]

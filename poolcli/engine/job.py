@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolcli.dtypes import as_typed
-from poolcli.engine.buffers import Array
+from poolcli.engine.arrays import Array, Source, Target
 from poolcli.engine.kernel import Counts, Kernel
-from poolcli.engine.storage import Source, Target
 from poolcli.windows import Windows
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolcli.engine.buffers import Array
+from poolcli.engine.arrays import Array
 from poolcli.engine.trees import Combine, State
 
 # The number of cells that divide a sum: one number when all windows are alike, else an array that

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from poolcli.engine.buffers import Array, Buffers
+from poolcli.engine.arrays import Array, Buffers, Range
 from poolcli.engine.cells import cut_box, refuse_nan
 from poolcli.engine.counting import ranked
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Select
-from poolcli.engine.storage import Range
 from poolcli.windows import Windows
 
 # Gathering and sorting take several times the memory of the cells. The tests make it small.

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from poolcli.engine import cast, tiles
+from poolcli import dtypes
+from poolcli.engine import tiles
+from poolcli.engine.arrays import Array, Buffers
 from poolcli.engine.block import BlockFolder
-from poolcli.engine.buffers import Array, Buffers
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Kernel, Select
 from poolcli.engine.order import first_fold
@@ -134,7 +135,7 @@ def _walk(
             if arithmetic and not np.isfinite(np.add.reduce(results, axis=None)):
                 _settle(job, block, results, block_bytes, buffers)
             if not direct:
-                cast.convert(results, out, job.fit)
+                dtypes.convert(results, out, job.fit)
             job.target.close(box, out)
             if progress is not None:
                 progress(1 / len(tiling))

@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from poolcli.engine.buffers import Array, Buffers
+from poolcli.engine.arrays import Array, Buffers, Range
 from poolcli.engine.cells import linear_places, refuse_nan
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Gathered, Kernel, Select
 from poolcli.engine.large import LargeSelector, counts_ranks, is_too_large
 from poolcli.engine.network import Step, selection_network
-from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
 from poolcli.windows import Windows
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from poolcli.engine.storage import Range
+from poolcli.engine.arrays import Range
 from poolcli.windows import Windows
 
 MOST_BYTES = 1 << 23

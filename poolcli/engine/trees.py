@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from poolcli.engine.buffers import Array, Buffers
+from poolcli.engine.arrays import Array, Buffers
 
 State = tuple[Array, ...]
 Combine = Callable[[State, State, State], None]

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from poolcli.report.jsonl import json_line, text
-from poolcli.report.outcomes import failed_json, planned_json, planned_line, skipped_json
+from poolcli.outcomes import Result
+from poolcli.report.describe import report_line
+from poolcli.report.json_lines import (
+    failed_json,
+    json_line,
+    planned_json,
+    planned_line,
+    skipped_json,
+    text,
+)
+from poolcli.report.messages import encodable, error, hint, note, safe, warning
 from poolcli.report.progress import Bar, Meter
-from poolcli.report.result import Result
-from poolcli.report.words import encodable, error, hint, note, report_line, safe, warning
 
 __all__ = [
     "Bar",
@@ -58,7 +65,7 @@ def show(
     if line:
         stream.write(encodable(f"# {report_line(result)}\n", stream))
     if preview:
-        from poolcli.files.text import format_plain
+        from poolcli.formats.text import format_plain
 
         array = result.array
         if array.ndim == 2 and array.size:

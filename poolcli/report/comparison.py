@@ -8,16 +8,15 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from poolcli.report.jsonl import plain_values
-from poolcli.report.numbers import cell_format, pick
-from poolcli.report.planes import count_planes
-from poolcli.report.words import encodable, safe
+from poolcli.report.json_lines import plain_values
+from poolcli.report.messages import encodable, safe
+from poolcli.report.numbers import cell_format, count_planes, pick
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import RenderableType
 
-    from poolcli.conform import Verdict
+    from poolcli.analysis.conform import Verdict
 
 MOST_ROWS, MOST_COLUMNS = 12, 10
 FRAME = 4  # what a panel takes beside its lines
@@ -75,7 +74,7 @@ def _shape(shape: Sequence[int]) -> str:
 
 
 def _plain(verdict: Verdict) -> Iterator[str]:
-    from poolcli.files.text import format_plain
+    from poolcli.formats.text import format_plain
 
     values, differs = verdict.values, verdict.differs
     if values is None or differs is None:

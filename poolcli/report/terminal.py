@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from poolcli.report.numbers import cell_format, pick
-from poolcli.report.picture import SMALL, picture_size, show_picture
-from poolcli.report.planes import count_planes, planes
-from poolcli.report.result import Result
-from poolcli.report.words import ASCII, UNICODE, Glyphs, encodable, report_line
+from poolcli.outcomes import Result
+from poolcli.report.describe import report_line
+from poolcli.report.messages import ASCII, UNICODE, Glyphs, encodable
+from poolcli.report.numbers import cell_format, count_planes, pick, planes
+from poolcli.report.thumbnail import SMALL, picture_size, show_picture
 
 PAGE_ROWS = 24
 PLANE_ROWS = 8  # of one plane, where there are several

@@ -16,7 +16,7 @@ import pytest
 from folders import contents, fill
 from program import Outcome, finished, start
 
-from poolcli.files import npy
+from poolcli.formats import npy
 
 Run = Callable[..., Outcome]
 KILLS = 30

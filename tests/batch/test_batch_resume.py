@@ -13,7 +13,7 @@ import pytest
 from folders import MANIFEST, contents, fill, save
 from program import Outcome, finished, start
 
-from poolcli import files
+from poolcli import formats
 from poolcli.batch.manifest import Manifest
 
 Run = Callable[..., Outcome]
@@ -319,7 +319,7 @@ def test_a_run_goes_on_when_another_writes_the_manifest_anew(tmp_path: Path) -> 
     first.begin()
     for name in ("a.npy", "b.npy"):
         save(Path("out", name))
-        with files.atomic_target(str(Path("out", MANIFEST)), overwrite=True) as file:
+        with formats.atomic_target(str(Path("out", MANIFEST)), overwrite=True) as file:
             file.write(Path("out", MANIFEST).read_bytes())
         first.note(f"out/{name}", str(source), None, os.stat(source), os.stat(f"out/{name}"))
     first.close()
@@ -350,7 +350,7 @@ def test_leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not(poolcli
     ]
     for other in others:
         other.write_text("mine")
-    descriptor, alive = files.leftovers.create_temporary("out")
+    descriptor, alive = formats.leftovers.create_temporary("out")
     os.mkfifo("out/.poolcli-aaaaaaaaaaaa.tmp")
     try:
         assert poolcli(*AVG).code == 0

@@ -20,13 +20,13 @@ from folders import KINDS, MANIFEST, contents, fill, save
 from PIL import Image
 from program import HANGS, PROJECT, Outcome, finished, start
 
-from poolcli import batch, files
-from poolcli.batch import Target
+from poolcli import batch, formats
 from poolcli.batch.manifest import Manifest
-from poolcli.batch.memory import Budget, Stopped
-from poolcli.cli.telling import Telling
+from poolcli.batch.outputs import Target
+from poolcli.batch.parallel import Budget, Stopped
+from poolcli.cli.runner import Telling
 from poolcli.errors import OutputError
-from poolcli.report import Result
+from poolcli.outcomes import Result
 
 Run = Callable[..., Outcome]
 
@@ -171,7 +171,7 @@ def test_what_keeps_the_manifest_from_being_read_is_no_end_of_the_run(
     def no_more(*_: object, **__: object) -> None:
         raise OutputError("Too many open files")
 
-    monkeypatch.setattr(files, "write_npz", no_more)
+    monkeypatch.setattr(formats, "write_npz", no_more)
     began = Manifest.begin
 
     def begin(self: Manifest) -> None:
@@ -240,9 +240,9 @@ def test_a_budget_that_is_over_lets_nobody_wait() -> None:
 
 
 def test_the_need_of_a_job_is_about_what_it_takes(poolcli: Run) -> None:
-    from poolcli.batch.needs import need_of
-    from poolcli.geometry import Sliding
+    from poolcli.batch.parallel import need_of
     from poolcli.plan import Request
+    from poolcli.windows import Sliding
 
     save(Path("in", "a.png"), side=2000)
     np.save("in/b.npy", np.zeros((2000, 2000)))
@@ -286,7 +286,7 @@ STUCK = """
 import sys, time
 from poolcli.chains.chain import ChainPlan
 from poolcli.cli import main
-from poolcli.files import npy
+from poolcli.formats import npy
 
 write_all = npy.write_all
 

@@ -5,7 +5,7 @@ import pytest
 
 import poolcli
 from poolcli import adaptive_pool, fractional_pool, global_pool, pool, pyramid_pool
-from poolcli.chains import parse_chain
+from poolcli.chain_syntax import parse_chain
 from poolcli.errors import InputError, UsageError
 
 RNG = np.random.default_rng(5)
@@ -144,6 +144,6 @@ def test_a_plan_refuses_other_arrays():
 
 def test_the_function_stays_a_function():
     # A package called like the function would take its name once it is imported.
-    assert poolcli.chains.grammar.parse_chain is parse_chain
+    assert poolcli.chain_syntax.parse_chain is parse_chain
 
     assert callable(poolcli.chain)

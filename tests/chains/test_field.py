@@ -6,9 +6,9 @@ import random
 import numpy as np
 import pytest
 
-from poolcli.chains import parse_chain
-from poolcli.chains.field import jump, reach, receptive_field
-from poolcli.chains.table import rows
+from poolcli.analysis.receptive_field import jump, reach, receptive_field
+from poolcli.analysis.summary import rows
+from poolcli.chain_syntax import parse_chain
 from poolcli.errors import InputError
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from poolcli.chains import parse_chain
+from poolcli.chain_syntax import parse_chain
 from poolcli.errors import UsageError
-from poolcli.geometry import Adaptive, Fractional, Global, Sliding
+from poolcli.windows import Adaptive, Fractional, Global, Sliding
 
 
 def only(text, **options):

@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from poolcli.chains import parse_chain
-from poolcli.chains.layers import write_code
+from poolcli.analysis.layer_code import write_code
+from poolcli.chain_syntax import parse_chain
 from poolcli.errors import UsageError
 
 X = np.random.default_rng(3).integers(-30, 30, (2, 13, 10, 3)).astype(np.float32)

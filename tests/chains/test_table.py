@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli.chains import parse_chain
-from poolcli.chains.table import rows
+from poolcli.analysis.summary import rows
+from poolcli.chain_syntax import parse_chain
 from poolcli.errors import InputError
 
 

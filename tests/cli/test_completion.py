@@ -13,9 +13,9 @@ import pytest
 from program import PROJECT, Outcome
 
 from poolcli.cli.app import build
+from poolcli.engine.ranked import METHODS
+from poolcli.engine.stochastic import MODES, NEGATIVES
 from poolcli.ops import OPS
-from poolcli.ops.ranked import METHODS
-from poolcli.ops.stochastic import MODES, NEGATIVES
 
 Run = Callable[..., Outcome]
 

@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from poolcli.conform import compare
-from poolcli.files.text import read_text
-from poolcli.geometry import Sliding
+from poolcli.analysis.conform import compare
+from poolcli.formats.text import read_text
 from poolcli.report.comparison import show_comparison
+from poolcli.windows import Sliding
 
 X = np.arange(25.0).reshape(5, 5)
 

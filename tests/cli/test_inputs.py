@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from program import Outcome, npy_bytes
 
-from poolcli.files.npy import header_bytes
+from poolcli.formats.npy import header_bytes
 
 Run = Callable[..., Outcome]
 POOLED = [[6, 4], [4, 4]]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from program import Outcome
 
-from poolcli.presets import PRESETS
+from poolcli.frameworks.defaults import PRESETS
 
 Run = Callable[..., Outcome]
 

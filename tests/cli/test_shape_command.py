@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from poolcli.chains import parse_chain
-from poolcli.chains.table import rows
-from poolcli.report.table import show_table
+from poolcli.analysis.summary import rows
+from poolcli.chain_syntax import parse_chain
+from poolcli.report.tables import show_table
 
 CHAIN = "max 3/2 p1 | avg 2 | global avg"
 

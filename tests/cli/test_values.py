@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from poolcli.cli.values import closest, parse_counts, parse_padding
+from poolcli.checks import closest
 from poolcli.errors import UsageError
+from poolcli.notation import parse_counts, parse_padding
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from poolcli import pool
-from poolcli.conform import compare
+from poolcli.analysis.conform import compare
 from poolcli.errors import InputError, UsageError
-from poolcli.geometry import Sliding
+from poolcli.windows import Sliding
 
 X = np.arange(25.0).reshape(5, 5)
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poolcli.conform import compare
-from poolcli.geometry import Sliding
+from poolcli.analysis.conform import compare
+from poolcli.windows import Sliding
 
 HERE = Path(__file__).parent
 LAYOUTS = {3: "NCW", 4: "NCHW"}

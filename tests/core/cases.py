@@ -9,8 +9,8 @@ from naive import naive_pool
 from naive_windows import Refused, adaptive, fractional, sliding, whole
 
 from poolcli.errors import PoolError
-from poolcli.geometry import Adaptive, Fractional, Global, Sliding
 from poolcli.plan import Request
+from poolcli.windows import Adaptive, Fractional, Global, Sliding
 
 FLOATS = ("f2", "f4", "f8")
 INTEGERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")

@@ -9,8 +9,8 @@ from naive_windows import Refused, sliding
 
 from poolcli import adaptive_pool, fractional_pool, global_pool, pool, pyramid_pool, unpool
 from poolcli.errors import PoolError
-from poolcli.geometry import Adaptive, Global
 from poolcli.plan import Request
+from poolcli.windows import Adaptive, Global
 
 CONVENTIONS = ("plane", "tensor", "channels-last")
 

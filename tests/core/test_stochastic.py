@@ -8,8 +8,8 @@ import pytest
 from naive_ops import probabilities
 
 from poolcli import adaptive_pool, fractional_pool, global_pool, pool
-from poolcli.geometry import Sliding
 from poolcli.plan import Request
+from poolcli.windows import Sliding
 
 # Unlikely enough for all tests here together: a fixed seed either passes for ever or never.
 UNLIKELY = 0.001

@@ -8,7 +8,7 @@ from naive_windows import Refused, dropped, sliding, sliding_axis, whole
 
 from poolcli import output_shape
 from poolcli.errors import PoolError
-from poolcli.geometry import Global, Sliding
+from poolcli.windows import Global, Sliding
 
 CELLS = (1, 2, 3, 5, 8)
 SIZES = (1, 2, 3, 5)

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from poolcli.engine.storage import Box
+from poolcli.engine.arrays import Box
 
 
 class Recorded:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from stores import Recorded, Synthetic, Written
 
-from poolcli.engine.storage import StoredSource
-from poolcli.geometry import Adaptive, Global, Sliding
+from poolcli.engine.arrays import StoredSource
 from poolcli.plan import Request
+from poolcli.windows import Adaptive, Global, Sliding
 
 LAYOUTS = {
     "HW": (96, 80),

@@ -13,8 +13,8 @@ import pytest
 from program import HANGS, start
 from stores import Nowhere, Synthetic
 
-from poolcli.geometry import Sliding
 from poolcli.plan import Request
+from poolcli.windows import Sliding
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 

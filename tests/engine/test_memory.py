@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from stores import Nowhere, Synthetic
 
-from poolcli.engine.storage import StoredSource
-from poolcli.geometry import Global, Sliding
+from poolcli.engine.arrays import StoredSource
 from poolcli.plan import Request
+from poolcli.windows import Global, Sliding
 
 MEGABYTE = 1 << 20
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from poolcli.engine.buffers import Buffers
+from poolcli.engine.arrays import Buffers
 from poolcli.engine.fold import Folding, fold_axis
-from poolcli.geometry import Sliding
 from poolcli.plan import Plan, Request
+from poolcli.windows import Sliding
 
 LENGTH = 2048
 LANES = 64  # folded side by side, so that a call costs little beside its elements

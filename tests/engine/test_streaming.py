@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
-from poolcli.files import npy_output, read_file
-from poolcli.geometry import Adaptive, Global, Sliding
+from poolcli.formats.doors import npy_output, read_file
 from poolcli.plan import Request
+from poolcli.windows import Adaptive, Global, Sliding
 
 # (threads, bytes in a block): one row at a time, odd sizes, everything at once.
 WAYS = ((1, 1), (2, 1), (3, 77), (5, 1001), (8, 4099), (2, 1 << 30))

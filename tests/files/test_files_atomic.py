@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from poolcli.errors import OutputError
-from poolcli.files import atomic, write_file, write_npz
-from poolcli.files.atomic import atomic_target
+from poolcli.formats import atomic
+from poolcli.formats.atomic import atomic_target
+from poolcli.formats.doors import write_file, write_npz
 
 ARRAY = np.arange(6.0).reshape(2, 3)
 NAMES = ["a.npy", "a.npz", "a.csv", "a.tif"]
@@ -58,7 +59,7 @@ def test_a_full_disk_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def full(*_: object, **__: object) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("poolcli.files.npy.write_all", full)
+    monkeypatch.setattr("poolcli.formats.npy.write_all", full)
     with pytest.raises(OutputError, match=rf"{path.name}: No space left on device$"):
         write_file(str(path), ARRAY)
     assert list(path.parent.iterdir()) == []
@@ -67,7 +68,7 @@ def test_a_full_disk_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_real_limit_on_the_size_of_files(tmp_path: Path) -> None:
     program = (
         "import resource, sys, numpy as np\n"
-        "from poolcli.files import write_file\n"
+        "from poolcli.formats import write_file\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
         "try: write_file(sys.argv[1], np.zeros(10_000), overwrite=True)\n"
         "except Exception as error: print(type(error).__name__, error)\n"
@@ -236,7 +237,7 @@ def _whole(pipe: Path) -> object:
 def test_dev_stdout_continues_where_stdout_is(tmp_path: Path) -> None:
     program = (
         "import sys, numpy as np\n"
-        "from poolcli.files import write_file\n"
+        "from poolcli.formats import write_file\n"
         "print('first', flush=True)\n"
         "write_file('/dev/stdout', np.array([[1, 2]]), format='.txt')\n"
     )

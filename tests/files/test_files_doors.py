@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poolcli import files
+from poolcli import formats
 from poolcli.errors import InputError
-from poolcli.files import read_file, read_stdin, write_stream
+from poolcli.formats.doors import read_file, read_stdin, write_stream
 
-ROOT = str(Path(files.__file__).parents[2])
+ROOT = str(Path(formats.__file__).parents[2])
 
 
 def refusal(path: str) -> str:
@@ -127,12 +127,12 @@ HEAVY = ("PIL", "imageio", "tifffile", "zipfile", "rich", "typer")
 )
 def test_only_what_is_needed_is_imported(name: str, loads: set[str], tmp_path: Path) -> None:
     path = tmp_path / name
-    files.write_file(str(path), np.zeros((2, 2), np.uint8))
+    formats.write_file(str(path), np.zeros((2, 2), np.uint8))
     program = (
         "import sys\n"
         "for module in [m for m in sys.modules if m.startswith('zipfile')]:\n"
         "    del sys.modules[module]  # editable installs load it at start-up\n"
-        "from poolcli.files import read_file, write_file\n"
+        "from poolcli.formats import read_file, write_file\n"
         f"list(read_file({str(path)!r}))\n"
         f"print(*[m for m in {HEAVY!r} if m in sys.modules])\n"
     )

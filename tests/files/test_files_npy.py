@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from poolcli.errors import InputError, OutputError
-from poolcli.files import npy, read_file, read_stdin, write_file, write_stream
+from poolcli.formats import npy
+from poolcli.formats.doors import read_file, read_stdin, write_file, write_stream
 
 DTYPES = ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "g")
 ARRAYS = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poolcli.errors import InputError, OutputError
-from poolcli.files import read_file, read_stdin, write_file, write_npz, write_stream
+from poolcli.formats.doors import read_file, read_stdin, write_file, write_npz, write_stream
 
 ARRAYS = {
     "features": np.arange(24, dtype=">f4").reshape(2, 3, 4),

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from poolcli.errors import InputError
-from poolcli.files import packed, read, read_file
-from poolcli.geometry import Adaptive, Global, Sliding
+from poolcli.formats import doors, npz
+from poolcli.formats.doors import read_file
 from poolcli.plan import Request
+from poolcli.windows import Adaptive, Global, Sliding
 
 
 @pytest.fixture(autouse=True)
 def everything_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "_STREAMED", 0)
+    monkeypatch.setattr(doors, "_STREAMED", 0)
 
 
 def archive(folder: Path, array: np.ndarray) -> str:
@@ -39,7 +40,7 @@ CASES = [
 
 @pytest.mark.parametrize(("shape", "layout", "order"), CASES)
 @pytest.mark.parametrize("geometry", [Sliding(2), Sliding(3, 1, 1), Global(), Adaptive(4)])
-@pytest.mark.parametrize("kept", [packed.KEPT, 64])
+@pytest.mark.parametrize("kept", [npz.KEPT, 64])
 def test_the_same_as_in_memory(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -49,11 +50,11 @@ def test_the_same_as_in_memory(
     geometry: Sliding | Global | Adaptive,
     kept: int,
 ) -> None:
-    monkeypatch.setattr(packed, "KEPT", kept)  # a small one goes back to the start often
+    monkeypatch.setattr(npz, "KEPT", kept)  # a small one goes back to the start often
     array = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     array = np.asarray(array, order=order)  # type: ignore[call-overload]
     (loaded,) = read_file(archive(tmp_path, array))
-    assert isinstance(loaded.content, packed.PackedNpy)
+    assert isinstance(loaded.content, npz.PackedNpy)
     plan = Request("avg", geometry, layout=layout, threads=4).plan(array.shape, array.dtype)
     expected = plan.run(array).tobytes()
     for block_bytes in (200, 10_000, None):
@@ -61,16 +62,16 @@ def test_the_same_as_in_memory(
     assert loaded.array.tobytes() == array.tobytes()
 
 
-@pytest.mark.parametrize("spared", [packed.SPARED, 1 << 60])
+@pytest.mark.parametrize("spared", [npz.SPARED, 1 << 60])
 def test_what_is_not_read_in_its_order_is_unpacked_once_where_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spared: int
 ) -> None:
-    monkeypatch.setattr(packed, "KEPT", 64)
-    monkeypatch.setattr(packed, "SPARED", spared)
+    monkeypatch.setattr(npz, "KEPT", 64)
+    monkeypatch.setattr(npz, "SPARED", spared)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     array = np.random.default_rng(0).normal(size=(300, 200))
     (loaded,) = read_file(archive(tmp_path, array))
-    assert isinstance(loaded.content, packed.PackedNpy)
+    assert isinstance(loaded.content, npz.PackedNpy)
     begun = []
     open_member = ZipFile.open
     monkeypatch.setattr(

@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 
 from poolcli.errors import InputError, OutputError
-from poolcli.files import Loaded, png, read_file, target_dtype, write_file
-from poolcli.files.pictures import read_picture
+from poolcli.formats import png16
+from poolcli.formats.base import Loaded
+from poolcli.formats.doors import read_file, read_picture, write_file
+from poolcli.formats.image_writer import target_dtype
 
 RNG = np.random.default_rng(11)
 H, W = 6, 9
@@ -245,7 +247,7 @@ def test_a_transparent_grey_of_few_bits(bits: int) -> None:
     packed = np.packbits((greys[..., None] >> np.arange(bits)[::-1]) & 1, axis=None)
     lines = np.pad(packed.reshape(rows, -1), ((0, 0), (1, 0))).tobytes()
     for key in range(min(levels, 20)):
-        data = png.SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, rows, bits, 0, 0, 0, 0))
+        data = png16.SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, rows, bits, 0, 0, 0, 0))
         data += chunk(b"tRNS", struct.pack(">H", key)) + chunk(b"IDAT", zlib.compress(lines))
         read = read_picture(io.BytesIO(data + chunk(b"IEND", b"")), "png").array
         np.testing.assert_array_equal(read[..., 0], greys * 255 // (levels - 1))

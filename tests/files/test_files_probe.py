@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poolcli import files
+from poolcli import formats
 from poolcli.errors import InputError
 
 COLOURS = (np.arange(5 * 7 * 4) % 251).astype(np.uint8).reshape(5, 7, 4)
@@ -35,11 +35,11 @@ def save(path: Path, mode: str, **options: object) -> bool:
 def check(path: Path) -> None:
     """Compare what is told with what is read."""
     try:
-        read = [files.described_as(loaded) for loaded in files.read_file(str(path))]
+        read = [formats.described_as(loaded) for loaded in formats.read_file(str(path))]
     except InputError:  # of a kind that is not read; a header is then told of, or refused
         return
-    assert list(files.describe_file(str(path))) == read
-    told = files.describe_by_header(str(path))
+    assert list(formats.describe_file(str(path))) == read
+    told = formats.describe_by_header(str(path))
     assert told is None or told == read
 
 
@@ -98,7 +98,7 @@ def test_arrays_and_text(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("1,2\n3,4.5\n")
     for path in tmp_path.iterdir():
         check(path)
-    (one,) = files.describe_file(f"{tmp_path}/a.npz:b")
+    (one,) = formats.describe_file(f"{tmp_path}/a.npz:b")
     assert (one.label, one.shape, one.member) == (f"{tmp_path}/a.npz:b", (5,), "b")
 
 
@@ -113,8 +113,8 @@ def test_what_headers_do_not_tell_is_told_as_no_smaller(
         frames[0].save(path, save_all=True, append_images=frames[1:])
     except (OSError, ValueError):
         return
-    (told,) = files.describe_at_most(str(path)) or []
-    (read,) = files.read_file(str(path))
+    (told,) = formats.describe_at_most(str(path)) or []
+    (read,) = formats.read_file(str(path))
     assert told.nbytes >= read.array.nbytes
     assert told.format == read.format
 
@@ -124,9 +124,9 @@ def test_deep_pictures(channels: int, tmp_path: Path) -> None:
     pixels = np.arange(5 * 7 * channels, dtype=np.uint16).reshape(5, 7, channels)
     for extension in (".png", ".tif", *([".ppm"] if channels == 3 else [])):
         path = str(tmp_path / f"a{extension}")
-        files.write_file(path, pixels)
+        formats.write_file(path, pixels)
         check(Path(path))
-        (told,) = files.describe_by_header(path) or []
+        (told,) = formats.describe_by_header(path) or []
         assert (told.shape[:2], told.dtype) == ((5, 7), np.uint16)
 
 
@@ -135,7 +135,7 @@ def test_nothing_is_decoded(tmp_path: Path) -> None:
     imageio.imwrite(path, np.zeros((3000, 2000, 3), np.uint8))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    (told,) = files.describe_by_header(str(path)) or []
+    (told,) = formats.describe_by_header(str(path)) or []
     assert (told.shape, told.dtype) == ((3000, 2000, 3), np.uint8)
 
 
@@ -145,6 +145,6 @@ def test_pipes_are_not_emptied(tmp_path: Path) -> None:
     holder = os.open(pipe, os.O_RDWR)  # somebody to write, so that opening does not wait
     try:
         with pytest.raises(InputError, match="pipe.npy: it is a pipe"):
-            list(files.describe_file(str(pipe)))
+            list(formats.describe_file(str(pipe)))
     finally:
         os.close(holder)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from poolcli.errors import InputError
-from poolcli.files import parse_matrix, read_file, read_stdin, write_file, write_stream
-from poolcli.files.text import format_plain
+from poolcli.formats.doors import parse_matrix, read_file, read_stdin, write_file, write_stream
+from poolcli.formats.text import format_plain
 
 RNG = np.random.default_rng(5)
 SHAPES = [(3, 4), (1, 5), (5, 1), (4,), (2, 3, 4), (2, 1, 3, 2), (0, 4), (2, 0), (0,), (1, 1)]

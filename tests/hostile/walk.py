@@ -9,7 +9,7 @@ import resource
 import sys
 
 from poolcli.errors import InputError
-from poolcli.files import read_file
+from poolcli.formats.doors import read_file
 
 ADDRESS_SPACE = 2 * 2**30
 

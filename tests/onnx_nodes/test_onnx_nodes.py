@@ -7,7 +7,7 @@ import pytest
 from differences import NODE_DIFFERENCES
 from nodes import Node, read_nodes
 
-from poolcli.cli import main
+from poolcli.cli.main import main
 
 NODES = read_nodes()
 # Its expected numbers are written with four decimals.

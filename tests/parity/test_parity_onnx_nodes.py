@@ -15,7 +15,7 @@ from convert_nodes import package_nodes
 from nodes import Node, read_nodes
 from verdict import compared
 
-from poolcli.cli import main
+from poolcli.cli.main import main
 
 NODES = list(package_nodes())
 

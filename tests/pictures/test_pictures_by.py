@@ -9,9 +9,9 @@ import pytest
 from pictured import Run, done, noise, pixels
 from PIL import Image
 
-from poolcli.geometry import Global, Sliding
-from poolcli.pictures import Treatment
+from poolcli.images.options import Treatment
 from poolcli.plan import Request
+from poolcli.windows import Global, Sliding
 
 OPS = ("max", "min", "median")
 CHANNELS = {"R": 0, "g": 1, "B": 2, "A": 3, "0": 0, "2": 2}

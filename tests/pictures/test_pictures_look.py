@@ -9,8 +9,8 @@ import pytest
 from pictured import Run, done, noise, opened, pixels
 
 from poolcli.errors import UsageError
-from poolcli.pictures import colormaps
-from poolcli.pictures.look import GAP, Look, Nan, parse_normalize, render
+from poolcli.images import colormaps
+from poolcli.images.render import GAP, Look, Nan, parse_normalize, render
 
 # First and last colour, as published.
 ENDS = {

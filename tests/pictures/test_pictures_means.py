@@ -10,10 +10,11 @@ import pytest
 from pictured import Run, done, noise, opened, pixels
 from PIL import Image
 
-from poolcli.geometry import Global, Sliding
+from poolcli.images import colour
+from poolcli.images.options import Treatment
 from poolcli.ops import OPS
-from poolcli.pictures import Treatment, light
 from poolcli.plan import Request
+from poolcli.windows import Global, Sliding
 
 
 def pool(array: np.ndarray, op: str, size: int = 2, **how: object) -> np.ndarray:
@@ -146,15 +147,15 @@ def test_averages_of_light(dtype: str, alpha: bool) -> None:
 @pytest.mark.parametrize("peak", [255, 65535])
 def test_every_code_comes_back(peak: int) -> None:
     codes = np.arange(peak + 1)
-    there = light.to_light(codes / peak) * peak
-    np.testing.assert_array_equal(light.nearest_codes(there, peak), codes)
+    there = colour.to_light(codes / peak) * peak
+    np.testing.assert_array_equal(colour.nearest_codes(there, peak), codes)
 
 
 @pytest.mark.parametrize("peak", [255, 65535])
 def test_nearest_codes_are_what_rounding_gives(peak: int) -> None:
     values = np.random.default_rng(0).random(100_000) ** 3
-    expected = np.rint(light.from_light(values) * peak)
-    np.testing.assert_array_equal(light.nearest_codes(values * peak, peak), expected)
+    expected = np.rint(colour.from_light(values) * peak)
+    np.testing.assert_array_equal(colour.nearest_codes(values * peak, peak), expected)
 
 
 def test_black_and_white_average_to_187(tmp_path: Path, poolcli: Run) -> None:

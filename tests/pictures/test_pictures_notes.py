@@ -12,7 +12,7 @@ import tifffile
 from pictured import HEIGHT, WIDTH, Run, done, exif, icc, opened, picture, pixels
 from PIL import Image, ImageOps
 
-from poolcli.files import exif as exif_data
+from poolcli.formats import exif as exif_data
 
 LOSSLESS = ("png", "webp", "tif")
 ALL = (*LOSSLESS, "jpg")

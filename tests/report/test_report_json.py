@@ -10,7 +10,7 @@ import pytest
 from results import SEED, identity, pooled
 
 from poolcli import report
-from poolcli.geometry import Global, Sliding
+from poolcli.windows import Global, Sliding
 
 
 def strict(text: str) -> Any:

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poolcli.report.numbers import cell_format, pick
-from poolcli.report.planes import count_planes, planes, rows_and_columns
+from poolcli.report.numbers import cell_format, count_planes, pick, planes, rows_and_columns
 
 
 @pytest.mark.parametrize(

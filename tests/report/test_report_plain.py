@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from results import SEED, identity, plain, pooled
 
 from poolcli import report
-from poolcli.files.text import read_text
-from poolcli.geometry import Global, Sliding
+from poolcli.formats.text import read_text
+from poolcli.windows import Global, Sliding
 
 
 def test_plain_is_comments_and_numbers() -> None:
@@ -125,7 +125,7 @@ import io, sys
 import numpy as np
 from poolcli import report
 from poolcli.plan import Request
-from poolcli.geometry import Sliding
+from poolcli.windows import Sliding
 x = np.eye(4)
 plan = Request("max", Sliding(2)).plan(x.shape, x.dtype)
 result = report.Result("x", plan, plan.run(x), "npy")

@@ -11,8 +11,8 @@ import pytest
 from results import SEED, identity, plain, pooled, terminal
 
 from poolcli import report
-from poolcli.files.text import read_text
-from poolcli.geometry import Global
+from poolcli.formats.text import read_text
+from poolcli.windows import Global
 
 
 def test_terminal_shows_the_matrix() -> None:

@@ -1,0 +1,1 @@
+"""What is said about poolings: shapes, receptive fields, layers, frameworks compared."""

@@ -1,0 +1,601 @@
+"""The public functions: pooling of arrays in memory."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, ParamSpec, TypeVar, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from poolcli.chain_syntax import parse_chain
+from poolcli.chains import Pyramid
+from poolcli.checks import flag, listed, shown
+from poolcli.errors import InputError, PoolError, UnknownParameter, UsageError
+from poolcli.ops import find_op
+from poolcli.plan import Request
+from poolcli.unpooling import Unpool
+from poolcli.windows import Adaptive, Fractional, Global, Padding, Sliding, whole_number
+
+PerAxis = int | Sequence[int]
+Pooled = NDArray[Any]
+WithIndices = tuple[NDArray[Any], NDArray[np.int64]]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Options whose names or values are others in Python: what messages say, and what Python writes.
+_WORDS = (
+    (r"--clip\b", "fit='clip'"),
+    (r"--(nan|negatives|layout) (\w+)", r"\1='\2'"),
+    (r"--([a-z]+)-([a-z]+)", r"\1_\2"),
+    (r"--([a-z]+)", r"\1"),
+)
+
+
+def public(function: Callable[P, R]) -> Callable[P, R]:
+    """A function of the package, whose errors speak of its keywords rather than of options."""
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except UnknownParameter as error:
+            error.args = (f"{function.__name__}: {error}{_near(function, error.name)}",)
+            raise
+        except PoolError as error:
+            error.args = (in_python(str(error)),)
+            raise
+
+    return called
+
+
+def in_python(message: str) -> str:
+    """What a message says, with keywords for options.
+
+    >>> in_python("choose a float --dtype or --clip")
+    "choose a float dtype or fit='clip'"
+    >>> in_python("use --nan skip or --nan propagate")
+    "use nan='skip' or nan='propagate'"
+    """
+    for option, keyword in _WORDS:
+        message = re.sub(option, keyword, message)
+    return message
+
+
+def _near(function: Callable[..., Any], name: str) -> str:
+    from difflib import get_close_matches  # late: only mistakes need it
+
+    near = get_close_matches(name, list(inspect.signature(function).parameters), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def per_axis(value: Any) -> int | tuple[int, ...]:
+    """A sequence as a tuple, anything else as it is: the geometry checks it."""
+    if isinstance(value, np.ndarray):
+        return tuple(value) if value.ndim else value.item()
+    # Of a text the characters would be taken, which is never what is meant.
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
+        return tuple(value)
+    number: int = value
+    return number
+
+
+def as_array(x: ArrayLike, what: str = "x") -> NDArray[Any]:
+    """``x`` as a plain array.
+
+    Raises UsageError where cells are masked, which a plain array cannot tell, and InputError for
+    what is no array, such as lists of different lengths.
+    """
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise UsageError(
+            f"{what} has masked cells; fill them, and say with what: "
+            "x.filled(np.nan) and nan='skip', or x.filled(-9) and nodata=-9"
+        )
+    try:
+        return np.asarray(x)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{what}: NumPy makes no array of it: {error}") from error
+
+
+def run(
+    request: Request, x: ArrayLike, out: NDArray[Any] | None, return_indices: bool
+) -> Pooled | WithIndices:
+    """Pool one array as requested."""
+    with_indices = flag("return_indices", return_indices)
+    array = as_array(x)
+    plan = request.plan(array.shape, array.dtype)
+    indices = plan.winners(array) if with_indices else None  # first: not every op has them
+    result = plan.run(array, out)
+    return result if indices is None else (result, indices)
+
+
+@overload
+def pool(
+    x: ArrayLike, op: str, size: PerAxis, *, return_indices: Literal[False] = False, **options: Any
+) -> Pooled: ...
+@overload
+def pool(
+    x: ArrayLike, op: str, size: PerAxis, *, return_indices: Literal[True], **options: Any
+) -> WithIndices: ...
+@public
+def pool(
+    x: ArrayLike,
+    op: str,
+    size: PerAxis,
+    *,
+    stride: PerAxis | None = None,
+    padding: Padding | None = None,
+    dilation: PerAxis = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool | None = None,
+    divisor: float | None = None,
+    layout: str | None = None,
+    like: str | None = None,
+    nan: str = "propagate",
+    nodata: float | None = None,
+    min_valid: float = 0.0,
+    dtype: DTypeLike | None = None,
+    fit: str = "exact",
+    return_indices: bool = False,
+    index: str | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+    **op_params: Any,
+) -> Pooled | WithIndices:
+    """Pool an array with sliding windows.
+
+    Parameters
+    ----------
+    x : array of bool, integers or floats, 1 to 5 axes
+    op : name of an op, one of ``OPS`` or its aliases
+    size, stride, dilation : cells, one number or one per spatial axis
+        ``stride`` defaults to ``size``.
+    padding : cells, a (before, after) pair per axis, or "valid", "same", "same-lower", "center"
+        Padding is never a candidate and adds nothing; averages divide by the real cells. The
+        default is 0, for blur (which mirrors the cells at the edge) "center".
+    ceil_mode : round the output size up instead of down
+    count_include_pad : averages count explicit padding as zeros
+    divisor : averages divide by this number instead
+    layout : axis letters such as "NCHW"; by default W, HW, HWC, NHWC or NDHWC by dimensions
+    like : "torch", "keras" or "onnx": that framework's defaults for what is not given here
+    nan : "propagate", "skip" (leave NaN out) or "error"
+    nodata : this value is missing, and is given back where a window has nothing else
+    min_valid : the fraction of its real cells that a window must have, or it gives nodata or NaN
+    dtype : of the result; by default that of ``x`` for ops that pick a value, 64 bits for sums of
+        integers, float64 for other results of integers and the float type of ``x`` else
+    fit : how results enter an integer ``dtype``: "exact", "round" or "clip"
+    return_indices : also return the position of the cell that each window's value is
+        For max, min and median; the first one on ties, −1 where nothing was valid.
+    index : what positions count: "plane" (the spatial plane), "tensor" or "channels-last"
+    out : array to write to, of the result's shape and dtype
+    threads : at most this many; by default the processors there are
+    op_params : the op's own parameters, see ``OPS[op].params``
+
+    Returns
+    -------
+    array with the axes of ``x``; each spatial axis of n cells becomes
+    ⌊(n + padding − effective kernel) / stride⌋ + 1, as in ONNX's pooling operators.
+    With ``return_indices`` a pair of it and an int64 array of the same shape.
+
+    Raises
+    ------
+    UsageError, InputError
+        One line that names the axis and the numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
+    >>> pool(x, "max", 2)
+    array([[6, 4],
+           [4, 4]])
+    >>> pool(np.zeros((8, 28, 28, 3)), "avg", 3, stride=2, padding="same").shape
+    (8, 14, 14, 3)
+    """
+    geometry = Sliding(
+        per_axis(size),
+        None if stride is None else per_axis(stride),
+        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
+        per_axis(dilation),
+        ceil_mode,
+    )
+    request = Request(
+        op,
+        geometry,
+        layout=layout,
+        like=like,
+        nan=nan,
+        nodata=nodata,
+        min_valid=min_valid,
+        count_include_pad=count_include_pad,
+        divisor=divisor,
+        index=index,
+        dtype=dtype,
+        fit=fit,
+        threads=threads,
+        params=op_params,
+    )
+    return run(request, x, out, return_indices)
+
+
+@public
+def output_shape(
+    shape: Sequence[int],
+    size: PerAxis,
+    *,
+    stride: PerAxis | None = None,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    ceil_mode: bool = False,
+    layout: str | None = None,
+    like: str | None = None,
+) -> tuple[int, ...]:
+    """The shape that :func:`pool` gives for an array of ``shape``; no array is needed.
+
+    Raises UsageError or InputError for windows that do not fit, as ``pool`` would.
+
+    >>> output_shape((224, 224, 64), 3, stride=2, padding=1)
+    (112, 112, 64)
+    """
+    geometry = Sliding(
+        per_axis(size),
+        None if stride is None else per_axis(stride),
+        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
+        per_axis(dilation),
+        ceil_mode,
+    )
+    request = Request("max", geometry, layout=layout, like=like)
+    if isinstance(shape, np.ndarray) and shape.ndim != 1:
+        raise UsageError(f"shape {shown(shape)}: lengths of axes are meant, such as x.shape")
+    lengths = tuple(whole_number("shape", n, least=0) for n in listed("shape", shape))
+    return request.plan(lengths, np.dtype(np.float32)).output_shape
+
+
+@overload
+def global_pool(
+    x: ArrayLike, op: str, *, return_indices: Literal[False] = False, **options: Any
+) -> Pooled: ...
+@overload
+def global_pool(
+    x: ArrayLike, op: str, *, return_indices: Literal[True], **options: Any
+) -> WithIndices: ...
+@public
+def global_pool(
+    x: ArrayLike,
+    op: str,
+    *,
+    layout: str | None = None,
+    like: str | None = None,
+    keepdims: bool = False,
+    nan: str = "propagate",
+    nodata: float | None = None,
+    min_valid: float = 0.0,
+    dtype: DTypeLike | None = None,
+    fit: str = "exact",
+    return_indices: bool = False,
+    index: str | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+    **op_params: Any,
+) -> Pooled | WithIndices:
+    """Pool each spatial plane (or row, or volume) of an array to one number.
+
+    Parameters are those of :func:`pool`. The result has the batch and channel axes of ``x``;
+    with ``keepdims`` also its spatial axes, of length 1. Raises UsageError or InputError.
+    The definition is ONNX's GlobalAveragePool and GlobalMaxPool.
+
+    >>> import numpy as np
+    >>> global_pool(np.ones((2, 7, 7, 64)), "avg").shape
+    (2, 64)
+    """
+    request = Request(
+        op,
+        Global(),
+        layout=layout,
+        like=like,
+        nan=nan,
+        nodata=nodata,
+        min_valid=min_valid,
+        index=index,
+        dtype=dtype,
+        fit=fit,
+        keepdims=keepdims,
+        threads=threads,
+        params=op_params,
+    )
+    return run(request, x, out, return_indices)
+
+
+@overload
+def adaptive_pool(
+    x: ArrayLike,
+    op: str,
+    output_size: PerAxis,
+    *,
+    return_indices: Literal[False] = False,
+    **options: Any,
+) -> Pooled: ...
+@overload
+def adaptive_pool(
+    x: ArrayLike, op: str, output_size: PerAxis, *, return_indices: Literal[True], **options: Any
+) -> WithIndices: ...
+@public
+def adaptive_pool(
+    x: ArrayLike,
+    op: str,
+    output_size: PerAxis,
+    *,
+    layout: str | None = None,
+    like: str | None = None,
+    nan: str = "propagate",
+    nodata: float | None = None,
+    min_valid: float = 0.0,
+    dtype: DTypeLike | None = None,
+    fit: str = "exact",
+    return_indices: bool = False,
+    index: str | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+    **op_params: Any,
+) -> Pooled | WithIndices:
+    """Pool each spatial axis to ``output_size`` cells, whatever its length.
+
+    Output i of o covers the cells ⌊i·n/o⌋ … ⌈(i+1)·n/o⌉−1, as in torch.nn.AdaptiveAvgPool2d;
+    windows overlap where n is no multiple of o. ``output_size`` is one number or one per spatial
+    axis; the other parameters are those of :func:`pool`. Raises UsageError or InputError.
+
+    >>> import numpy as np
+    >>> adaptive_pool(np.ones((2, 15, 10, 64)), "max", 7).shape
+    (2, 7, 7, 64)
+    """
+    request = Request(
+        op,
+        Adaptive(per_axis(output_size)),
+        layout=layout,
+        like=like,
+        nan=nan,
+        nodata=nodata,
+        min_valid=min_valid,
+        index=index,
+        dtype=dtype,
+        fit=fit,
+        threads=threads,
+        params=op_params,
+    )
+    return run(request, x, out, return_indices)
+
+
+@overload
+def fractional_pool(
+    x: ArrayLike,
+    op: str,
+    output_size: PerAxis,
+    *,
+    return_indices: Literal[False] = False,
+    **options: Any,
+) -> Pooled: ...
+@overload
+def fractional_pool(
+    x: ArrayLike, op: str, output_size: PerAxis, *, return_indices: Literal[True], **options: Any
+) -> WithIndices: ...
+@public
+def fractional_pool(
+    x: ArrayLike,
+    op: str,
+    output_size: PerAxis,
+    *,
+    size: PerAxis | None = None,
+    seed: int = 0,
+    samples: Sequence[float] | None = None,
+    layout: str | None = None,
+    like: str | None = None,
+    nan: str = "propagate",
+    nodata: float | None = None,
+    min_valid: float = 0.0,
+    dtype: DTypeLike | None = None,
+    fit: str = "exact",
+    return_indices: bool = False,
+    index: str | None = None,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+    **op_params: Any,
+) -> Pooled | WithIndices:
+    """Pool with windows at pseudo-random steps (Graham 2014, "Fractional max-pooling").
+
+    Windows of ``size`` cells (by default the smallest that leaves no gap) start as in
+    torch.nn.FractionalMaxPool2d. ``samples`` are numbers in [0, 1), one per spatial axis; without
+    them they are drawn with ``seed``, which an op that draws gets too. The other parameters are
+    those of :func:`pool`. Raises UsageError or InputError.
+
+    >>> import numpy as np
+    >>> fractional_pool(np.ones((25, 25)), "max", 17, seed=1).shape
+    (17, 17)
+    """
+    if any(param.name == "seed" for param in find_op(op).params):
+        op_params = {"seed": seed} | op_params
+    geometry = Fractional(
+        per_axis(output_size),
+        None if size is None else per_axis(size),
+        seed,
+        None if samples is None else listed("samples", samples),
+    )
+    request = Request(
+        op,
+        geometry,
+        layout=layout,
+        like=like,
+        nan=nan,
+        nodata=nodata,
+        min_valid=min_valid,
+        index=index,
+        dtype=dtype,
+        fit=fit,
+        threads=threads,
+        params=op_params,
+    )
+    return run(request, x, out, return_indices)
+
+
+@public
+def pyramid_pool(
+    x: ArrayLike,
+    op: str,
+    levels: Sequence[PerAxis],
+    *,
+    layout: str | None = None,
+    like: str | None = None,
+    nan: str = "propagate",
+    nodata: float | None = None,
+    min_valid: float = 0.0,
+    dtype: DTypeLike | None = None,
+    fit: str = "exact",
+    threads: int | None = None,
+    **op_params: Any,
+) -> NDArray[Any]:
+    """Pool adaptively at several levels and join the results: spatial pyramid pooling.
+
+    A level l gives l cells per spatial axis, a level (h, w) h by w. The cells of all levels stand
+    in one axis, in the place of the spatial ones, so that its length depends on the levels alone.
+    The other parameters are those of :func:`pool`; there are no indices, as a cell may win at every
+    level. Raises UsageError or InputError.
+    He, Zhang, Ren & Sun 2014, "Spatial pyramid pooling in deep convolutional networks".
+
+    >>> import numpy as np
+    >>> pyramid_pool(np.ones((2, 13, 9, 64)), "max", [1, 2, 4]).shape
+    (2, 21, 64)
+    """
+    request = Request(
+        op,
+        Adaptive(1),  # of each level, once levels are planned
+        layout=layout,
+        like=like,
+        nan=nan,
+        nodata=nodata,
+        min_valid=min_valid,
+        threads=threads,
+        params=op_params,
+    )
+    sizes = tuple(per_axis(level) for level in listed("levels", levels))
+    array = as_array(x)
+    return Pyramid(request, sizes, dtype, fit).plan(array.shape, array.dtype).run(array)
+
+
+@public
+def chain(
+    x: ArrayLike,
+    stages: str,
+    *,
+    layout: str | None = None,
+    like: str | None = None,
+    nan: str = "propagate",
+    nodata: float | None = None,
+    min_valid: float = 0.0,
+    threads: int | None = None,
+) -> NDArray[Any]:
+    """Pool an array by several stages, such as ``"max 3/2 p1 | avg 2 | global avg"``.
+
+    Parameters
+    ----------
+    x : array of bool, integers or floats, 1 to 5 axes
+    stages : stages separated by ``|``, each of them one of
+
+        - ``OP SIZE[/STRIDE] [pPADDING] [dDILATION] [ceil]``
+        - ``global OP [keep]``: the spatial axes are gone, or of length 1 with ``keep``
+        - ``adaptive OP OUTPUT_SIZE``
+        - ``fractional OP OUTPUT_SIZE [size=SIZE] [seed=N]``
+        - ``pyramid OP 1,2,4``: the levels stand one after another in one spatial axis, W
+
+        and after it the op's own parameters, ``lp 2 norm=3 signed``; where an op divides also
+        ``divisor=4`` and ``count-include-pad``. Sizes are ``3`` or ``2x3``, paddings ``p1``,
+        ``p0x1``, ``p1:0,0:1`` or ``psame``.
+    layout, like, nan, nodata, min_valid, threads : as for :func:`pool`, of every stage
+        ``layout`` is that of ``x``; each stage hands the layout of its result to the next.
+
+    Returns
+    -------
+    array, the result of the last stage. Its dtype is that of the stages one after another: max
+    keeps it, avg makes float64 of integers. There are no indices: those of a
+    stage would be positions in the stage before.
+
+    Raises
+    ------
+    UsageError, InputError
+        One line that quotes the stage. After ``global`` without ``keep`` there can be no stage.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> chain(np.zeros((224, 224, 64)), "max 3/2 p1 | avg 2").shape
+    (56, 56, 64)
+    >>> chain(np.zeros((8, 3, 32, 32)), "max 2 | global avg", layout="NCHW").shape
+    (8, 3)
+    """
+    asked = parse_chain(
+        stages,
+        layout=layout,
+        like=like,
+        nan=nan,
+        nodata=nodata,
+        min_valid=min_valid,
+        threads=threads,
+    )
+    array = as_array(x)
+    return asked.plan(array.shape, array.dtype).run(array)
+
+
+@public
+def unpool(
+    x: ArrayLike,
+    indices: ArrayLike,
+    size: PerAxis | None = None,
+    *,
+    stride: PerAxis | None = None,
+    padding: Padding = 0,
+    output_size: PerAxis | None = None,
+    layout: str | None = None,
+    like: str | None = None,
+    index: str | None = None,
+) -> NDArray[Any]:
+    """Put values back where they were before pooling, and 0 everywhere else.
+
+    Parameters
+    ----------
+    x : pooled array
+    indices : integers of the shape of ``x``, as :func:`pool` returns them; −1 puts nothing
+    size, stride, padding : of the pooling, cells, where it slid windows
+    output_size : cells per spatial axis of the result
+        By default (n − 1)·stride − padding before and after + size, as in torch.nn.MaxUnpool2d.
+        It may differ from that by less than a stride. Without ``size``, which is for the indices
+        of global, adaptive and fractional pooling, it is what was pooled.
+    layout, like, index : as for :func:`pool`
+        Of global pooling without ``keepdims``, ``layout`` is that of what was pooled.
+
+    Returns
+    -------
+    array of the dtype of ``x``, of zeros where no value goes.
+
+    Raises UsageError, or InputError for an index outside the result and for values that differ
+    but have one index, which one pooling with its own indices never gives.
+
+    >>> import numpy as np
+    >>> from poolcli import pool
+    >>> y, where = pool(np.array([[1, 3], [5, 2]]), "max", 2, return_indices=True)
+    >>> unpool(y, where, 2)
+    array([[0, 0],
+           [5, 0]])
+    """
+    array = as_array(x)
+    request = Unpool(
+        as_array(indices, "indices"),
+        None if size is None else per_axis(size),
+        None if stride is None else per_axis(stride),
+        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
+        None if output_size is None else per_axis(output_size),
+        layout=layout,
+        like=like,
+        index=index,
+    )
+    return request.plan(array.shape, array.dtype).run(array)

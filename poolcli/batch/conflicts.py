@@ -1,0 +1,174 @@
+"""Everything about places that can be refused before any work is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from poolcli.batch.inputs import Search, Source
+from poolcli.batch.outputs import STDOUT, Job, Target, is_special, name_outputs
+from poolcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from poolcli.batch.manifest import Manifest
+
+Identity = tuple[int, int]
+
+
+def assign(
+    sources: Sequence[Source],
+    target: Target,
+    manifest: Manifest | None = None,
+    search: Search = Search(),  # noqa: B008 (it is immutable)
+) -> list[Job]:
+    """Give each source its output, refusing what cannot end well before anything is done.
+
+    ``manifest`` knows, for ``target.resume``, which outputs are there and need not be made again.
+
+    Raises
+    ------
+    UsageError: many inputs for one file, two inputs for one output, an output that exists or is
+        an input, a folder that is missing or overlaps an input folder, a format that cannot be
+        written.
+    """
+    jobs = name_outputs(sources, target)
+    _check_overlap(sources, target, search)
+    _check_distinct(jobs, target)
+    inputs = _Inputs(sources)
+    return [_settled(job, target, manifest, inputs) for job in jobs]
+
+
+def check_target(target: Target) -> None:
+    """Refuse places that cannot be, whatever the inputs. Raises UsageError."""
+    for place in (target.output, target.indices):
+        if place is None or place == STDOUT:
+            continue
+        parent = os.path.dirname(place.rstrip(os.sep)) or os.curdir
+        if not os.path.isdir(parent):
+            raise UsageError(f"{place}: there is no folder {parent}; make it first")
+        is_there = place.endswith(os.sep) and os.path.lexists(place.rstrip(os.sep))
+        if is_there and not os.path.isdir(place):
+            raise UsageError(f"{place}: is there and no folder; name another folder")
+
+
+def _check_overlap(sources: Sequence[Source], target: Target, search: Search) -> None:
+    if target.output is None or not target.is_folder or target.overwrite:
+        return
+    output = os.path.realpath(target.output)
+    for root in {source.root for source in sources if source.root is not None}:
+        folder = os.path.realpath(root)
+        nested = search.recursive and (_within(folder, output) or _within(output, folder))
+        if folder == output or nested:
+            raise UsageError(
+                f"{target.output}: overlaps the input folder {root}; choose another folder, "
+                "or allow it with --overwrite"
+            )
+
+
+def _within(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
+    taken: dict[str, tuple[str, str]] = {}
+    real = cache(os.path.realpath)  # of folders, of which there are few
+    for job in jobs:
+        label = job.source.label
+        for path, what in ((job.output, label), (job.indices, f"the positions in {label}")):
+            if path is None or path == STDOUT:
+                continue
+            if os.path.isdir(path):
+                raise UsageError(f"{path}: is a folder, and the result for {what} is a file")
+            # Pipes and devices can be written to any number of times.
+            if is_special(path):
+                continue
+            folder, name = os.path.split(path)
+            same = os.path.join(real(folder), name)
+            if os.path.islink(path):  # which stays: what it points at is written
+                same = os.path.realpath(path)
+            if same in taken:
+                advice = ""
+                if job.source.member is not None and target.template is None:
+                    advice = "; --name-template '{stem}_{array}{ext}' tells arrays apart"
+                raise UsageError(
+                    f"{path}: would be written for both {taken[same][1]} and {what}{advice}"
+                )
+            taken[same] = path, what
+    _check_no_folder(taken)
+
+
+def _check_no_folder(taken: Mapping[str, tuple[str, str]]) -> None:
+    """Refuse an output that would have to be the folder of another, too."""
+    known: set[str] = set()
+    for same, (_, what) in taken.items():
+        folder = os.path.dirname(same)
+        while folder not in known:
+            if folder in taken:
+                path, other = taken[folder]
+                raise UsageError(f"{path}: would be a file for {other} and a folder for {what}")
+            known.add(folder)
+            folder = os.path.dirname(folder)
+
+
+def _settled(job: Job, target: Target, manifest: Manifest | None, inputs: _Inputs) -> Job:
+    """Decide what becomes of outputs that exist."""
+    there = [path for path in job.paths if os.path.isfile(path)]
+    for path in there:
+        inputs.check(path, job.source)
+    if target.resume and manifest is not None:
+        if not all(map(manifest.knows, there)):
+            manifest.refresh()  # another run may have made them since; it notes them first
+        if manifest.is_done(job.source.file, job.source.member, job.paths):
+            return job._replace(skip=True)
+        there = [path for path in there if not manifest.knows(path)]
+        if not there:
+            return job._replace(overwrite=True)
+    if not there or target.overwrite:
+        return job
+    if target.skip_existing:
+        return job._replace(skip=True)
+    why = "is the input itself" if inputs.is_own(there[0], job.source) else "exists"
+    advice = "--overwrite replaces it"
+    if target.resume:
+        why, advice = "exists and was not made by such a run", "--overwrite takes it as unfinished"
+    elif len(inputs) > 1:
+        advice += ", --skip-existing keeps it, --resume does what is left of an earlier run"
+    raise UsageError(f"{there[0]}: {why}; {advice}")
+
+
+class _Inputs:
+    """The files that are read, by what is the same for all names of one file."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+        self._labels: dict[Identity, str] | None = None
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def is_own(self, path: str, source: Source) -> bool:
+        """Tell whether ``path`` is the source's own file."""
+        return source.file is not None and _identity(path) == _identity(source.file)
+
+    def check(self, path: str, source: Source) -> None:
+        """Refuse an output that is another source's file: it might be read before or after."""
+        if self._labels is None:  # not looked up where no output exists, as it takes some time
+            found = {_identity(s.file): s.label for s in self._sources if s.file is not None}
+            self._labels = {identity: found[identity] for identity in found if identity is not None}
+        identity = _identity(path)
+        other = self._labels.get(identity) if identity is not None else None
+        if other is not None and other != source.label and not self.is_own(path, source):
+            raise UsageError(
+                f"{path}: would be replaced by the result for {source.label}, and is the input "
+                f"{other}; choose another folder"
+            )
+
+
+def _identity(path: str) -> Identity | None:
+    try:
+        info = os.stat(path)
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino

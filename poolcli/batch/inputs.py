@@ -1,0 +1,306 @@
+"""Which inputs: what was named, listed or typed, with folders and leftover globs as their files."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import NamedTuple, Protocol
+
+from poolcli import formats
+from poolcli.errors import InputError, UsageError
+from poolcli.formats import base
+from poolcli.formats.base import Loaded
+from poolcli.formats.metadata import AS_USUAL, PictureInput
+from poolcli.formats.table import WRITABLE
+from poolcli.formats.text import check_start
+
+STDIN = "-"
+
+
+def read_list(name: str) -> list[str]:
+    """Give the names in a list: separated by NUL if there is one in it, else by line ends.
+
+    They are taken as they stand: a name may begin with ``-``, and is no pattern.
+
+    Raises UsageError where the list cannot be read or names nothing.
+    """
+    try:
+        if name == STDIN:
+            data = b"" if sys.stdin is None else sys.stdin.buffer.read()
+        else:
+            with open(name, "rb") as file:
+                data = file.read()
+    except OSError as error:
+        raise UsageError(f"--files-from {name}: {error.strerror or error}") from error
+    names = [os.fsdecode(line) for line in data.split(b"\0" if b"\0" in data else b"\n") if line]
+    if not names:
+        raise UsageError(f"--files-from {name}: names no file")
+    return names
+
+
+Identity = tuple[int, int]
+
+
+class Found(NamedTuple):
+    """A file, and the folder it is in, relative to where the walk began ("" for that itself).
+
+    ``problem`` says why a folder could not be looked into; ``path`` is then the folder.
+    """
+
+    path: str
+    folder: str
+    problem: str | None = None
+
+
+def walk(root: str, *, recursive: bool = False, leave_out: str | None = None) -> Iterator[Found]:
+    """Give the files of a folder in the order of their names, then those of its subfolders.
+
+    Hidden files and folders are passed over, and what is neither file nor folder: opening a named
+    pipe would wait for somebody to write into it. Links are followed, those to folders after
+    everything that is really there. ``leave_out`` is a folder not to look into.
+    """
+    folders, links = [(root, "")], deque[tuple[str, str]]()
+    known = {_identity(leave_out)} - {_identity(root)}
+    while folders or links:
+        folder, relative = folders.pop() if folders else links.popleft()
+        try:
+            identity = _identity(folder)
+            if identity in known:
+                continue
+            known.add(identity)
+            with os.scandir(folder) as entries:
+                visible = [entry for entry in entries if not entry.name.startswith(".")]
+        except OSError as error:
+            yield Found(folder, relative, error.strerror or str(error))
+            continue
+        below: list[tuple[str, str]] = []
+        for entry in sorted(visible, key=lambda entry: entry.name):
+            kind = _kind(entry)
+            if kind == "file":
+                yield Found(entry.path, relative)
+            elif kind == "folder" and recursive:
+                inside = (entry.path, os.path.join(relative, entry.name))
+                (links if entry.is_symlink() else below).append(inside)
+        folders += reversed(below)
+
+
+def _kind(entry: os.DirEntry[str]) -> str | None:
+    try:
+        return "file" if entry.is_file() else "folder" if entry.is_dir() else None
+    except OSError:  # a link to itself, or into a folder that is closed to us
+        return None
+
+
+def _identity(path: str | None) -> Identity | None:
+    """Give what is the same for all names of one folder; None where there is none."""
+    try:
+        info = os.stat(path) if path is not None else None
+    except FileNotFoundError:
+        return None
+    return None if info is None else (info.st_dev, info.st_ino)
+
+
+ANY_DEPTH = "**"
+
+
+def find_matches(pattern: str, leave_out: str | None = None) -> Iterator[Found]:
+    """Give the files that match, each with its folder below what stands before ``**``.
+
+    Without ``**`` they have no folder. With it each folder is looked into once, as in a walk, and
+    ``leave_out`` is not.
+    """
+    parts = pattern.split(os.sep)
+    if ANY_DEPTH not in parts:
+        yield from (
+            Found(path, "") for path in sorted(glob.glob(pattern)) if not os.path.isdir(path)
+        )
+        return
+    depth = parts.index(ANY_DEPTH)
+    root, rest = os.sep.join([*parts[:depth], ""]), parts[depth:]
+    for start in sorted(glob.glob(root)) if root else [os.curdir]:
+        for found in walk(start, recursive=True, leave_out=leave_out):
+            below = os.path.join(found.folder, os.path.basename(found.path))
+            if found.problem is not None or _fits(below.split(os.sep), rest):
+                yield found if root else found._replace(path=os.path.relpath(found.path))
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == ANY_DEPTH:
+        return any(_fits(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+
+
+class Read(Protocol):
+    """Reads the arrays of a source, as ``files.read_file`` does."""
+
+    def __call__(
+        self, *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    ) -> Iterator[Loaded]: ...
+
+
+class Source(NamedTuple):
+    """Something to pool.
+
+    ``path`` is None for what is no file: standard input, a typed matrix. ``root`` is the folder
+    that was named, for a file found in it, and ``folder`` where below it, or below what stands
+    before the ``**`` of a pattern, the file lies. ``fails`` says that reading it only raises the
+    error to report, as for a folder with nothing in it.
+    """
+
+    label: str
+    read: Read
+    path: str | None = None
+    root: str | None = None
+    folder: str = ""
+    fails: bool = False
+
+    @property
+    def from_folder(self) -> bool:
+        """Whether it was found in a folder rather than named."""
+        return self.root is not None
+
+    @property
+    def file(self) -> str | None:
+        """The file behind it: that of an array named as ``file.npz:name`` is ``file.npz``."""
+        path = self.path
+        while path is not None and ":" in path and not os.path.lexists(path):
+            path = path.rpartition(":")[0]
+        return path
+
+    @property
+    def member(self) -> str | None:
+        """The array that was named as ``file.npz:name``; None where the file itself was."""
+        if self.path is None or self.file is None:
+            return None
+        return self.path[len(self.file) + 1 :].removesuffix(".npy") or None
+
+
+class Search(NamedTuple):
+    """How folders are searched: with their subfolders or not, and which folder to leave out."""
+
+    recursive: bool = False
+    leave_out: str | None = None
+
+
+def find_sources(
+    inputs: Sequence[str],
+    matrices: Sequence[str] = (),
+    lists: Sequence[str] = (),
+    search: Search = Search(),  # noqa: B008 (it is immutable)
+) -> list[Source]:
+    """Turn what was named, typed or listed into sources; folders and globs become their files.
+
+    Raises UsageError where standard input is named twice, or a list cannot be read.
+    """
+    if [*inputs, *lists].count(STDIN) > 1:
+        raise UsageError("- is named twice, but standard input can be read only once")
+    sources = [_typed(text) for text in matrices]
+    for name in inputs:
+        sources += _sources_named(name, search)
+    for name in [name for file in lists for name in read_list(file)]:
+        is_folder = os.path.isdir(name)
+        sources += _sources_in_folder(name, search) if is_folder else [_file_named(name)]
+    return sources
+
+
+def _typed(text: str) -> Source:
+    def read(
+        *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    ) -> Iterator[Loaded]:
+        yield formats.parse_matrix(text)
+
+    return Source("--matrix", read)
+
+
+def _sources_named(name: str, search: Search) -> list[Source]:
+    if name == STDIN:
+        return [Source(STDIN, _read_stdin)]
+    if os.path.isdir(name):
+        return _sources_in_folder(name, search)
+    if not os.path.lexists(name):
+        matches = [_found(match) for match in find_matches(name, search.leave_out)]
+        if matches:
+            return matches
+    return [_file_named(name)]
+
+
+def _file_named(name: str) -> Source:
+    """What is named like a folder and is none has no name to give to an output."""
+    if not name.endswith(os.sep):
+        return _file(name)
+    why = errno.ENOTDIR if os.path.lexists(name.rstrip(os.sep)) else errno.ENOENT
+    return _failing(name, f"{name}: {os.strerror(why)}")
+
+
+def _found(found: Found) -> Source:
+    """A file as a walk has found it, or the folder that it could not look into."""
+    if found.problem is not None:
+        return _failing(found.path, f"{found.path}: {found.problem}")
+    return _file(found.path)._replace(folder=found.folder)
+
+
+def _sources_in_folder(root: str, search: Search) -> list[Source]:
+    sources = []
+    for found in walk(root, recursive=search.recursive, leave_out=search.leave_out):
+        if found.problem is not None or _is_input(found.path):
+            source = _found(found)
+            sources.append(source if source.fails else source._replace(root=root))
+    if not sources:
+        where = "in or below this folder" if search.recursive else "in this folder"
+        return [_failing(root, f"{root}: no file {where} can be pooled")]
+    return sources
+
+
+def _file(path: str) -> Source:
+    def read(
+        *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    ) -> Iterator[Loaded]:
+        return formats.read_file(path, max_bytes=max_bytes, pictures=pictures)
+
+    return Source(path, read, path)
+
+
+def _failing(label: str, message: str) -> Source:
+    def read(
+        *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    ) -> Iterator[Loaded]:
+        raise InputError(message)
+
+    return Source(label, read, fails=True)
+
+
+def _read_stdin(
+    *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+) -> Iterator[Loaded]:
+    if sys.stdin is None:
+        raise InputError("-: standard input is closed")
+    return formats.read_stdin(sys.stdin.buffer, max_bytes=max_bytes, pictures=pictures)
+
+
+def _is_input(path: str) -> bool:
+    """Tell whether a file in a folder is meant, by its name or by its first bytes.
+
+    One that only its name says is an input is broken, and must not be passed over in silence. Text
+    is anything from notes to programs: it counts by its name, and .txt only if numbers come first.
+    """
+    extension = os.path.splitext(path)[1].lower()
+    if extension in WRITABLE and extension != ".txt":
+        return True
+    try:
+        file, is_stream = base.open_input(path)
+        with file:
+            head = b"" if is_stream else file.read(base.HEAD)
+        kind = base.kind_of(head)
+        if kind == "text":
+            check_start(head if len(head) == base.HEAD else head + b"\n")
+            return extension == ".txt"
+    except (OSError, InputError):
+        return False
+    return True

@@ -1,0 +1,121 @@
+"""Groups whose commands are built when they are asked for.
+
+Building a command costs about a millisecond, and there are as many as ops times geometries: a run
+pays for the one it needs, and ``--help`` for none.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperGroup
+
+from poolcli.checks import closest
+from poolcli.cli import messages
+from poolcli.errors import UsageError
+from poolcli.notation import shorten
+
+Values = Mapping[str, Any]
+
+
+class Entry(NamedTuple):
+    """A command that could be built: its line in the group's help, and how."""
+
+    summary: str
+    build: Callable[[], Any]
+    aliases: tuple[str, ...] = ()
+
+
+def build_command(
+    name: str,
+    help: str,
+    parameters: Sequence[inspect.Parameter],
+    body: Callable[[Values], int],
+) -> Any:
+    """Make a command of its options and the function that gets their values by name.
+
+    ``body`` gives the exit code.
+    """
+
+    def command(**values: Any) -> int:
+        return body(values)
+
+    command.__doc__ = help
+    # What Typer reads instead of the **values.
+    vars(command)["__signature__"] = inspect.Signature(parameters)
+    app = _plain_app()
+    app.command(name)(command)
+    return typer.main.get_command(app)
+
+
+def build_group(
+    name: str,
+    entries: Mapping[str, Entry],
+    *,
+    what: str,
+    callback: Callable[..., None],
+) -> Any:
+    """Make a group of ``entries``; ``what`` they are called in messages (``command``, ``op``).
+
+    ``callback`` is a typed function with the options that stand before the command; its docstring
+    is the help text.
+    """
+
+    class Group(TyperGroup):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            if not args and not ctx.resilient_parsing:
+                messages.note(ctx.get_help())
+                raise typer.Exit(2)
+            rest: list[str] = super().parse_args(ctx, args)
+            return rest
+
+        def list_commands(self, ctx: Any) -> list[str]:
+            return list(entries)
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            for known, entry in entries.items():
+                if cmd_name == known or cmd_name in entry.aliases:
+                    return entry.build()
+            return None
+
+        def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+            command = self.get_command(ctx, args[0])
+            if command is None:
+                names = [n for key, entry in entries.items() for n in (key, *entry.aliases)]
+                names.append("--help")
+                advice = closest(args[0], names) or f" (see {ctx.command_path} --help)"
+                raise UsageError(f"no {what} {shorten(args[0])!r}{advice}")
+            return args[0], command, args[1:]
+
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            # The layout is made for 50 columns and more; a list of commands fits fewer, too.
+            formatter.width = min(formatter.width, shutil.get_terminal_size().columns)
+            super().format_help(ctx, formatter)
+
+        def format_commands(self, ctx: Any, formatter: Any) -> None:
+            rows = [
+                (", ".join((key, *entry.aliases)), entry.summary) for key, entry in entries.items()
+            ]
+            with formatter.section(f"{what.capitalize()}s"):
+                formatter.write_dl(rows)
+
+    app = _plain_app(cls=Group, subcommand_metavar=f"{what.upper()} ...")
+    app.callback()(callback)
+    group = typer.main.get_command(app)
+    group.name = name
+    return group
+
+
+def _plain_app(**settings: Any) -> typer.Typer:
+    # Rich help would double the time of --help; errors get their one line in cli.main.
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
+        **settings,
+    )

@@ -1,0 +1,196 @@
+"""From option values to what the library is asked."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from poolcli import batch
+from poolcli.cli.command import Values
+from poolcli.cli.env import read_defaults
+from poolcli.errors import UsageError
+from poolcli.notation import Levels, shorten
+from poolcli.ops import Op
+from poolcli.plan import Request
+from poolcli.windows import Adaptive, Geometry
+
+if TYPE_CHECKING:
+    from poolcli import batch
+    from poolcli.batch.inputs import Read
+    from poolcli.batch.outputs import Target
+    from poolcli.batch.pictures import Pictures
+    from poolcli.chains import Pyramid
+    from poolcli.formats.base import Loaded
+    from poolcli.ops import Op
+
+
+def target_of(values: Values, op: str) -> batch.Target:
+    """Say where results go. ``op`` is what a name template calls what is done.
+
+    Raises UsageError where options contradict each other.
+    """
+    from poolcli import batch
+
+    format, named = values["format"], values.get("name_template")
+    template = None
+    if named is not None:
+        from poolcli.batch.outputs import parse_template
+
+        template = parse_template(named)
+    target = batch.Target(
+        output=values["output"],
+        format=None if format is None else "." + format.lower().removeprefix("."),
+        overwrite=values["overwrite"],
+        indices=values.get("indices"),
+        template=template,
+        op=op,
+        skip_existing=values.get("skip_existing", False),
+        resume=values.get("resume", False),
+    )
+    if target.skip_existing and (target.overwrite or target.resume):
+        other = "--overwrite" if target.overwrite else "--resume"
+        raise UsageError(f"--skip-existing and {other} contradict each other; say one of them")
+    if target.skip_existing and (target.output is None or target.is_stdout):
+        raise UsageError("--skip-existing needs outputs that can exist: --output FILE or DIR/")
+    if target.resume and not target.is_folder:
+        raise UsageError("--resume goes on with a folder of results: it needs --output DIR/")
+    return target
+
+
+def settings_of(values: Values, *, in_order: bool) -> batch.Settings:
+    """Say how the work is to be shared out."""
+    from poolcli import batch
+
+    limit = values.get("max_memory")
+    return batch.Settings(
+        at_once=values.get("jobs"),
+        max_bytes=None if limit is None else parse_size(limit),
+        fail_fast=values.get("fail_fast", False),
+        in_order=in_order,
+    )
+
+
+def parse_size(text: str) -> int:
+    """Read a number of bytes: ``500M``, ``1.5G``, ``2GiB``; the units are powers of 1024.
+
+    >>> parse_size("1.5K")
+    1536
+    """
+    matched = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE)
+    size = 0 if matched is None else int(float(matched[1]) * 2 ** _UNITS[matched[2].upper()])
+    if size < 1:
+        raise UsageError(f"--max-memory {shorten(text)}: give bytes, such as 500M or 2G")
+    return size
+
+
+_SIZE = r"(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]?)(?:i?B)?"
+
+
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+def pictures_of(values: Values, target: Target) -> Pictures:
+    """Say in the library's words what the options ask of pictures.
+
+    Raises UsageError for what is meaningless whatever the input.
+    """
+    from poolcli import batch, formats
+    from poolcli.images.options import Treatment
+
+    linear, by = values.get("linear", False), values.get("by")
+    if by is not None:
+        from poolcli.images.whole_pixels import check_key
+
+        check_key(by)
+        if values.get("method") is not None:
+            raise UsageError("--by takes a pixel as it is, and --method is between two; leave one")
+    if (linear or by is not None) and values.get("nodata") is not None:
+        raise UsageError(f"--nodata is a value of one channel, and {_which(linear)} changes it")
+    look = None
+    wished = [values.get(name) for name in ("colormap", "normalize", "grid")]
+    if any(wish is not None for wish in wished):
+        if target.output is None:
+            raise UsageError("--colormap, --normalize and --grid make a picture: say -o FILE.png")
+        from poolcli.images.render import Look, parse_normalize
+
+        normalize = None if wished[1] is None else parse_normalize(wished[1])
+        look = Look(wished[0], normalize, wished[2])
+        look.check()
+    packing = formats.PictureOutput(values.get("quality"), values.get("compression"))
+    extension = _extension(target)
+    if extension is not None and (problem := formats.meaningless(extension, packing)):
+        raise UsageError(problem)
+    return batch.Pictures(Treatment(linear, by), look, values.get("max_pixels"), packing)
+
+
+def _which(linear: bool) -> str:
+    return "--linear" if linear else "--by"
+
+
+def _extension(target: Target) -> str | None:
+    """Give the extension that all results will have, where that is known."""
+    if target.format is not None or target.output is None or target.is_folder:
+        return target.format
+    return os.path.splitext(target.output)[1].lower() or None
+
+
+def ask(op: Op, geometry: Geometry, values: Values) -> Request:
+    """Say in the library's words what the options ask for."""
+    return Request(
+        op=op.name,
+        geometry=geometry,
+        layout=values["layout"],
+        like=read_defaults(values["like"]).like,
+        nan=values["nan"].value,
+        nodata=values["nodata"],
+        min_valid=least_valid(values),
+        count_include_pad=values.get("count_include_pad"),
+        divisor=values.get("divisor"),
+        index=values.get("index"),
+        dtype=values["dtype"],
+        fit="clip" if values["clip"] else "exact",
+        keepdims=values.get("keepdims", True),
+        threads=values["threads"],
+        params={p.name: values[p.name] for p in op.params if values[p.name] is not None},
+    )
+
+
+def least_valid(values: Values) -> float:
+    """Give the fraction of a window that must be there, where something can be missing."""
+    if values["min_valid"] is not None and values["nan"] != "skip" and values["nodata"] is None:
+        raise UsageError("--min-valid counts what is not missing: it needs --nan skip or --nodata")
+    return values["min_valid"] or 0.0
+
+
+def ask_for_pyramid(op: Op, levels: Levels, values: Values) -> Pyramid:
+    """Say in the library's words what the options of a pyramid ask for."""
+    from poolcli.chains import Pyramid
+
+    level = ask(op, Adaptive(levels[0]), values)
+    return Pyramid(replace(level, dtype=None, fit="exact"), levels, level.dtype, level.fit)
+
+
+def _refuse_contradictions(values: Values, target: batch.Target) -> None:
+    if target.is_stdout:
+        if values["as_json"]:
+            raise UsageError("--json and -o - both want standard output; write to a file instead")
+        if target.is_binary and sys.stdout is not None and sys.stdout.isatty():
+            raise UsageError("-o - would write binary to the terminal; redirect it or use -o FILE")
+    if values.get("index") is not None and target.indices is None:
+        raise UsageError("--index says how positions count: it needs --indices FILE")
+    if target.output is None and values["format"] is not None:
+        raise UsageError("--to and --format say how to write: they need --output")
+    if values["clip"] and values["dtype"] is None and not target.may_be_picture:
+        raise UsageError("--clip needs something to fit: --dtype, or a picture as --output")
+
+
+def _read_rows(read: Read, **settings: Any) -> Iterator[Loaded]:
+    """Read text of one row or column as what it is meant to be where its only axis is W."""
+    for loaded in read(**settings):
+        if loaded.kind == "text" and len(loaded.shape) == 2 and 1 in loaded.shape:
+            loaded = loaded._replace(content=loaded.array.reshape(-1))
+        yield loaded

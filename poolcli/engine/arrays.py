@@ -1,0 +1,236 @@
+"""Where cells come from and results go to: arrays in memory, or stored ones read in boxes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import Any, Protocol
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Buffers:
+    """Named scratch arrays; a name holds one array at a time and keeps its memory."""
+
+    def __init__(self) -> None:
+        self._memory: dict[Hashable, Array] = {}
+
+    def take(self, name: Hashable, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """An uninitialised C-contiguous array; what was taken under ``name`` before is void."""
+        need = math.prod(shape) * dtype.itemsize
+        memory = self._memory.get(name)
+        if memory is None or memory.nbytes < need:
+            memory = self._memory[name] = np.empty(need, np.uint8)
+        return memory[:need].view(dtype).reshape(shape)
+
+
+Range = tuple[int, int]
+Box = tuple[Range, ...]
+
+
+class StoredInput(Protocol):
+    """An array that is not in memory; ``shape`` and boxes are in the order that it is stored in.
+
+    ``axes[i]`` is the stored axis of the array's axis i.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def axes(self) -> tuple[int, ...]: ...
+    @property
+    def sequential(self) -> bool:
+        """Whether boxes are best read in their order, by one thread."""
+
+    def read_box(self, box: Box, out: Array) -> None:
+        """Fill ``out``, a C-contiguous array of the box's shape and this dtype."""
+
+    def finish(self) -> None:
+        """Called when every box that is wanted has been read."""
+
+
+class StoredOutput(Protocol):
+    """Where an array is stored that need not fit in memory, in C order of its own axes."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def write_box(self, box: Box, values: Array) -> None:
+        """Store ``values``, a C-contiguous array of the box's shape and this dtype."""
+
+
+class Source(Protocol):
+    """A view that boxes of cells can be read from."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    slow_first: tuple[int, ...]
+    """The axes, from the one whose neighbours lie farthest apart in memory to the nearest."""
+    block_bytes: int
+    """How much of it one block best takes."""
+
+    def read(self, box: Box, buffers: Buffers, name: Hashable = "cells") -> Array:
+        """The cells of a box in native byte order, good until the name is used again."""
+        ...
+
+
+class Target(Protocol):
+    """A view that boxes of results can be written to."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    slow_first: tuple[int, ...]
+    """As of a source."""
+
+    def open(self, box: Box, buffers: Buffers) -> Array:
+        """An array to write the results of a box to."""
+        ...
+
+    def close(self, box: Box, results: Array) -> None:
+        """Called with that array when the results stand in it."""
+        ...
+
+
+class ArraySource:
+    """An array in memory, its axes permuted by ``order``."""
+
+    # Large, for threads meet at the interpreter lock between any two steps.
+    block_bytes = 1 << 22
+
+    def __init__(self, array: Array, order: tuple[int, ...]) -> None:
+        self._view = array.transpose(order)
+        self.shape, self.dtype = self._view.shape, array.dtype
+        self.slow_first = _by_stride(self._view.strides)
+        self._copies = not array.dtype.isnative or _last_is_strided(self._view)
+
+    def read(self, box: Box, buffers: Buffers, name: Hashable = "cells") -> Array:
+        """A view of the box, or a copy where byte order or strides would slow every step."""
+        cells = self._view[tuple(slice(*part) for part in box)]
+        return _native(cells, buffers, name) if self._copies else cells
+
+
+class StoredSource:
+    """A stored array, its axes permuted by ``order``."""
+
+    # Less than of an array in memory: the cells are a buffer here too.
+    block_bytes = 1 << 21
+
+    def __init__(self, stored: StoredInput, order: tuple[int, ...]) -> None:
+        order = tuple(stored.axes[axis] for axis in order)
+        self._stored, self._order = stored, order
+        self.shape = tuple(stored.shape[axis] for axis in order)
+        self.dtype = stored.dtype
+        self.slow_first = tuple(order.index(axis) for axis in range(len(order)))
+
+    def read(self, box: Box, buffers: Buffers, name: Hashable = "cells") -> Array:
+        """Read the box in the stored order, then see it in the view's."""
+        stored_box = _permuted_back(box, self._order)
+        shape = tuple(high - low for low, high in stored_box)
+        cells = buffers.take(("stored", name), shape, self.dtype)
+        self._stored.read_box(stored_box, cells)
+        view = cells.transpose(self._order)
+        if self.dtype.isnative and not _last_is_strided(view):
+            return view
+        return _native(view, buffers, name)
+
+
+class ArrayTarget:
+    """An array in memory, its axes permuted by ``order``."""
+
+    def __init__(self, array: Array, order: tuple[int, ...]) -> None:
+        self._view = array.transpose(order)
+        self.shape, self.dtype = self._view.shape, array.dtype
+        self.slow_first = _by_stride(self._view.strides)
+
+    def open(self, box: Box, buffers: Buffers) -> Array:
+        """A view of the box: results are written in place."""
+        return self._view[tuple(slice(*part) for part in box)]
+
+    def close(self, box: Box, results: Array) -> None:
+        """Nothing is left to do."""
+
+
+class StoredTarget:
+    """A stored array, its axes permuted by ``order``."""
+
+    def __init__(self, stored: StoredOutput, order: tuple[int, ...]) -> None:
+        self._stored, self._order = stored, order
+        self.shape = tuple(stored.shape[axis] for axis in order)
+        self.dtype = stored.dtype
+        self.slow_first = tuple(order.index(axis) for axis in range(len(order)))
+
+    def open(self, box: Box, buffers: Buffers) -> Array:
+        """Scratch memory in the stored order, seen in the view's."""
+        stored_box = _permuted_back(box, self._order)
+        shape = tuple(high - low for low, high in stored_box)
+        return buffers.take("stored results", shape, self.dtype).transpose(self._order)
+
+    def close(self, box: Box, results: Array) -> None:
+        """Store the box."""
+        stored_box = _permuted_back(box, self._order)
+        back = tuple(self._order.index(axis) for axis in range(len(self._order)))
+        self._stored.write_box(stored_box, results.transpose(back))
+
+
+def source_of(x: Array | StoredInput, order: tuple[int, ...]) -> Source:
+    """The source that reads ``x`` with its axes permuted by ``order``."""
+    return ArraySource(x, order) if isinstance(x, np.ndarray) else StoredSource(x, order)
+
+
+def target_of(out: Array | StoredOutput, order: tuple[int, ...]) -> Target:
+    """The target that writes ``out`` with its axes permuted by ``order``."""
+    return ArrayTarget(out, order) if isinstance(out, np.ndarray) else StoredTarget(out, order)
+
+
+def memory_order(x: Array | StoredInput) -> tuple[int, ...]:
+    """The axes from the one whose neighbours lie farthest apart in memory to the nearest.
+
+    >>> memory_order(np.zeros((3, 100), order="F"))
+    (1, 0)
+    """
+    if isinstance(x, np.ndarray):
+        return _by_stride(x.strides)
+    return tuple(x.axes.index(axis) for axis in range(len(x.axes)))
+
+
+def _by_stride(strides: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(strides)), key=lambda axis: -abs(strides[axis])))
+
+
+def view_order(
+    spatial: tuple[int, ...], slow_first: tuple[int, ...]
+) -> tuple[int, tuple[int, ...]]:
+    """How many lead axes the view of an array has, and the permutation that gives the view.
+
+    Axes that are not spatial lead where they are slower in memory than some spatial axis, so that
+    whole planes can be taken by themselves, and are inner where they are faster than all.
+
+    >>> view_order((1, 2), (0, 1, 2, 3))
+    (1, (0, 1, 2, 3))
+    """
+    fastest = max(slow_first.index(axis) for axis in spatial)
+    others = [axis for axis in slow_first if axis not in spatial]
+    lead = [axis for axis in others if slow_first.index(axis) < fastest]
+    inner = [axis for axis in others if slow_first.index(axis) > fastest]
+    return len(lead), (*lead, *spatial, *inner)
+
+
+def _native(cells: Array, buffers: Buffers, name: Hashable) -> Array:
+    copy = buffers.take(("native", name), cells.shape, cells.dtype.newbyteorder("="))
+    copy[...] = cells
+    return copy
+
+
+def _permuted_back(box: Box, order: tuple[int, ...]) -> Box:
+    return tuple(box[order.index(axis)] for axis in range(len(order)))
+
+
+def _last_is_strided(array: Array) -> bool:
+    """Whether memory runs along another axis than the last."""
+    strides = [abs(s) for s, n in zip(array.strides, array.shape, strict=True) if n > 1]
+    return bool(strides) and strides[-1] > min(strides)

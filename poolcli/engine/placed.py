@@ -1,0 +1,44 @@
+"""Ops for which it matters where in its window a cell stands: subsample and blur."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from poolcli.engine.arrays import Array
+from poolcli.engine.floats import real_result, wide_float
+from poolcli.engine.fold import tree_sum
+from poolcli.engine.kernel import Cells, Gathered, Select
+
+
+def subsample(cells: Cells) -> Select:
+    """The first cell of each window that counts."""
+
+    def choose(windows: Gathered, out: Array) -> None:
+        if windows.valid is None:
+            out[...] = windows.cells[0]
+            return
+        valid = np.broadcast_to(windows.valid, windows.cells.shape)
+        first = valid.argmax(axis=0)[None]
+        out[...] = np.take_along_axis(windows.cells, first, axis=0)[0]
+
+    def blend(values: list[Array], n: int, out: Array) -> None:
+        out[...] = values[0]
+
+    return Select(cells.dtype, choose, ranks=lambda n: (0,), blend=blend, sorts=False)
+
+
+def blur(cells: Cells) -> Select:
+    """The mean weighted by binomial coefficients around the window's centre."""
+    wide = wide_float(real_result(cells))
+
+    def choose(windows: Gathered, out: Array) -> None:
+        weights = windows.weights().astype(wide)
+        values = windows.cells.astype(wide)
+        if windows.valid is None:
+            out[...] = tree_sum(values * weights)
+            return
+        weights = np.where(windows.valid, weights, 0)
+        values = np.where(windows.valid, values, 0)
+        out[...] = tree_sum(values * weights) / tree_sum(weights)
+
+    return Select(real_result(cells), choose, mirrors=True)

@@ -1,0 +1,48 @@
+"""The only door to disk: files, pipes and typed matrices in; files and streams out."""
+
+from poolcli.formats.atomic import Ready, abandon, atomic_target, locked, sweep
+from poolcli.formats.base import Described, Loaded, described_as
+from poolcli.formats.doors import (
+    describe_at_most,
+    describe_by_header,
+    describe_file,
+    npy_output,
+    parse_matrix,
+    read_file,
+    read_stdin,
+    write_file,
+    write_npz,
+    write_stream,
+)
+from poolcli.formats.guard import available_memory, check_memory
+from poolcli.formats.image_writer import meaningless, target_dtype
+from poolcli.formats.metadata import AS_USUAL, Notes, PictureInput, PictureOutput
+
+__all__ = [
+    "AS_USUAL",
+    "Described",
+    "Loaded",
+    "Notes",
+    "PictureInput",
+    "PictureOutput",
+    "Ready",
+    "abandon",
+    "atomic_target",
+    "available_memory",
+    "check_memory",
+    "describe_at_most",
+    "describe_by_header",
+    "describe_file",
+    "described_as",
+    "locked",
+    "meaningless",
+    "npy_output",
+    "parse_matrix",
+    "read_file",
+    "read_stdin",
+    "sweep",
+    "target_dtype",
+    "write_file",
+    "write_npz",
+    "write_stream",
+]

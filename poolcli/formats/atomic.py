@@ -1,0 +1,231 @@
+"""Writing beside the target and renaming: a target is either as it was or complete."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from poolcli.errors import OutputError
+
+# A file system that does not answer must not keep the process.
+PATIENCE = 1.0
+
+unfinished: set[str] = set()
+"""The temporary files that there are."""
+
+_changed = threading.Condition()
+_inside = 0
+_is_over = False
+
+
+@contextmanager
+def held_off() -> Iterator[None]:
+    """Let the end wait while a file is begun or gets its name; after the end, wait for ever."""
+    global _inside
+    with _changed:
+        _changed.wait_for(lambda: not _is_over)
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _changed:
+            _inside -= 1
+            _changed.notify_all()
+
+
+def abandon() -> None:
+    """Remove what is unfinished, just before the process ends without its other threads."""
+    global _is_over
+    with _changed:
+        _is_over = True
+        _changed.wait_for(lambda: not _inside, PATIENCE)
+        for path in unfinished:
+            with suppress(OSError):
+                os.unlink(path)
+
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is locked, so nothing is ever swept
+    fcntl = None  # type: ignore[assignment]  # where there is the module, it is no None
+
+_OURS = r"\.poolcli-[0-9a-f]{12}\.tmp"
+
+
+def create_temporary(folder: str) -> tuple[int, str]:
+    """Make an empty file with a short name of its own; return its descriptor, locked, and path.
+
+    The lock holds as long as the descriptor, or a duplicate of it, is open.
+    """
+    while True:
+        # Short and of its own: target names may already be as long as the system allows.
+        path = os.path.join(folder, f".poolcli-{os.urandom(6).hex()}.tmp")
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, flags, 0o666)  # 0666 less the user's umask
+        # Another run's sweep may have found it before it was locked; then it is gone already.
+        if _lock(descriptor, wait=True) is not True or os.fstat(descriptor).st_nlink:
+            return descriptor, path
+        os.close(descriptor)
+
+
+def sweep(folder: str) -> int:
+    """Remove temporary files whose writers have died; return how many there were."""
+    try:
+        with os.scandir(folder or os.curdir) as entries:
+            found = [entry.path for entry in entries if _is_ours(entry.name)]
+    except OSError:
+        return 0
+    return sum(map(_remove_if_dead, found))
+
+
+def _is_ours(name: str) -> bool:
+    # Hardly any name gets as far as the pattern, which then need not be compiled.
+    return name.startswith(".poolcli-") and re.fullmatch(_OURS, name) is not None
+
+
+@contextmanager
+def locked(descriptor: int) -> Iterator[None]:
+    """Keep other processes from locking the file meanwhile, where files can be locked."""
+    has = _lock(descriptor, wait=True)
+    try:
+        yield
+    finally:
+        if has:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def _remove_if_dead(path: str) -> bool:
+    # Not blocking and not through links: the name alone does not make it a file of ours.
+    flags = os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    with suppress(OSError):
+        descriptor = os.open(path, flags)
+        try:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode) and _lock(descriptor, wait=False):
+                os.unlink(path)
+                return True
+        finally:
+            os.close(descriptor)
+    return False
+
+
+def _lock(descriptor: int, *, wait: bool) -> bool | None:
+    """Lock a file; False where another has it, None where files cannot be locked."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return None
+    return True
+
+
+Ready = Callable[[os.stat_result], None]
+"""Told of a complete file just before it gets its name; raising keeps it from getting it."""
+
+_OWN_DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
+_STANDARD = {"/dev/stdin": "0", "/dev/stdout": "1", "/dev/stderr": "2"}
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+@contextmanager
+def atomic_target(
+    path: str, overwrite: bool = False, ready: Ready | None = None
+) -> Iterator[BinaryIO]:
+    """Give a file to write; when the block ends well it becomes ``path``, otherwise it vanishes.
+
+    Without ``overwrite`` an existing target is refused, also one that appears meanwhile. A symbolic
+    link stays, and what it points at is written. Pipes and devices (/dev/stdout, /dev/null) are
+    written straight. Raises ``OutputError`` without the path for targets that cannot be.
+    """
+    special = _open_special(path)
+    if special is not None:
+        with special:
+            yield special
+        return
+    target = os.path.realpath(path)
+    old_mode = _check_target(target, overwrite)
+    with held_off():
+        descriptor, temporary = create_temporary(os.path.dirname(target))
+        unfinished.add(temporary)
+    # As long as this is open other runs see by the lock that the temporary file has an owner.
+    owner = os.dup(descriptor) if os.name == "posix" else None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if old_mode is not None:
+                with suppress(OSError):  # a file system without modes
+                    os.chmod(temporary, old_mode)
+            yield file
+            file.flush()
+            if ready is not None:
+                ready(os.fstat(file.fileno()))
+        with held_off():
+            if overwrite:
+                os.replace(temporary, target)
+            else:
+                _rename_to_new(temporary, target)
+    except FileExistsError as error:
+        raise OutputError(_EXISTS) from error
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)
+        unfinished.discard(temporary)
+        if owner is not None:
+            os.close(owner)
+
+
+_EXISTS = "it exists; say --overwrite to replace it"
+
+
+def _open_special(path: str) -> BinaryIO | None:
+    """Open a target that is no file: it is written straight and never replaced."""
+    folder, _, name = path.rpartition("/")
+    is_own = folder in _OWN_DESCRIPTORS and name.isdecimal() and len(name) < 10
+    number = name if is_own else _STANDARD.get(path)
+    if number is not None:
+        # A second opening of /dev/stdout would start at the beginning of a file behind it.
+        return os.fdopen(os.dup(int(number)), "wb")
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return None
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        return open(path, "wb")
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    raise OutputError("it is a socket or a disk; name a file")
+
+
+def _check_target(target: str, overwrite: bool) -> int | None:
+    """Refuse what cannot be a target; return the permissions of the file to be replaced."""
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise OutputError(f"there is no folder {folder}; make it first")
+    try:
+        mode = os.lstat(target).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise OutputError("it is a folder; name a file in it")
+    if not overwrite:
+        raise OutputError(_EXISTS)
+    return stat.S_IMODE(mode)
+
+
+def _rename_to_new(temporary: str, target: str) -> None:
+    """Give the file its name, or raise ``FileExistsError`` when somebody took it meanwhile."""
+    try:
+        os.link(temporary, target)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        # Without hard links: take the name with an empty file of our own, then replace that.
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        os.replace(temporary, target)

@@ -1,0 +1,179 @@
+"""What every format hands over, and what a file is by its first bytes."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from io import BufferedReader
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from poolcli.errors import InputError
+from poolcli.formats.guard import reading
+
+if TYPE_CHECKING:
+    from poolcli.formats.metadata import Notes
+    from poolcli.formats.npy import StoredNpy
+    from poolcli.formats.npz import PackedNpy
+
+
+class Loaded(NamedTuple):
+    """One array from a file, a pipe or the command line.
+
+    label: what people are shown: ``photo.png``, ``in.npz:features``, ``-``
+    content: the array, or one that is still on disk and is read in boxes
+    kind: "npy", "npz", "image" or "text"
+    layout: what the file itself tells ("HW", "HWC", "NHW", "NHWC" for pictures), else None
+    format: the extension that writes the same kind again: ``.npy``, ``.png``, ``.csv``
+    member: the array's name inside an .npz, else None
+    notes: what else the file tells of a picture; None for everything else
+    """
+
+    label: str
+    content: np.ndarray | StoredNpy | PackedNpy
+    kind: str
+    layout: str | None = None
+    format: str = ".npy"
+    member: str | None = None
+    notes: Notes | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+        if isinstance(self.content, np.ndarray):
+            return self.content.shape
+        return self.content.logical_shape
+
+    @property
+    def array(self) -> np.ndarray:
+        """The array in memory, as stored: in its dtype and byte order."""
+        if isinstance(self.content, np.ndarray):
+            return self.content
+        with reading(self.label):
+            return self.content.read_all()
+
+
+HEAD = 512
+
+_IMAGES = (
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"BM", "bmp"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),
+    (b"MM\x00+", "tiff"),
+)
+IMAGE_KINDS = frozenset(kind for _, kind in _IMAGES) | {"webp", "pnm"}
+
+_KNOWN_BUT_REFUSED = (
+    (b"\x1f\x8b", "gzip; unpack it first, for example with gunzip -c FILE | poolcli ... -"),
+    (b"\x89HDF", "HDF5; save the array as .npy first"),
+    (b"%!PS", "PostScript; save it as .png first"),
+    (b"\xc5\xd0\xd3\xc6", "PostScript; save it as .png first"),
+    (b"%PDF", "PDF; save it as .png first"),
+    (b"\x80\x02", "a Python pickle; save the array with numpy.save first"),
+    (b"\x80\x03", "a Python pickle; save the array with numpy.save first"),
+    (b"\x80\x04", "a Python pickle; save the array with numpy.save first"),
+    (b"\x80\x05", "a Python pickle; save the array with numpy.save first"),
+)
+
+
+def kind_of(head: bytes) -> str:
+    """Return "npy", "npz", an image kind or "text" for the first ``HEAD`` bytes of a file.
+
+    Raises ``InputError`` for an empty file and for bytes that are none of these.
+    """
+    if not head:
+        raise InputError("it is empty")
+    if head.startswith(b"\x93NUMPY"):
+        return "npy"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "npz"
+    for magic, kind in _IMAGES:
+        if head.startswith(magic):
+            return kind
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "webp"
+    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in (b" ", b"\t", b"\r", b"\n"):
+        return "pnm"
+    for magic, advice in _KNOWN_BUT_REFUSED:
+        if head.startswith(magic):
+            raise InputError(f"it is {advice}")
+    if looks_like_text(head):
+        return "text"
+    raise InputError(
+        "its first bytes are no .npy, .npz, picture (PNG, JPEG, GIF, BMP, TIFF, WebP, PNM) or text"
+    )
+
+
+def looks_like_text(head: bytes) -> bool:
+    """Tell whether the bytes can begin a text file (UTF-16 counts: the text reader explains)."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    return not any(byte < 32 and byte not in b"\t\n\f\r" for byte in head) and b"\x7f" not in head
+
+
+def open_input(path: str) -> tuple[BufferedReader, bool]:
+    """Open a path for reading; return the file and whether it must be read as a stream.
+
+    Regular files are opened as such. Named pipes and character devices, such as /dev/stdin and
+    what a shell's <(command) gives, are streams. Folders, sockets and disks are refused.
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        return open(path, "rb"), True
+    if not stat.S_ISREG(mode):
+        raise InputError(f"it is {_what_it_is(mode)}")
+    # Not blocking: were the name given to a pipe meanwhile, a plain open would wait for a writer.
+    file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115 (the caller closes it)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise InputError("it changed while being opened")
+    return file, False
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _what_it_is(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder; name the files in it"
+    if stat.S_ISSOCK(mode):
+        return "a socket; name a file or a pipe"
+    return "a device; name a file or a pipe"
+
+
+class Described(NamedTuple):
+    """An array that was not read; the fields are those of ``Loaded``."""
+
+    label: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    kind: str
+    layout: str | None = None
+    format: str = ".npy"
+    member: str | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it will take."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def described_as(loaded: Loaded) -> Described:
+    """Describe an array that was read."""
+    return Described(
+        loaded.label,
+        loaded.shape,
+        loaded.content.dtype,
+        loaded.kind,
+        loaded.layout,
+        loaded.format,
+        loaded.member,
+    )

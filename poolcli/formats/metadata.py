@@ -1,0 +1,211 @@
+"""What a picture file says besides its pixels."""
+
+import io
+import re
+import struct
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+import numpy as np
+
+from poolcli.formats import exif
+
+_ICC_SPACES = {b"GRAY": (1, 2), b"RGB ": (3, 4), b"CMYK": (4,)}
+_XMP_ORIENTATION = rb"""(tiff:Orientation(?:=["']|>)\s*)[1-8]"""
+
+
+class Notes(NamedTuple):
+    """What came with the pixels of a picture, to be written again with those of its result.
+
+    mode: Pillow's name for how the pixels are stored: "L", "RGBA", "P", "CMYK", ...
+    alpha: the last channel says how opaque the others are
+    inks: the channels are cyan, magenta, yellow and black
+    icc, exif, xmp: as stored, upright; exif is the TIFF structure itself, without a heading
+    dpi: horizontal and vertical pixels per inch
+    durations: of the frames, in milliseconds; loop: how often to play them, 0 for ever
+    tables, sampling: a JPEG's quantisation and subsampling, which make its quality
+    lossy: a WebP that is; packed: a TIFF that is compressed
+    """
+
+    mode: str = ""
+    alpha: bool = False
+    inks: bool = False
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    durations: tuple[float, ...] = ()
+    loop: int | None = None
+    tables: tuple[tuple[int, ...], ...] = ()
+    sampling: int = -1
+    lossy: bool = False
+    packed: bool = False
+
+    def icc_for(self, channels: int, inks: bool) -> bytes | None:
+        """Return the profile where it describes pixels of so many channels, else None."""
+        if self.icc is None or inks != (self.icc[16:20] == b"CMYK"):
+            return None
+        return self.icc if channels in _ICC_SPACES.get(self.icc[16:20], ()) else None
+
+    def sized(self, height: int, width: int) -> "Notes":
+        """Return the notes of a picture of this size."""
+        if self.exif is None:
+            return self
+        from poolcli.formats.exif import with_size  # late: few pictures have any
+
+        return self._replace(exif=with_size(self.exif, height, width))
+
+
+class PictureInput(NamedTuple):
+    """How pictures are to be read.
+
+    max_pixels: refuse larger pictures as possible decompression bombs; None: 178 956 970
+    inks: give CMYK as its four channels instead of turning it into RGB
+    """
+
+    max_pixels: int | None = None
+    inks: bool = False
+
+
+AS_USUAL = PictureInput()
+
+
+class PictureOutput(NamedTuple):
+    """How pictures are to be packed: quality 1 to 100, and a compression that the format knows."""
+
+    quality: int | None = None
+    compression: str | None = None
+
+
+def sound_icc(data: object) -> bytes | None:
+    """Return an ICC profile whose header is in order; None for anything else."""
+    if not isinstance(data, bytes) or len(data) < 128 or data[36:40] != b"acsp":
+        return None
+    size = int.from_bytes(data[:4])
+    return data[:size] if 128 <= size <= len(data) else None
+
+
+def upright_xmp(data: object) -> bytes | None:
+    """Return XMP that says no longer that the picture must be turned; None if there is none."""
+    if isinstance(data, str):
+        data = data.encode("utf-8", "replace")
+    if not isinstance(data, bytes) or not data:
+        return None
+    return re.sub(_XMP_ORIENTATION, rb"\g<1>1", data)
+
+
+_XMP, _ICC = 700, 34675
+# Description, make, model, software, date, artist, copyright: what is true of the result, too.
+_DESCRIPTION, _SOFTWARE = 270, 305
+_KEPT = (_DESCRIPTION, 271, 272, _SOFTWARE, 306, 315, 33432)
+# Programs whose description (or name as the software) says of which shape the pages are together,
+# and is gone by.
+_SHAPING = (
+    *("shaped", "imagej", "ome", "scn", "svs", "qpi", "bif", "philips", "indica", "metaseries"),
+    *("scanimage", "astrotiff"),
+)
+_X, _Y, _UNIT = 282, 283, 296
+_INCHES = {2: 1.0, 3: 2.54}  # by unit, how many pixels per inch one per unit is
+_PREMULTIPLIED, _STRAIGHT = 1, 2
+
+
+def notes_of(file: BinaryIO, page: Any) -> Notes:
+    """Return the notes of a page that tifffile has opened."""
+    xmp = page.tags.valueof(_XMP)
+    icc = page.tags.valueof(_ICC)
+    return Notes(
+        mode=page.photometric.name if hasattr(page.photometric, "name") else "",
+        alpha=page.samplesperpixel in (2, 4)
+        and page.extrasamples in ((_PREMULTIPLIED,), (_STRAIGHT,)),
+        icc=sound_icc(icc.tobytes() if isinstance(icc, np.ndarray) else icc),
+        exif=_exif_of(file, page),
+        xmp=upright_xmp(xmp.tobytes() if isinstance(xmp, np.ndarray) else xmp),
+        dpi=_dpi_of(page),
+        packed=page.compression != 1,
+    )
+
+
+def _exif_of(file: BinaryIO, page: Any) -> bytes | None:
+    """Return the page's notes as EXIF; None for those of a BigTIFF, which EXIF cannot address."""
+    file.seek(0)
+    head = file.read(4)
+    if head not in (b"II*\0", b"MM\0*"):
+        return None
+
+    def fetch(offset: int, size: int) -> bytes:
+        file.seek(offset)
+        return file.read(size)
+
+    order = exif.order_of(head)
+    try:
+        found = exif.read_structure(fetch, order, page.offset)
+    except exif.Damaged:
+        return None
+    shaped = any(getattr(page, f"is_{program}", False) for program in _SHAPING)
+    stale = (_DESCRIPTION, _SOFTWARE) if shaped else ()
+    main = {tag: entry for tag, entry in found.main.items() if tag in _KEPT and tag not in stale}
+    return exif.build(found._replace(main=main))
+
+
+def _dpi_of(page: Any) -> tuple[float, float] | None:
+    factor = _INCHES.get(page.tags.valueof(_UNIT, 2))
+    if factor is None:
+        return None
+    found = []
+    for tag in (_X, _Y):
+        value = page.tags.valueof(tag)
+        if not isinstance(value, tuple) or len(value) != 2 or 0 in value:
+            return None
+        found.append(value[0] / value[1] * factor)
+    return found[0], found[1]
+
+
+def unmultiplied(array: np.ndarray) -> np.ndarray:
+    """Return pixels whose alpha, the last channel, is no longer multiplied into the others."""
+    peak = 1.0 if array.dtype.kind == "f" else float(np.iinfo(array.dtype).max)
+    alpha = array[..., -1:].astype(np.float64)
+    colours = array[..., :-1] * np.divide(peak, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+    if array.dtype.kind != "f":
+        colours = np.rint(np.minimum(colours, peak))
+    result = array.copy()
+    result[..., :-1] = colours
+    return result
+
+
+def add_notes(tiff: bytes, notes: Notes) -> bytes:
+    """Return a classic TIFF file with EXIF and XMP on its first page.
+
+    The page's directory is written anew at the end, where its values have room, and what comes
+    from EXIF is in the same byte order: ``byte_order`` says which one to write the TIFF in.
+    """
+    main: exif.Directory = {}
+    below: dict[int, exif.Directory] = {}
+    order = exif.order_of(tiff)
+    if notes.exif is not None:
+        try:
+            found = exif.parse(notes.exif)
+        except exif.Damaged:
+            found = exif.Structure(order, {}, {})
+        main = {tag: entry for tag, entry in found.main.items() if tag in _KEPT}
+        below = found.below
+    if notes.xmp is not None:
+        main[_XMP] = exif.Entry(exif.BYTE, len(notes.xmp), notes.xmp)
+    if not main and not below:
+        return tiff
+    stream = io.BytesIO(tiff)
+
+    def fetch(offset: int, size: int) -> bytes:
+        stream.seek(offset)
+        return stream.read(size)
+
+    (first,) = struct.unpack_from(order + "I", tiff, 4)
+    page = exif.read_directory(fetch, order, first)
+    (count,) = struct.unpack_from(order + "H", tiff, first)
+    (following,) = struct.unpack_from(order + "I", tiff, first + 2 + 12 * count)
+    tiff += b"\0" * (len(tiff) % 2)
+    added = exif.pack(exif.Structure(order, page | main, below), len(tiff), following)
+    return tiff[:4] + struct.pack(order + "I", len(tiff)) + tiff[8:] + added
+
+
+def byte_order(notes: Notes) -> Literal["<", ">"]:
+    """Return the byte order that a TIFF with these notes is to be written in."""
+    return "<" if notes.exif is None or exif.order_of(notes.exif) == "<" else ">"

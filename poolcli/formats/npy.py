@@ -1,0 +1,409 @@
+"""The .npy format: checked headers, arrays in memory, and boxes of arrays that stay on disk."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import math
+import os
+import re
+import struct
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+import numpy as np
+
+from poolcli.errors import InputError, OutputError
+from poolcli.formats.guard import cause, check_memory, shape_text, size_text, writing
+
+MAGIC = b"\x93NUMPY"
+MAX_HEADER = 65_535
+MAX_AXES = 32
+CHUNK = 1 << 20
+
+_NUMBERS = {
+    *("?", "b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"),
+    *("f2", "f4", "f8", "f12", "f16"),
+}
+_REFUSED = {
+    "O": "Python objects (pickled); save plain numbers instead, such as a.astype('float32')",
+    "S": "byte strings; save them as numbers",
+    "a": "byte strings; save them as numbers",
+    "U": "strings; save them as numbers",
+    "M": "dates (datetime64); save a.astype('int64')",
+    "m": "time spans (timedelta64); save a.astype('int64')",
+    "c": "complex numbers; save the real and imaginary parts, or numpy.abs(a)",
+    "V": "raw bytes (void: bfloat16, perhaps); save a.astype('float32')",
+}
+
+
+class Readable(Protocol):
+    """What a header is read from."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class Reader(Readable, Protocol):
+    """What an array is read from."""
+
+    def readinto(self, buffer: Any, /) -> int | None: ...
+
+
+class Writable(Protocol):
+    """What an array is written to."""
+
+    def write(self, data: Any, /) -> int: ...
+
+
+class NpyHeader(NamedTuple):
+    """What an .npy file says of itself: ``nbytes`` of data begin at ``data_offset``."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran_order: bool
+    data_offset: int
+    nbytes: int
+
+    def __str__(self) -> str:
+        return f"{shape_text(self.shape)} {self.dtype.name}"
+
+
+def read_header(file: Readable) -> NpyHeader:
+    """Read and check the header at the file's position; leave the file where the data begin.
+
+    Raises ``InputError`` (without the file's name) for anything that is not the header of an array
+    of numbers. Nothing larger than the header itself is allocated.
+    """
+    start = read_exactly(file, len(MAGIC) + 2)
+    if not start.startswith(MAGIC):
+        raise InputError("it does not begin like an .npy file")
+    major, minor = start[6], start[7]
+    if major not in (1, 2, 3) or minor != 0:
+        raise InputError(f".npy version {major}.{minor} is unknown; versions 1.0 to 3.0 are read")
+    length_format = "<H" if major == 1 else "<I"
+    length_size = struct.calcsize(length_format)
+    length = struct.unpack(length_format, read_exactly(file, length_size))[0]
+    if length > MAX_HEADER:
+        raise InputError(f"its header claims {length} bytes; more than {MAX_HEADER} are refused")
+    try:
+        text = read_exactly(file, length).decode("utf-8" if major == 3 else "latin-1")
+    except UnicodeDecodeError as error:
+        raise InputError("its header is damaged: it is no UTF-8 text") from error
+    fields = _parse(text)
+    shape = _checked_shape(fields["shape"])
+    dtype = _checked_dtype(fields["descr"])
+    if type(fields["fortran_order"]) is not bool:
+        raise InputError("its header's fortran_order is neither True nor False")
+    # A zero among huge dimensions makes the product 0; NumPy still multiplies the others.
+    nbytes = math.prod(n for n in shape if n) * dtype.itemsize
+    if nbytes > sys.maxsize:
+        raise InputError(f"its header's dimensions multiply to {size_text(nbytes)}, too many")
+    offset = len(start) + length_size + length
+    return NpyHeader(shape, dtype, fields["fortran_order"], offset, 0 if 0 in shape else nbytes)
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """Return the three fields of the header's Python literal."""
+    depth = deepest = digits = most_digits = 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+        digits = digits + 1 if character.isdecimal() else 0
+        most_digits = max(most_digits, digits)
+    if deepest > 8:
+        raise InputError(f"its header is nested {deepest} deep")
+    if most_digits >= 20:
+        raise InputError("its header has a dimension of 20 digits or more")
+    signs = "-" in text or "+" in text or "~" in text
+    if signs and re.search(r"[-+~]\s*[-+~]", text):  # long runs exhaust Python's own parser
+        raise InputError("its header is damaged")
+    if "L" in text:  # Python 2 wrote 4L
+        text = re.sub(r"(\d)L\b", r"\1", text)
+    try:
+        fields = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError) as error:
+        raise InputError("its header is damaged: it is no Python dictionary") from error
+    if not isinstance(fields, dict) or set(fields) != {"descr", "fortran_order", "shape"}:
+        raise InputError("its header is damaged: descr, fortran_order and shape are expected")
+    return fields
+
+
+def _checked_shape(shape: object) -> tuple[int, ...]:
+    if not isinstance(shape, tuple) or not all(type(n) is int for n in shape):
+        raise InputError("its header's shape is no tuple of whole numbers")
+    if len(shape) > MAX_AXES:
+        raise InputError(f"its header has {len(shape)} dimensions; at most {MAX_AXES} are read")
+    for n in shape:
+        if n < 0:
+            raise InputError(f"its header has a negative dimension: {shape_text(shape)}")
+    return shape
+
+
+def _checked_dtype(descr: object) -> np.dtype[Any]:
+    if isinstance(descr, list):
+        raise InputError("it holds records (a structured dtype); save one field: a['field']")
+    if isinstance(descr, tuple):
+        raise InputError("it holds a sub-array dtype; save it as a plain array of numbers")
+    if not isinstance(descr, str):
+        raise InputError("its header's dtype is no text")
+    if (descr[1:] if descr.startswith(("<", ">", "=", "|")) else descr) in _NUMBERS:
+        try:
+            return np.dtype(descr)
+        except TypeError as error:
+            raise InputError(f"dtype {descr} is unknown on this machine") from error
+    letter = descr.lstrip("<>=|")[:1]
+    if letter in _REFUSED:
+        raise InputError(f"dtype {descr[:20]} holds {_REFUSED[letter]}")
+    if "," in descr or "(" in descr:
+        raise InputError("it holds records (a structured dtype); save one field: a['field']")
+    raise InputError(f"dtype {descr[:20]!r} is unknown; numbers and bool are read")
+
+
+def read_array(
+    file: Reader, size: int | None = None, max_bytes: int | None = None, whole: str = "the file"
+) -> np.ndarray:
+    """Read one array, header first, at the file's position.
+
+    ``size`` is the length in bytes of the ``whole`` where that is known; the header must agree with
+    it. On a pipe it is None, and the data are simply the next ``nbytes``. ``max_bytes`` bounds the
+    memory taken (None: what is free). The array keeps its byte order and, without a copy, its
+    Fortran order.
+    """
+    header = read_header(file)
+    if size is not None:
+        check_size(header, size, whole)
+    check_memory(header.nbytes, max_bytes)
+    data = np.empty(header.nbytes, np.uint8)
+    fill(file, data, header)
+    array = data.view(header.dtype) if header.nbytes else np.empty(header.shape, header.dtype)
+    check_bools(array)
+    return array.reshape(header.shape, order="F" if header.fortran_order else "C")
+
+
+def check_bools(array: np.ndarray) -> None:
+    """Refuse bools that are neither 0 nor 1, which NumPy computes nonsense with."""
+    if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
+        wrong = array.view(np.uint8).max()
+        raise InputError(f"a bool is 0 or 1, and its data hold {wrong}; save it as uint8")
+
+
+def check_size(header: NpyHeader, size: int, whole: str) -> None:
+    """Refuse a header that does not agree with the ``size`` in bytes of the ``whole``."""
+    held = size - header.data_offset
+    said = f"header says {header} = {header.nbytes} bytes, {whole} has {held}"
+    if held < header.nbytes:
+        raise InputError(f"{said}; it is truncated")
+    if held > header.nbytes:
+        raise InputError(f"{said}; several arrays in a row are read from a pipe, as -")
+
+
+def fill(file: Reader, data: np.ndarray, header: NpyHeader) -> None:
+    """Fill the flat byte array from the file, or say where the file ended."""
+    view = data.data
+    done = 0
+    while done < len(view):
+        # In pieces, so that of a pipe's false claim only the pages really filled are taken.
+        count = file.readinto(view[done : done + CHUNK])
+        if not count:
+            raise InputError(
+                f"header says {header} = {header.nbytes} bytes, and only {done} came;"
+                " it is truncated"
+            )
+        done += count
+
+
+def read_exactly(file: Readable, count: int) -> bytes:
+    """Read ``count`` bytes of a header, or raise ``InputError``."""
+    data = b""
+    while len(data) < count:
+        piece = file.read(count - len(data))
+        if not piece:
+            raise InputError("it ends within its header; it is truncated")
+        data += piece
+    return data
+
+
+def write_array(stream: Writable, array: np.ndarray) -> None:
+    """Write header and data, in C order and in the array's own dtype; works on pipes."""
+    write_all(stream, header_bytes(array.shape, array.dtype))
+    for block in _blocks(array):
+        write_all(stream, block)
+
+
+def header_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """Return what an .npy file of C order begins with; the data follow at a multiple of 64."""
+    if dtype.kind not in "biuf":
+        raise OutputError(f"an array of {dtype} cannot be written as .npy")
+    fields = f"'descr': '{dtype.str}', 'fortran_order': False, 'shape': {tuple(shape)}, "
+    padding = " " * (-(len(MAGIC) + 4 + len(fields) + 3) % 64)
+    text = f"{{{fields}}}{padding}\n".encode("ascii")
+    return MAGIC + b"\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+def _blocks(array: np.ndarray) -> Iterator[memoryview]:
+    """Yield the bytes of the array in C order, copying at most a block at a time."""
+    if array.size == 0:
+        return
+    if array.flags.c_contiguous:
+        yield array.reshape(-1).view(np.uint8).data
+        return
+    rows = max(1, CHUNK * len(array) // array.nbytes)
+    for first in range(0, len(array), rows):
+        block = np.ascontiguousarray(array[first : first + rows])
+        yield block.reshape(-1).view(np.uint8).data
+
+
+def write_all(stream: Writable, data: bytes | memoryview) -> None:
+    """Write all bytes, also to an unbuffered stream that takes only a part at a time."""
+    view = memoryview(data)
+    while len(view):
+        view = view[stream.write(view) or 0 :]
+
+
+Box = tuple[tuple[int, int], ...]
+
+
+class StoredNpy:
+    """An .npy file's array, read box by box; ``shape`` is in the order that it is stored in.
+
+    ``axes[i]`` is the stored axis of the array's axis i: they are reversed in Fortran order.
+    Several threads may read at once, in any order. It has a descriptor of its own, open for as long
+    as it lives.
+    """
+
+    sequential = False
+
+    def __init__(self, file: BinaryIO, header: NpyHeader, max_bytes: int | None = None) -> None:
+        self._descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
+        self._header, self._max_bytes = header, max_bytes
+        self._lock = threading.Lock()
+        reverse = header.fortran_order
+        self.logical_shape = header.shape
+        self.shape = header.shape[::-1] if reverse else header.shape
+        self.dtype = header.dtype
+        count = len(header.shape)
+        self.axes = tuple(range(count))[::-1] if reverse else tuple(range(count))
+
+    def read_all(self) -> np.ndarray[Any, Any]:
+        """The whole array, of ``logical_shape``; refused where memory is too small for it."""
+        check_memory(self._header.nbytes, self._max_bytes)
+        whole = np.empty(self.shape, self.dtype)
+        self.read_box(tuple((0, n) for n in self.shape), whole)
+        return whole.transpose(self.axes)
+
+    def read_box(self, box: Box, out: np.ndarray[Any, Any]) -> None:
+        """Fill ``out``, C-contiguous and of the box's shape and this dtype.
+
+        Raises InputError (without the file's name) where the file has become shorter, or holds
+        what is no bool.
+        """
+        data = out.reshape(-1).view(np.uint8).data
+        done = 0
+        for offset, size in runs(self.shape, box, self.dtype.itemsize):
+            self._read(data[done : done + size], self._header.data_offset + offset)
+            done += size
+        check_bools(out)
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
+
+    def _read(self, buffer: memoryview, offset: int) -> None:
+        while len(buffer):
+            count = self._read_some(buffer, offset)
+            if not count:
+                raise InputError(
+                    f"header says {self._header} = {self._header.nbytes} bytes, and it ends after "
+                    f"{offset - self._header.data_offset}; it has become shorter"
+                )
+            buffer, offset = buffer[count:], offset + count
+
+    def _read_some(self, buffer: memoryview, offset: int) -> int:
+        try:
+            if hasattr(os, "preadv"):
+                return os.preadv(self._descriptor, [buffer], offset)
+            with self._lock:
+                os.lseek(self._descriptor, offset, os.SEEK_SET)
+                data = os.read(self._descriptor, len(buffer))
+                buffer[: len(data)] = data
+                return len(data)
+        except OSError as error:
+            raise InputError(cause(error)) from error
+
+
+class NpyOutput:
+    """A new .npy file that is written box by box, in C order; several threads may write at once.
+
+    ``label`` names the file in errors. ``shape`` is the array's, and ``box_shape`` the same
+    with the axes of length 1 that boxes keep.
+    Its space is reserved at once, so that a full disk shows before the work and not after it.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        file: BinaryIO,
+        shape: tuple[int, ...],
+        box_shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+    ) -> None:
+        self._label, self._file = label, file
+        self._lock = threading.Lock()
+        self.shape, self.dtype = box_shape, dtype
+        file.write(header_bytes(shape, dtype))
+        file.flush()
+        self._offset = file.tell()
+        size = math.prod(shape) * dtype.itemsize
+        if size and hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), self._offset, size)
+        else:
+            file.truncate(self._offset + size)
+
+    def write_box(self, box: Box, values: np.ndarray[Any, Any]) -> None:
+        """Store ``values``, C-contiguous and of the box's shape and this dtype."""
+        data = values.reshape(-1).view(np.uint8).data
+        done = 0
+        for offset, size in runs(self.shape, box, self.dtype.itemsize):
+            self._write(data[done : done + size], self._offset + offset)
+            done += size
+
+    def _write(self, data: memoryview, offset: int) -> None:
+        while len(data):
+            with writing(self._label):
+                count = self._write_some(data, offset)
+            data, offset = data[count:], offset + count
+
+    def _write_some(self, data: memoryview, offset: int) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(self._file.fileno(), data, offset)
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.write(data)
+
+
+def runs(shape: tuple[int, ...], box: Box, itemsize: int) -> Iterator[tuple[int, int]]:
+    """The box's contiguous byte ranges in a C-ordered array, as (offset, size) in order.
+
+    >>> list(runs((4, 5), ((1, 3), (0, 5)), 8))
+    [(40, 80)]
+    >>> list(runs((4, 5), ((1, 3), (2, 4)), 8))
+    [(56, 16), (96, 16)]
+    """
+    if any(low >= high for low, high in box):
+        return
+    # From which axis on the box holds everything: from the axis before it, memory is contiguous.
+    whole = len(shape)
+    while whole and box[whole - 1] == (0, shape[whole - 1]):
+        whole -= 1
+    along = max(whole - 1, 0)
+    steps = [itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    if not shape:
+        yield 0, itemsize
+        return
+    low, high = box[along]
+    for place in itertools.product(*(range(*part) for part in box[:along])):
+        start = sum(i * step for i, step in zip(place, steps, strict=False))
+        yield start + low * steps[along], (high - low) * steps[along]

@@ -1,0 +1,262 @@
+"""The .npz format: a zip of .npy members, whose claims are compared before they are unpacked."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import numpy as np
+
+from poolcli.errors import InputError
+from poolcli.formats import npy
+from poolcli.formats.guard import cause, check_memory
+from poolcli.formats.npy import Box, StoredNpy, runs
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile, ZipInfo
+
+# What was unpacked last is kept, for the rows that neighbouring blocks share.
+KEPT = 1 << 22
+_CHUNK = 1 << 18
+# What a temporary file leaves free on its disk.
+SPARED = 1 << 26
+
+
+class PackedNpy:
+    """One array of an .npz, read box by box; ``shape`` is in the order that it is stored in.
+
+    Reading goes forwards. Where it first goes back further than the ``KEPT`` bytes, everything is
+    unpacked into a temporary file without a name, and read from there. Where the disk has no room
+    for that, it starts again from the beginning, which is slow and right. One thread reads at a
+    time.
+    """
+
+    sequential = True
+
+    def __init__(
+        self, archive: ZipFile, info: ZipInfo, header: npy.NpyHeader, max_bytes: int | None = None
+    ) -> None:
+        self._archive, self._info = archive, info
+        self._header, self._max_bytes = header, max_bytes
+        self.logical_shape = header.shape
+        axes = tuple(range(len(header.shape)))
+        self.axes = axes[::-1] if header.fortran_order else axes
+        self.shape = header.shape[::-1] if header.fortran_order else header.shape
+        self.dtype = header.dtype
+        self._unpacked: StoredNpy | None = None
+        self._may_unpack = True
+        self._member: Any = None
+        self._kept = bytearray()
+        self._end = 0
+        """How many bytes of the member have been unpacked; the last of them are kept."""
+
+    def read_all(self) -> np.ndarray[Any, Any]:
+        """The whole array, of ``logical_shape``; refused where memory is too small for it."""
+        check_memory(self._header.nbytes, self._max_bytes)
+        whole = np.empty(self.shape, self.dtype)
+        self.read_box(tuple((0, n) for n in self.shape), whole)
+        self.finish()
+        return whole.transpose(self.axes)
+
+    def read_box(self, box: Box, out: np.ndarray[Any, Any]) -> None:
+        """Fill ``out``, C-contiguous and of the box's shape and this dtype.
+
+        Raises InputError (without a label) where the entry is damaged.
+        """
+        first = next(runs(self.shape, box, self.dtype.itemsize), (0, 0))[0]
+        if self._is_gone(self._header.data_offset + first) and self._may_unpack:
+            self._unpacked = self._unpack_all()
+            self._may_unpack = False
+        if self._unpacked is not None:
+            self._unpacked.read_box(box, out)
+            return
+        data = out.reshape(-1).view(np.uint8).data
+        done = 0
+        for offset, size in runs(self.shape, box, self.dtype.itemsize):
+            self._read(data[done : done + size], self._header.data_offset + offset)
+            done += size
+        npy.check_bools(out)
+
+    def finish(self) -> None:
+        """Unpack what is left: at the end the zip library compares the checksum."""
+        while self._member is not None and self._unpack(_CHUNK):
+            pass
+        self._restart()
+
+    def _is_gone(self, offset: int) -> bool:
+        """Whether what stands there was unpacked, and is no longer kept."""
+        return offset < self._end - len(self._kept)
+
+    def _unpack_all(self) -> StoredNpy | None:
+        """Unpack into a file that ends with this process; None where there is no room for it."""
+        import tempfile  # late: most are read as they are packed
+
+        self._restart()
+        size = self._info.file_size
+        try:
+            if shutil.disk_usage(tempfile.gettempdir()).free < size + SPARED:
+                return None
+            with tempfile.TemporaryFile() as file:
+                while self._end < size:
+                    file.write(self._need(min(_CHUNK, size - self._end)))
+                self.finish()
+                file.flush()
+                return StoredNpy(cast(BinaryIO, file), self._header, self._max_bytes)
+        except OSError:
+            return None
+
+    def _read(self, buffer: memoryview, offset: int) -> None:
+        if self._is_gone(offset):
+            self._restart()
+        while self._end < offset:
+            self._need(min(_CHUNK, offset - self._end))
+        start = len(self._kept) - (self._end - offset)
+        known = self._kept[start : start + len(buffer)]
+        buffer[: len(known)] = known
+        done = len(known)
+        while done < len(buffer):
+            piece = self._need(min(_CHUNK, len(buffer) - done))
+            buffer[done : done + len(piece)] = piece
+            done += len(piece)
+
+    def _need(self, size: int) -> bytes:
+        piece = self._unpack(size)
+        if not piece:
+            raise InputError(
+                f"header says {self._header} = {self._header.nbytes} bytes, and its zip entry "
+                f"ends after {self._end - self._header.data_offset}; it is truncated"
+            )
+        return piece
+
+    def _unpack(self, size: int) -> bytes:
+        try:
+            if self._member is None:
+                self._member = self._archive.open(self._info)
+            piece = cast(bytes, self._member.read(size))
+        except Exception as error:
+            raise InputError(cause(error)) from error
+        self._end += len(piece)
+        self._kept += piece
+        if len(self._kept) > 2 * KEPT:
+            del self._kept[:-KEPT]
+        return piece
+
+    def _restart(self) -> None:
+        if self._member is not None:
+            self._member.close()
+        self._member, self._kept, self._end = None, bytearray(), 0
+
+
+class OwnView(io.RawIOBase):
+    """A file seen through a descriptor of its own, at a position of its own."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._descriptor = os.dup(file.fileno())
+        self._size = os.fstat(self._descriptor).st_size
+        self._position = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position of this view alone."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Read at this view's position."""
+        data = os.pread(self._descriptor, len(buffer), self._position)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Close this view's descriptor."""
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
+
+
+_FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the same arrays give the same bytes on every day
+
+
+def open_zip(file: BinaryIO) -> ZipFile:
+    """Open a seekable file as a zip."""
+    import zipfile
+
+    return zipfile.ZipFile(file)
+
+
+def members(archive: ZipFile) -> list[tuple[str, ZipInfo]]:
+    """Return (array name, zip entry) of every .npy in the archive, in stored order.
+
+    Names are labels only, never paths. Two entries may have the same name.
+    """
+    found = [
+        (info.filename.removesuffix(".npy"), info)
+        for info in archive.infolist()
+        if info.filename.endswith(".npy")
+    ]
+    if not found:
+        raise InputError(f"none of its {len(archive.infolist())} members is an .npy array")
+    return found
+
+
+def pick(found: list[tuple[str, ZipInfo]], name: str) -> list[tuple[str, ZipInfo]]:
+    """Return the one entry called ``name``."""
+    picked = [entry for entry in found if entry[0] == name.removesuffix(".npy")]
+    if not picked:
+        names = ", ".join(dict.fromkeys(known for known, _ in found))
+        raise InputError(f"it has no array of this name; it has {names}")
+    return picked
+
+
+def read_member(archive: ZipFile, info: ZipInfo, max_bytes: int | None = None) -> np.ndarray:
+    """Unpack one array, once header, stated size and memory agree; the checksum is checked."""
+    _refuse_encrypted(info)
+    with archive.open(info) as member:
+        reader = cast("npy.Reader", member)
+        array = npy.read_array(reader, info.file_size, max_bytes, "its zip entry")
+        member.read(1)  # at the end the zip library compares the checksum
+    return array
+
+
+def open_member(archive: ZipFile, info: ZipInfo, max_bytes: int | None) -> PackedNpy:
+    """One array that is unpacked as it is read, once header and stated size agree."""
+    _refuse_encrypted(info)
+    with archive.open(info) as member:
+        header = npy.read_header(cast("npy.Reader", member))
+    npy.check_size(header, info.file_size, "its zip entry")
+    return PackedNpy(archive, info, header, max_bytes)
+
+
+def _refuse_encrypted(info: ZipInfo) -> None:
+    if info.flag_bits & 1:
+        raise InputError("it is encrypted; unpack the .npz and save it without a password")
+
+
+def encode(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return the archive as bytes, for pipes and devices, where nobody can go back."""
+    target = io.BytesIO()
+    write_members(target, arrays)
+    return target.getvalue()
+
+
+def write_members(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write the arrays, uncompressed as ``numpy.savez`` does, to a seekable file."""
+    import zipfile
+
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            info = zipfile.ZipInfo(f"{name}.npy", _FIRST_DAY)
+            with archive.open(info, "w", force_zip64=True) as member:
+                npy.write_array(member, array)
