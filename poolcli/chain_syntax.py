@@ -15,16 +15,15 @@ Sizes and paddings are written as on the command line. A word is a parameter of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from poolcli import checks
 from poolcli.chains import Chain, Stage, naming
 from poolcli.errors import UsageError
-from poolcli.notation import parse_counts, parse_padding, shorten
+from poolcli.families import FAMILIES, SLIDING, Family
+from poolcli.notation import parse_whole, shorten
 from poolcli.ops import Op, find_op
 from poolcli.plan import Request
-from poolcli.windows import Adaptive, Fractional, Geometry, Global, Sliding
 
 Reader = Callable[[str, str], Any]
 Values = dict[str, Any]
@@ -63,90 +62,96 @@ def parse_chain(
     return Chain(stages, layout)
 
 
-@dataclass(frozen=True)
-class Family:
-    """A way to place windows, and the words that say how.
-
-    ``first`` is what must stand after the op, with an example. ``readers`` read NAME=VALUE,
-    ``letters`` are names that one letter stands for and ``flags`` names without a value.
-    """
-
-    geometries: Callable[[str, Values], list[Geometry]]
-    first: str = ""
-    readers: Mapping[str, Reader] = field(default_factory=dict)
-    letters: Mapping[str, str] = field(default_factory=dict)
-    flags: tuple[str, ...] = ()
-    slides: bool = False
-    joins: bool = False
-
-
 def _read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
     with naming(f'stage {number} "{shorten(text, 100)}"'):
         words = text.split()
-        family = FAMILIES[words.pop(0)] if words[0] in FAMILIES else SLIDING
+        family = FAMILIES[words.pop(0)] if words[0] in _NAMED else SLIDING
         if not words:
             raise UsageError(f'an op must follow "{text}", such as "{text} max"')
         op = find_op(words.pop(0))
-        if family.first and not words:
-            raise UsageError(f"{family.first} must follow the op")
-        first = words.pop(0) if family.first else ""
-        values = _read_words(words, family, op)
-        params = {param.name: values[param.name] for param in op.params if param.name in values}
-        settings = {"keepdims": values.get("keep", False)} if family is FAMILIES["global"] else {}
-        for name in ("count_include_pad", "divisor"):
-            if name in values:
-                settings[name] = values[name]
-        requests = tuple(
-            Request(op.name, geometry, params=params, **common, **settings)
-            for geometry in family.geometries(first, values)
+        if family.leading and not words:
+            raise UsageError(f"{family.leading_help} must follow the op")
+        values = _read_leading(words.pop(0), family) if family.leading else {}
+        values |= _read_words(words, family, op)
+        settings = {p.name: values.get(p.name, False) for p in family.params if p.of_request}
+        settings |= {name: values[name] for name in _DIVISION if name in values}
+        request = Request(
+            op.name,
+            family.place(values),
+            params={param.name: values[param.name] for param in op.params if param.name in values},
+            **common,
+            **settings,
         )
-    return Stage(number, text, requests, family.joins)
+    return Stage(number, text, request)
+
+
+def _read_leading(word: str, family: Family) -> Values:
+    """Read what stands at once after the op: ``3``, ``3/2``."""
+    params = {param.name: param for param in family.params}
+    names, texts = family.leading, word.split("/", len(family.leading) - 1)
+    return {
+        name: params[name].read(text, params[name].spoken)
+        for name, text in zip(names, texts, strict=False)
+    }
+
+
+class _Words(NamedTuple):
+    """What may stand in a stage: NAME=VALUE, a switch and what it is called, a letter and value."""
+
+    readers: Mapping[str, Reader]
+    switches: Mapping[str, str]
+    letters: Mapping[str, str]
+
+
+def _words_of(family: Family, op: Op) -> _Words:
+    own = [p for p in family.params if p.name not in family.leading]
+    readers: dict[str, Reader] = {param.name: _BY_TYPE[param.type] for param in op.params}
+    readers |= {p.name: p.read for p in own if p.read is not None}
+    switches = {p.word: p.name for p in own if p.read is None}
+    switches |= {param.name: param.name for param in op.params if param.type is bool}
+    if family.slides and op.divides:
+        readers |= _DIVISION
+        switches["count_include_pad"] = "count_include_pad"
+    return _Words(readers, switches, {p.letter: p.name for p in own if p.letter})
 
 
 def _read_words(words: list[str], family: Family, op: Op) -> Values:
-    readers: dict[str, Reader] = {param.name: _BY_TYPE[param.type] for param in op.params}
-    readers.update(family.readers)
-    flags = [*family.flags, *(param.name for param in op.params if param.type is bool)]
-    if family.slides and op.divides:
-        readers |= {"divisor": _number, "count_include_pad": _truth}
-        flags.append("count_include_pad")
+    known = _words_of(family, op)
     values: Values = {}
     for word in words:
-        name, value = _read_word(word, readers, flags, family)
+        name, value = _read_word(word, known)
         if name in values:
             raise UsageError(f'"{shorten(word)}": {_written(name)} is given twice')
         values[name] = value
     return values
 
 
-def _read_word(
-    word: str, readers: Mapping[str, Reader], flags: list[str], family: Family
-) -> tuple[str, Any]:
+def _read_word(word: str, known: _Words) -> tuple[str, Any]:
     name, equals, text = word.partition("=")
     name = name.replace("-", "_")
-    if equals and name in readers:
-        return name, readers[name](text, _written(name))
-    if not equals and name.removeprefix("no_") in flags:
-        return name.removeprefix("no_"), not name.startswith("no_")
-    if not equals and name in readers:
+    if equals and name in known.readers:
+        return name, known.readers[name](text, _written(name))
+    if not equals and name.removeprefix("no_") in known.switches:
+        return known.switches[name.removeprefix("no_")], not name.startswith("no_")
+    if not equals and name in known.readers:
         raise UsageError(f'"{word}" needs a value: {_written(name)}=VALUE')
-    if not equals and word[0] in family.letters:
-        name = family.letters[word[0]]
-        return name, family.readers[name](word[1:], name)
-    raise UsageError(_may_stand(word, readers, flags, family))
+    if not equals and word[0] in known.letters:
+        name = known.letters[word[0]]
+        return name, known.readers[name](word[1:], name)
+    raise UsageError(_may_stand(word, known))
 
 
-def _may_stand(word: str, readers: Mapping[str, Reader], flags: list[str], family: Family) -> str:
+def _may_stand(word: str, known: _Words) -> str:
     """Say that ``word`` means nothing, and what would."""
-    words = [f"{letter}{name.upper()}" for letter, name in family.letters.items()]
-    words += [_written(flag) for flag in flags]
-    lettered = family.letters.values()
-    words += [f"{_written(name)}=VALUE" for name in readers if name not in (*flags, *lettered)]
+    words = [f"{letter}{name.upper()}" for letter, name in known.letters.items()]
+    words += [_written(switch) for switch in known.switches]
+    said = (*known.switches, *known.letters.values())
+    words += [f"{_written(name)}=VALUE" for name in known.readers if name not in said]
     if not words:
         return f'nothing may follow here, not "{shorten(word)}"'
-    known = " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    listed = " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
     verb = "is" if len(words) == 1 else "are"
-    return f'"{shorten(word)}" is no {known}, which {verb} what may stand here'
+    return f'"{shorten(word)}" is no {listed}, which {verb} what may stand here'
 
 
 def _written(name: str) -> str:
@@ -160,13 +165,6 @@ def _number(text: str, name: str) -> float:
         raise UsageError(f"{name}={shorten(text)}: a number is meant") from None
 
 
-def _whole(text: str, name: str) -> int:
-    try:
-        return int(text) if len(text) <= 20 else int("")
-    except ValueError:
-        raise UsageError(f"{name}={shorten(text)}: a whole number is meant") from None
-
-
 def _truth(text: str, name: str) -> bool:
     meanings = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     if text.lower() not in meanings:
@@ -178,49 +176,7 @@ def _word(text: str, name: str) -> str:
     return text
 
 
-_BY_TYPE: Mapping[type, Reader] = {float: _number, int: _whole, bool: _truth, str: _word}
-
-
-def _sliding(first: str, values: Values) -> list[Geometry]:
-    size, slash, stride = first.partition("/")
-    return [
-        Sliding(
-            parse_counts(size, "size"),
-            parse_counts(stride, "stride") if slash else None,
-            values.get("padding"),
-            values.get("dilation", 1),
-            values.get("ceil", False),
-        )
-    ]
-
-
-def _fractional(first: str, values: Values) -> list[Geometry]:
-    seed = values.get("seed", 0)
-    return [Fractional(parse_counts(first, "output size"), values.get("size"), seed)]
-
-
-def _pyramid(first: str, values: Values) -> list[Geometry]:
-    return [Adaptive(parse_counts(level, "level")) for level in first.split(",")]
-
-
-SLIDING = Family(
-    _sliding,
-    first="a size (3, 2x3, 3/2 with a stride)",
-    readers={"padding": parse_padding, "dilation": parse_counts},
-    letters={"p": "padding", "d": "dilation"},
-    flags=("ceil",),
-    slides=True,
-)
-FAMILIES = {
-    "global": Family(lambda _first, _values: [Global()], flags=("keep",)),
-    "adaptive": Family(
-        lambda first, _values: [Adaptive(parse_counts(first, "output size"))],
-        first="an output size (7, 7x5)",
-    ),
-    "fractional": Family(
-        _fractional,
-        first="an output size (17, 17x12)",
-        readers={"size": parse_counts, "seed": _whole},
-    ),
-    "pyramid": Family(_pyramid, first="levels (1,2,4)", joins=True),
-}
+_BY_TYPE: Mapping[type, Reader] = {float: _number, int: parse_whole, bool: _truth, str: _word}
+_DIVISION: Mapping[str, Reader] = {"divisor": _number, "count_include_pad": _truth}
+# Windows that nobody names slide.
+_NAMED = set(FAMILIES) - {SLIDING.name}

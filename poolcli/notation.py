@@ -19,20 +19,20 @@ def parse_counts(text: str, what: str, *, least: int = 1) -> int | tuple[int, ..
     Parameters
     ----------
     text: as typed.
-    what: the option's name for the message, such as ``--size``.
+    what: what the message calls it, such as ``size``.
     least: the smallest number that means something.
 
     Raises
     ------
     UsageError: not a number, too small or too large.
 
-    >>> parse_counts("2", "--size")
+    >>> parse_counts("2", "size")
     2
-    >>> parse_counts("2x3", "--size")
+    >>> parse_counts("2x3", "size")
     (2, 3)
-    >>> parse_counts("2x0", "--size")
+    >>> parse_counts("2x0", "size")
     Traceback (most recent call last):
-    poolcli.errors.UsageError: --size 2x0: numbers here start at 1, not 0
+    poolcli.errors.UsageError: size 2x0: numbers here start at 1, not 0
     """
     asked = f"{what} {shorten(text)}"
     if "," in text:
@@ -41,25 +41,25 @@ def parse_counts(text: str, what: str, *, least: int = 1) -> int | tuple[int, ..
     return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 
-def parse_padding(text: str, what: str = "--padding") -> Padding:
+def parse_padding(text: str, what: str) -> Padding:
     """Read ``N``, ``HxW``, ``before:after`` for each axis, or a word such as ``same``.
 
     Parameters
     ----------
     text: as typed.
-    what: the option's name for the message.
+    what: what the message calls it.
 
     Raises
     ------
     UsageError: none of these.
 
-    >>> parse_padding("1")
+    >>> parse_padding("1", "padding")
     1
-    >>> parse_padding("0x1")
+    >>> parse_padding("0x1", "padding")
     (0, 1)
-    >>> parse_padding("1:2,0:1")
+    >>> parse_padding("1:2,0:1", "padding")
     ((1, 2), (0, 1))
-    >>> parse_padding("same")
+    >>> parse_padding("same", "padding")
     'same'
     """
     word = text.strip().lower()
@@ -78,6 +78,30 @@ def parse_padding(text: str, what: str = "--padding") -> Padding:
         advice = f"did you mean {near[0]}?" if near else f"use {', '.join(PADDING_WORDS)}"
         raise UsageError(f"{what} {shorten(text)}: no such word; {advice}")
     return parse_counts(word, what, least=0)
+
+
+Levels = tuple[int | tuple[int, ...], ...]
+
+
+def parse_levels(text: str, what: str) -> Levels:
+    """Read the levels of a pyramid, each one as a size is written.
+
+    >>> parse_levels("1,2,4x2", "levels")
+    (1, 2, (4, 2))
+    """
+    return tuple(parse_counts(level, what) for level in text.split(","))
+
+
+def parse_whole(text: str, what: str) -> int:
+    """Read one whole number.
+
+    >>> parse_whole("7", "seed")
+    7
+    """
+    try:
+        return int(text) if len(text) <= 20 else int("")
+    except ValueError:
+        raise UsageError(f"{what}={shorten(text)}: a whole number is meant") from None
 
 
 def shorten(text: str, limit: int = 40) -> str:
@@ -112,15 +136,3 @@ def _sides(axis: str, asked: str) -> tuple[int, int]:
     if len(sides) != 2:
         raise UsageError(f"{asked}: write before:after for each axis, such as 1:2,0:1")
     return _number(sides[0], asked, 0), _number(sides[1], asked, 0)
-
-
-def parse_levels(text: str) -> Levels:
-    """Read the levels of a pyramid, each one as a size is written.
-
-    >>> parse_levels("1,2,4x2")
-    (1, 2, (4, 2))
-    """
-    return tuple(parse_counts(level, "--levels") for level in text.split(","))
-
-
-Levels = tuple[int | tuple[int, ...], ...]

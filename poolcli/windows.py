@@ -6,8 +6,8 @@ Standard library only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 from poolcli.checks import flag, listed, real, shown, whole
 from poolcli.errors import InputError, UsageError
@@ -154,8 +154,34 @@ _MOST_LISTED = 2**24
 Padding = str | int | tuple[int | tuple[int, int], ...]
 
 
+class Geometry(Protocol):
+    """A way to place windows, as asked for: a frozen value that knows no array."""
+
+    @property
+    def parts(self) -> tuple[Placement, ...]:
+        """What windows are placed by, one after another; the results of several are joined."""
+
+
+class Placement(Geometry, Protocol):
+    """A geometry of one part: it gives every spatial axis its windows."""
+
+    @property
+    def parts(self) -> tuple[Placement, ...]:
+        return (self,)
+
+    def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
+        """One :class:`Windows` for each spatial axis; ``names`` and ``cells`` give name and length.
+
+        Raises UsageError for values that mean nothing, InputError where they do not fit the axes.
+        """
+
+    def completed(self, *, unit_stride: bool, padding: Padding) -> Placement:
+        """The same, with a framework's stride and an op's padding where it leaves these open."""
+        return self
+
+
 @dataclass(frozen=True)
-class Sliding:
+class Sliding(Placement):
     """Windows of one size at even steps: what frameworks call pooling.
 
     Each of size, stride, padding and dilation is one number for every spatial axis or a tuple with
@@ -198,8 +224,15 @@ class Sliding:
             raise
 
 
+    def completed(self, *, unit_stride: bool, padding: Padding) -> Placement:
+        """Stride 1 where a framework has that by default, and the op's own padding."""
+        stride = 1 if self.stride is None and unit_stride else self.stride
+        padding = padding if self.padding is None else self.padding
+        return replace(self, stride=stride, padding=padding)
+
+
 @dataclass(frozen=True)
-class Global:
+class Global(Placement):
     """One window per axis, which covers all of it."""
 
     def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
@@ -215,7 +248,7 @@ class Global:
 
 
 @dataclass(frozen=True)
-class Adaptive:
+class Adaptive(Placement):
     """As many windows as asked for: window i of o covers the cells ⌊i·n/o⌋ … ⌈(i+1)·n/o⌉−1.
 
     The definition is that of torch.nn.AdaptiveAvgPool2d.
@@ -237,7 +270,7 @@ class Adaptive:
 
 
 @dataclass(frozen=True)
-class Fractional:
+class Fractional(Placement):
     """Windows of one size at pseudo-random steps (Graham 2014, "Fractional max-pooling").
 
     With α = (n − size)/(o − 1), window i starts at ⌊(i+u)·α⌋ − ⌊u·α⌋ and the last at n − size, as
@@ -275,7 +308,24 @@ class Fractional:
         )
 
 
-Geometry = Sliding | Global | Adaptive | Fractional
+@dataclass(frozen=True)
+class Pyramid:
+    """Adaptive windows at several levels, whose results are joined: spatial pyramid pooling.
+
+    A level l gives l windows per spatial axis, a level (h, w) h by w (He, Zhang, Ren & Sun 2014,
+    "Spatial pyramid pooling in deep convolutional networks").
+    """
+
+    levels: tuple[int | tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.levels:
+            raise UsageError("levels: give at least one, such as 1,2,4")
+
+    @property
+    def parts(self) -> tuple[Placement, ...]:
+        """The adaptive windows of each level."""
+        return tuple(Adaptive(level) for level in self.levels)
 
 
 def _output_sizes(value: int | tuple[int, ...], names: Sequence[str]) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import typer
 
 from poolcli.cli import options
 from poolcli.cli.command import Entry, Values, build_command
+from poolcli.families import FAMILIES
 
 STAGES = inspect.Parameter(
     "stages",
@@ -19,9 +20,9 @@ STAGES = inspect.Parameter(
         typer.Argument(metavar="STAGES", help='"max 3/2 p1 | avg 2 | global avg"'),
     ],
 )
+_FORMS = [family.chain_form for family in FAMILIES.values()]
 GRAMMAR = (
-    "A stage is OP SIZE[/STRIDE] [pPADDING] [dDILATION] [ceil], global OP [keep], adaptive OP "
-    "OUTPUT_SIZE, fractional OP OUTPUT_SIZE [size=SIZE] [seed=N] or pyramid OP LEVELS, and then "
+    f"A stage is {', '.join(_FORMS[:-1])} or {_FORMS[-1]}, and then "
     "the op's own parameters as NAME=VALUE; avg also takes divisor=N and count-include-pad."
 )
 

@@ -8,6 +8,7 @@ from typing import Any
 from poolcli.cli import messages, options
 from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
+from poolcli.families import SLIDING
 
 OP = options.option(
     "op", str, "What to pool by (default: max).", "--op", metavar="max|avg|lp", default="max"
@@ -35,11 +36,7 @@ def entries() -> Mapping[str, Entry]:
 def _command() -> Any:
     parameters = [
         options.INPUTS,
-        options.SIZE,
-        options.STRIDE,
-        options.padding(0),
-        options.DILATION,
-        options.CEIL,
+        *map(options.of_window, SLIDING.params),
         OP,
         NORM,
         LAYOUT,
@@ -57,20 +54,9 @@ def _command() -> Any:
 
 
 def _conform(values: Values) -> int:
-    if values["size"] is None:
-        raise UsageError("conform needs a window size: --size 2, --size 2x3")
+    windows = SLIDING.place(options.read_windows(SLIDING, values, "conform"))
     from poolcli.cli.runner import find_sources
-    from poolcli.notation import parse_counts, parse_padding
-    from poolcli.windows import Sliding
 
-    stride, padding = values["stride"], values["padding"]
-    windows = Sliding(
-        parse_counts(values["size"], "--size"),
-        None if stride is None else parse_counts(stride, "--stride"),
-        None if padding is None else parse_padding(padding),
-        parse_counts(values["dilation"], "--dilation"),
-        values["ceil_mode"],
-    )
     failed = False
     for source in find_sources(values):
         try:

@@ -7,16 +7,19 @@ something.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from poolcli.errors import UsageError
+from poolcli.families import Family, WindowParam
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, PRESETS
 from poolcli.layout import CHANNELS_FIRST, CHANNELS_LAST
 from poolcli.ops import Op, Param
-from poolcli.windows import PADDING_WORDS
 
 if TYPE_CHECKING:
     pass
@@ -100,6 +103,54 @@ def default_of(param: Param) -> str:
     return {True: "yes", False: "no"}[param.default] if param.type is bool else str(param.default)
 
 
+def long_flag(param: WindowParam) -> str:
+    """Give the flag of what places windows: ``--output-size``."""
+    return param.flags[0] if param.flags else f"--{param.name.replace('_', '-')}"
+
+
+def of_window(param: WindowParam, padding: str | int = 0) -> inspect.Parameter:
+    """Describe the option of what places windows; ``padding`` is the op's own."""
+    flags = (long_flag(param), *param.flags[1:])
+    if param.read is None:
+        return switch(param.name, param.help, *flags)
+    settings: dict[str, Any] = {"words": param.words} if param.words else {}
+    return option(
+        param.name,
+        param.kind if param.default is not None else param.kind | None,
+        param.help.format(padding=padding),
+        *flags,
+        default=param.default,
+        metavar=param.metavar,
+        **settings,
+    )
+
+
+def of_family(family: Family, op: Op) -> Sequence[inspect.Parameter]:
+    """Describe the options that place the windows of a family for an op."""
+    placing = [of_window(param, op.padding) for param in family.params]
+    return [*placing, *(DIVISION if family.slides and op.divides else ())]
+
+
+def read_windows(family: Family, values: Mapping[str, Any], command: str) -> Mapping[str, Any]:
+    """Read the options that place windows, by the names of the family's parameters."""
+    read: dict[str, Any] = {}
+    for param in family.params:
+        typed = values[param.name]
+        if typed is None and param.examples:
+            raise UsageError(f"{command} needs {param.meaning}: {_example(param, values)}")
+        is_text = isinstance(typed, str) and param.read is not None
+        read[param.name] = param.read(typed, long_flag(param)) if is_text else typed
+    return read
+
+
+def _example(param: WindowParam, values: Mapping[str, Any]) -> str:
+    """Show how to give it, with the number that was typed among the inputs if there is any."""
+    flag = long_flag(param)
+    numbers = [name for name in values["inputs"] or () if re.fullmatch(r"\d+(x\d+)*", name)]
+    stray = [name for name in numbers if not os.path.lexists(name)]
+    return ", ".join(f"{flag} {example}" for example in stray[:1] or param.examples)
+
+
 def of_op(param: Param) -> inspect.Parameter:
     """Describe the option of an op's own parameter.
 
@@ -129,41 +180,6 @@ MATRIX = option(
     "matrix", list[str] | None, 'A matrix typed in place: "1 3; 5 6".', "--matrix", metavar="TEXT"
 )
 
-SIZE = option("size", str | None, "Window size: N, HxW or DxHxW.", "--size", "-k", metavar="SIZE")
-STRIDE = option(
-    "stride",
-    str | None,
-    "Step from window to window, like the size (default: the size).",
-    "--stride",
-    "-s",
-    metavar="SIZE",
-)
-DILATION = option(
-    "dilation",
-    str,
-    "Step from cell to cell inside a window (default: 1).",
-    "--dilation",
-    "-d",
-    metavar="SIZE",
-    default="1",
-)
-CEIL = switch("ceil_mode", "Keep windows that reach past the end.", "--ceil")
-
-
-def padding(default: str | int) -> inspect.Parameter:
-    """Describe ``--padding``, whose default is the op's to choose."""
-    return option(
-        "padding",
-        str | None,
-        "Cells to add around: N, HxW, top:bottom,left:right, same, same-lower, center or valid "
-        f"(default: {default}).",
-        "--padding",
-        "-p",
-        metavar="PADDING",
-        words=PADDING_WORDS,
-    )
-
-
 DIVISION = (
     option(
         "count_include_pad",
@@ -172,30 +188,6 @@ DIVISION = (
         "--count-include-pad/--no-count-include-pad",
     ),
     option("divisor", float | None, "Divide by this instead of the count of cells.", "--divisor"),
-)
-
-OUTPUT_SIZE = option(
-    "output_size",
-    str | None,
-    "Cells of the result per spatial axis: N, HxW or DxHxW.",
-    "--output-size",
-    metavar="SIZE",
-)
-FRACTION_SIZE = option(
-    "size",
-    str | None,
-    "Window size (default: the smallest that leaves no gap).",
-    "--size",
-    "-k",
-    metavar="SIZE",
-)
-SEED = option("seed", int | None, "Of the draws (default: 0).", "--seed")
-LEVELS = option(
-    "levels",
-    str | None,
-    "Output sizes, one after another: 1,2,4.",
-    "--levels",
-    metavar="SIZES",
 )
 
 INDEX = option(
@@ -220,8 +212,6 @@ WINNERS = (
 INDICES_TO_READ = option(
     "indices", str | None, "The positions that the values go to.", "--indices", metavar="FILE"
 )
-
-KEEPDIMS = switch("keepdims", "Keep the pooled axes, with length 1.", "--keepdims")
 
 LAYOUT = option(
     "layout",

@@ -6,24 +6,22 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from poolcli import batch
 from poolcli.cli.command import Values
 from poolcli.cli.env import read_defaults
 from poolcli.errors import UsageError
-from poolcli.notation import Levels, shorten
+from poolcli.notation import shorten
 from poolcli.ops import Op
 from poolcli.plan import Request
-from poolcli.windows import Adaptive, Geometry
+from poolcli.windows import Geometry
 
 if TYPE_CHECKING:
     from poolcli import batch
     from poolcli.batch.inputs import Read
     from poolcli.batch.outputs import Target
     from poolcli.batch.pictures import Pictures
-    from poolcli.chains import Pyramid
     from poolcli.formats.base import Loaded
     from poolcli.ops import Op
 
@@ -138,7 +136,7 @@ def _extension(target: Target) -> str | None:
     return os.path.splitext(target.output)[1].lower() or None
 
 
-def ask(op: Op, geometry: Geometry, values: Values) -> Request:
+def request_of(op: Op, geometry: Geometry, values: Values) -> Request:
     """Say in the library's words what the options ask for."""
     return Request(
         op=op.name,
@@ -164,14 +162,6 @@ def least_valid(values: Values) -> float:
     if values["min_valid"] is not None and values["nan"] != "skip" and values["nodata"] is None:
         raise UsageError("--min-valid counts what is not missing: it needs --nan skip or --nodata")
     return values["min_valid"] or 0.0
-
-
-def ask_for_pyramid(op: Op, levels: Levels, values: Values) -> Pyramid:
-    """Say in the library's words what the options of a pyramid ask for."""
-    from poolcli.chains import Pyramid
-
-    level = ask(op, Adaptive(levels[0]), values)
-    return Pyramid(replace(level, dtype=None, fit="exact"), levels, level.dtype, level.fit)
 
 
 def _refuse_contradictions(values: Values, target: batch.Target) -> None:

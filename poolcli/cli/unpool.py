@@ -8,7 +8,14 @@ from typing import Any
 from poolcli.cli import options
 from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import InputError, UsageError
-from poolcli.notation import parse_counts, parse_padding
+from poolcli.families import FAMILIES, SLIDING
+
+
+# Of the pooling: where it slid windows, their numbers; for other windows what was pooled.
+WINDOWS = (
+    *(param for param in SLIDING.params if param.name in ("size", "stride", "padding")),
+    *FAMILIES["adaptive"].params,
+)
 
 
 def entries() -> Mapping[str, Entry]:
@@ -20,10 +27,7 @@ def _command() -> Any:
     parameters = [
         options.INPUTS,
         options.INDICES_TO_READ,
-        options.SIZE,
-        options.STRIDE,
-        options.padding(0),
-        options.OUTPUT_SIZE,
+        *map(options.of_window, WINDOWS),
         options.INDEX,
         *options.AXES,
         *options.TYPES,
@@ -55,8 +59,11 @@ def _unpool(values: Values) -> int:
     from poolcli.cli.runner import find_sources, run
     from poolcli.unpooling import Unpool
 
-    size, stride = values["size"], values["stride"]
-    padding, output_size = values["padding"], values["output_size"]
+    windows = {
+        param.name: param.read(values[param.name], options.long_flag(param))
+        for param in WINDOWS
+        if values[param.name] is not None and param.read is not None
+    }
     sources = find_sources({**values, "inputs": [*(values["inputs"] or []), values["indices"]]})
     if len(sources) != 2 or any(source.from_folder for source in sources):
         raise UsageError("unpool takes one input and one file of positions")
@@ -65,10 +72,7 @@ def _unpool(values: Values) -> int:
     try:
         asked = Unpool(
             array,
-            None if size is None else parse_counts(size, "--size"),
-            None if stride is None else parse_counts(stride, "--stride"),
-            0 if padding is None else parse_padding(padding),
-            None if output_size is None else parse_counts(output_size, "--output-size"),
+            **windows,
             layout=values["layout"],
             like=read_defaults(values["like"]).like,
             index=values["index"],

@@ -1,0 +1,358 @@
+"""The window families, one row each: ways to place windows. Add one by adding a row to ``ROWS``.
+
+A row names the family, what places its windows and how that is written on the command line and in
+a chain. Commands, options, help, completion, the chain grammar, reports and JSON follow from it; a
+family does not know the ops, nor an op the families. Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from poolcli.notation import parse_counts, parse_levels, parse_padding, parse_whole
+from poolcli.windows import (
+    PADDING_WORDS,
+    Adaptive,
+    Fractional,
+    Geometry,
+    Global,
+    Pyramid,
+    Sliding,
+    Windows,
+)
+
+Facts = dict[str, Any]
+Parts = Sequence[Sequence[Windows]]
+"""The windows per spatial axis, of each part of a geometry: a pyramid has one for each level."""
+
+
+class WindowParam(NamedTuple):
+    """What places the windows of a family: a keyword of its geometry and an option of its commands.
+
+    ``read`` takes the text that was typed and what to call it in messages; None marks a switch.
+    In a chain it is written NAME=VALUE; with ``letter`` also by that alone (``p1``), and a switch
+    as ``word``. Where it may not be left out, ``meaning`` says what is missing, and ``examples``
+    what could be given.
+    """
+
+    name: str
+    read: Callable[[str, str], Any] | None
+    help: str
+    metavar: str = ""
+    flags: tuple[str, ...] = ()
+    """Of the command line; by default made of the name."""
+    default: str | None = None
+    letter: str = ""
+    word: str = ""
+    meaning: str = ""
+    examples: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    """Values that a shell may offer."""
+    kind: type = str
+    """What the command line takes: text that ``read`` reads, or a number."""
+    of_request: bool = False
+    """Whether it says what becomes of the axes, which is the request's and not the geometry's."""
+
+    @property
+    def spoken(self) -> str:
+        """What messages about a chain call it."""
+        return self.name.replace("_", " ")
+
+
+class Family(NamedTuple):
+    """A way to place windows.
+
+    ``leading`` are the parameters that stand at once after the op in a chain, with a slash between
+    them, and ``leading_help`` says so. ``words`` and ``facts`` tell, in a report line and in JSON,
+    which windows the geometry came to; ``words`` is also given the op's own parameters.
+    """
+
+    name: str
+    summary: str
+    usage: str
+    geometry: type[Any]
+    params: tuple[WindowParam, ...]
+    words: Callable[[Any, Parts, str, Mapping[str, Any]], list[str]]
+    facts: Callable[[Any, Parts], Facts]
+    leading: tuple[str, ...] = ()
+    leading_help: str = ""
+    slides: bool = False
+    """Whether windows are of one size at even steps: padding and its counting mean something."""
+    joins: bool = False
+    """Whether the results of several parts are joined: no window has one place in the result."""
+
+    @property
+    def chain_form(self) -> str:
+        """How a stage of a chain is written: ``OP SIZE[/STRIDE] [pPADDING] …``."""
+        leading = "[/".join(name.upper() for name in self.leading)
+        said = [f"{leading}{']' * (len(self.leading) - 1)}"] if leading else []
+        for param in self.params:
+            if param.letter:
+                said.append(f"[{param.letter}{param.name.upper()}]")
+            elif param.read is None:
+                said.append(f"[{param.word}]")
+            elif param.name not in self.leading:
+                said.append(f"[{param.name}={param.metavar}]")
+        return " ".join([*([] if self.slides else [self.name]), "OP", *said])
+
+    def place(self, values: Mapping[str, Any]) -> Geometry:
+        """The geometry with these values, by the names of ``params``; None is left to itself."""
+        names = [param.name for param in self.params if not param.of_request]
+        said = {name: values[name] for name in names if values.get(name) is not None}
+        geometry: Geometry = self.geometry(**said)
+        return geometry
+
+
+def family_of(geometry: Geometry) -> Family:
+    """The row of a geometry.
+
+    >>> family_of(Adaptive(7)).name
+    'adaptive'
+    """
+    return next(row for row in ROWS if isinstance(geometry, row.geometry))
+
+
+def joined(values: Iterable[Any], times: str, *, short: bool = False) -> str:
+    """Numbers of several axes as text; ``short`` says one number where all are alike.
+
+    >>> joined([2, 3], "x"), joined([2, 2], "x", short=True)
+    ('2x3', '2')
+    """
+    texts = [str(value) for value in values]
+    return texts[0] if short and len(set(texts)) == 1 else times.join(texts)
+
+
+def sliding_words(
+    sizes: Sequence[int],
+    strides: Sequence[int],
+    padding: object,
+    times: str,
+) -> list[str]:
+    """Say windows of one size at even steps: ``["3x3", "stride 2", "padding 1"]``."""
+    said = [joined(sizes, times), f"stride {joined(strides, times, short=True)}"]
+    return said + _padding_words(padding, len(sizes), times)
+
+
+def _padding_words(padding: Any, axes: int, times: str) -> list[str]:
+    """Return ``["padding 1"]``, ``["padding 0:1,1:1"]``, ``["padding same"]`` or nothing."""
+    if padding is None or padding == "valid":
+        return []
+    if isinstance(padding, str):
+        return [f"padding {padding}"]
+    sides = [_per_axis(side, 2) for side in _per_axis(padding, axes)]
+    if not any(before or after for before, after in sides):
+        return []
+    if all(before == after for before, after in sides):
+        return [f"padding {joined((before for before, _ in sides), times, short=True)}"]
+    return ["padding " + ",".join(f"{before}:{after}" for before, after in sides)]
+
+
+def _per_axis(value: Any, axes: int) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
+
+
+def _outs(windows: Sequence[Windows]) -> list[int]:
+    return [axis.out for axis in windows]
+
+
+def _sizes(windows: Sequence[Windows]) -> list[int]:
+    return [axis.largest for axis in windows]
+
+
+def _strides(windows: Sequence[Windows]) -> list[int]:
+    """The steps of evenly spaced windows as they came to be, by a preset perhaps."""
+    return [axis.starts.step if isinstance(axis.starts, range) else 1 for axis in windows]
+
+
+def _sliding_words(
+    geometry: Sliding, parts: Parts, times: str, _params: Mapping[str, Any]
+) -> list[str]:
+    (windows,) = parts
+    said = sliding_words(_sizes(windows), _strides(windows), geometry.padding, times)
+    dilation = _per_axis(geometry.dilation, len(windows))
+    if any(step != 1 for step in dilation):
+        said.append(f"dilation {joined(dilation, times, short=True)}")
+    return [*said, "ceil"] if geometry.ceil_mode else said
+
+
+def _sliding_facts(geometry: Sliding, parts: Parts) -> Facts:
+    (windows,) = parts
+    return {
+        "size": _sizes(windows),
+        "stride": _strides(windows),
+        "padding": [[axis.pad_before, axis.pad_after] for axis in windows],
+        "dilation": list(_per_axis(geometry.dilation, len(windows))),
+        "ceil_mode": geometry.ceil_mode,
+    }
+
+
+def _adaptive_words(
+    _geometry: Adaptive, parts: Parts, times: str, _params: Mapping[str, Any]
+) -> list[str]:
+    return [f"to {joined(_outs(parts[0]), times)}"]
+
+
+def _fractional_words(
+    geometry: Fractional, parts: Parts, times: str, params: Mapping[str, Any]
+) -> list[str]:
+    (windows,) = parts
+    said = [
+        f"to {joined(_outs(windows), times)}",
+        f"size {joined(_sizes(windows), times, short=True)}",
+    ]
+    # The seed of an op that draws is said with its parameters, and is the same.
+    return said if "seed" in params else [*said, f"seed {geometry.seed}"]
+
+
+def _fractional_facts(geometry: Fractional, parts: Parts) -> Facts:
+    (windows,) = parts
+    return {"output_size": _outs(windows), "size": _sizes(windows), "seed": geometry.seed}
+
+
+def _pyramid_words(
+    _geometry: Pyramid, parts: Parts, times: str, _params: Mapping[str, Any]
+) -> list[str]:
+    levels = ",".join(joined(_outs(windows), times, short=True) for windows in parts)
+    return [f"levels {levels}"]
+
+
+_OUTPUT_SIZE = WindowParam(
+    "output_size",
+    parse_counts,
+    "Cells of the result per spatial axis: N, HxW or DxHxW.",
+    "SIZE",
+    meaning="an output size",
+    examples=("7", "7x5"),
+)
+
+SLIDING = Family(
+    name="sliding",
+    summary="windows of one size at even steps",
+    usage="OP --size 2 INPUT...",
+    geometry=Sliding,
+    params=(
+        WindowParam(
+            "size",
+            parse_counts,
+            "Window size: N, HxW or DxHxW.",
+            "SIZE",
+            ("--size", "-k"),
+            meaning="a window size",
+            examples=("2", "2x3"),
+        ),
+        WindowParam(
+            "stride",
+            parse_counts,
+            "Step from window to window, like the size (default: the size).",
+            "SIZE",
+            ("--stride", "-s"),
+        ),
+        WindowParam(
+            "padding",
+            parse_padding,
+            "Cells to add around: N, HxW, top:bottom,left:right, same, same-lower, center or valid "
+            "(default: {padding}).",
+            "PADDING",
+            ("--padding", "-p"),
+            letter="p",
+            words=PADDING_WORDS,
+        ),
+        WindowParam(
+            "dilation",
+            parse_counts,
+            "Step from cell to cell inside a window (default: 1).",
+            "SIZE",
+            ("--dilation", "-d"),
+            default="1",
+            letter="d",
+        ),
+        WindowParam(
+            "ceil_mode",
+            None,
+            "Keep windows that reach past the end.",
+            flags=("--ceil",),
+            word="ceil",
+        ),
+    ),
+    words=_sliding_words,
+    facts=_sliding_facts,
+    leading=("size", "stride"),
+    leading_help="a size (3, 2x3, 3/2 with a stride)",
+    slides=True,
+)
+
+ROWS = (
+    SLIDING,
+    Family(
+        name="global",
+        summary="pool each plane to one value",
+        usage="OP INPUT...",
+        geometry=Global,
+        params=(
+            WindowParam(
+                "keepdims",
+                None,
+                "Keep the pooled axes, with length 1.",
+                word="keep",
+                of_request=True,
+            ),
+        ),
+        words=lambda _geometry, _parts, _times, _params: [],
+        facts=lambda _geometry, _parts: {},
+    ),
+    Family(
+        name="adaptive",
+        summary="pool to an output size, whatever the input's",
+        usage="OP --output-size 7 INPUT...",
+        geometry=Adaptive,
+        params=(_OUTPUT_SIZE,),
+        words=_adaptive_words,
+        facts=lambda _geometry, parts: {"output_size": _outs(parts[0])},
+        leading=("output_size",),
+        leading_help="an output size (7, 7x5)",
+    ),
+    Family(
+        name="fractional",
+        summary="pool to an output size with windows at pseudo-random steps",
+        usage="OP --output-size 17 INPUT...",
+        geometry=Fractional,
+        params=(
+            _OUTPUT_SIZE,
+            WindowParam(
+                "size",
+                parse_counts,
+                "Window size (default: the smallest that leaves no gap).",
+                "SIZE",
+                ("--size", "-k"),
+            ),
+            WindowParam("seed", parse_whole, "Of the draws (default: 0).", "N", kind=int),
+        ),
+        words=_fractional_words,
+        facts=_fractional_facts,
+        leading=("output_size",),
+        leading_help="an output size (17, 17x12)",
+    ),
+    Family(
+        name="pyramid",
+        summary="pool to several output sizes and join the results",
+        usage="OP --levels 1,2,4 INPUT...",
+        geometry=Pyramid,
+        params=(
+            WindowParam(
+                "levels",
+                parse_levels,
+                "Output sizes, one after another: 1,2,4.",
+                "SIZES",
+                meaning="levels",
+                examples=("1,2,4",),
+            ),
+        ),
+        words=_pyramid_words,
+        facts=lambda _geometry, parts: {"levels": [_outs(windows) for windows in parts]},
+        leading=("levels",),
+        leading_help="levels (1,2,4)",
+        joins=True,
+    ),
+)
+FAMILIES: dict[str, Family] = {row.name: row for row in ROWS}
