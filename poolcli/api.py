@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from poolcli.chain_syntax import parse_chain
-from poolcli.chains import Pyramid
 from poolcli.checks import flag, listed, shown
 from poolcli.errors import InputError, PoolError, UnknownParameter, UsageError
 from poolcli.ops import find_op
 from poolcli.plan import Request
 from poolcli.unpooling import Unpool
-from poolcli.windows import Adaptive, Fractional, Global, Padding, Sliding, whole_number
+from poolcli.windows import Adaptive, Fractional, Global, Padding, Pyramid, Sliding, whole_number
 
 PerAxis = int | Sequence[int]
 Pooled = NDArray[Any]
@@ -106,7 +105,7 @@ def run(
     """Pool one array as requested."""
     with_indices = flag("return_indices", return_indices)
     array = as_array(x)
-    plan = request.plan(array.shape, array.dtype)
+    plan = request.plan_part(request.geometry.parts[0], array.shape, array.dtype)
     indices = plan.winners(array) if with_indices else None  # first: not every op has them
     result = plan.run(array, out)
     return result if indices is None else (result, indices)
@@ -469,18 +468,19 @@ def pyramid_pool(
     """
     request = Request(
         op,
-        Adaptive(1),  # of each level, once levels are planned
+        Pyramid(tuple(per_axis(level) for level in listed("levels", levels))),
         layout=layout,
         like=like,
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
+        dtype=dtype,
+        fit=fit,
         threads=threads,
         params=op_params,
     )
-    sizes = tuple(per_axis(level) for level in listed("levels", levels))
     array = as_array(x)
-    return Pyramid(request, sizes, dtype, fit).plan(array.shape, array.dtype).run(array)
+    return request.plan(array.shape, array.dtype).run(array)
 
 
 @public

@@ -21,7 +21,7 @@ from poolcli import checks
 from poolcli.chains import Chain, Stage, naming
 from poolcli.errors import UsageError
 from poolcli.families import FAMILIES, SLIDING, Family
-from poolcli.notation import parse_whole, shorten
+from poolcli.notation import parse_truth, parse_whole, shorten
 from poolcli.ops import Op, find_op
 from poolcli.plan import Request
 
@@ -106,8 +106,8 @@ class _Words(NamedTuple):
 def _words_of(family: Family, op: Op) -> _Words:
     own = [p for p in family.params if p.name not in family.leading]
     readers: dict[str, Reader] = {param.name: _BY_TYPE[param.type] for param in op.params}
-    readers |= {p.name: p.read for p in own if p.read is not None}
-    switches = {p.word: p.name for p in own if p.read is None}
+    readers |= {p.name: p.read for p in own if not p.is_switch}
+    switches = {p.word: p.name for p in own if p.is_switch}
     switches |= {param.name: param.name for param in op.params if param.type is bool}
     if family.slides and op.divides:
         readers |= _DIVISION
@@ -165,18 +165,11 @@ def _number(text: str, name: str) -> float:
         raise UsageError(f"{name}={shorten(text)}: a number is meant") from None
 
 
-def _truth(text: str, name: str) -> bool:
-    meanings = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if text.lower() not in meanings:
-        raise UsageError(f"{name}={shorten(text)}: yes or no is meant")
-    return meanings[text.lower()]
-
-
 def _word(text: str, name: str) -> str:
     return text
 
 
-_BY_TYPE: Mapping[type, Reader] = {float: _number, int: parse_whole, bool: _truth, str: _word}
-_DIVISION: Mapping[str, Reader] = {"divisor": _number, "count_include_pad": _truth}
+_BY_TYPE: Mapping[type, Reader] = {float: _number, int: parse_whole, bool: parse_truth, str: _word}
+_DIVISION: Mapping[str, Reader] = {"divisor": _number, "count_include_pad": parse_truth}
 # Windows that nobody names slide.
 _NAMED = set(FAMILIES) - {SLIDING.name}

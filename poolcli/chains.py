@@ -1,154 +1,43 @@
-"""Chains: several poolings one after another, and a pyramid's levels joined in one stage."""
+"""Chains: several poolings one after another."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
+from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
 from poolcli.errors import InputError, PoolError, UsageError
-from poolcli.layout import Layout
-from poolcli.plan import Plan, Request
-from poolcli.windows import Adaptive
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
-@dataclass(frozen=True)
-class Pyramid:
-    """Pyramid pooling as asked for, before any array is seen.
-
-    ``request`` is what is done at each level, where its geometry becomes that of the level: as
-    many cells per spatial axis as the level says. ``dtype`` and ``fit`` say how the results are
-    stored, as in a Request.
-    """
-
-    request: Request
-    levels: tuple[int | tuple[int, ...], ...]
-    dtype: DTypeLike | None = None
-    fit: str = "exact"
-
-    def __post_init__(self) -> None:
-        if not self.levels:
-            raise UsageError("levels: give at least one, such as 1,2,4")
-
-    def plan(
-        self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
-    ) -> PyramidPlan:
-        """What pooling an array of this shape and dtype will do; see :meth:`Request.plan`."""
-        requests = (
-            replace(self.request, geometry=Adaptive(level), dtype=self.dtype, fit=self.fit)
-            for level in self.levels
-        )
-        return PyramidPlan(self, tuple(r.plan(shape, dtype, layout) for r in requests))
-
-
-@dataclass(frozen=True)
-class PyramidPlan:
-    """What pyramid pooling does to arrays of one shape and dtype: a plan for each level."""
-
-    request: Pyramid
-    levels: tuple[Plan, ...]
-
-    @property
-    def layout(self) -> str:
-        """The axis letters of the input."""
-        return self.levels[0].layout
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of the input."""
-        return self.levels[0].input_shape
-
-    @property
-    def input_dtype(self) -> np.dtype[Any]:
-        """The dtype of the input."""
-        return self.levels[0].input_dtype
-
-    @property
-    def output_layout(self) -> str:
-        """The axis letters of the result: one spatial axis, W, where the first one was."""
-        letters = Layout(self.layout).spatial_letters
-        kept = "".join(letter for letter in self.layout if letter not in letters[1:])
-        return kept.replace(letters[0], "W")
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """The shape of the result."""
-        cells = sum(math.prod(w.out for w in level.windows) for level in self.levels)
-        lengths = dict(zip(self.layout, self.input_shape, strict=True)) | {"W": cells}
-        return tuple(lengths[letter] for letter in self.output_layout)
-
-    @property
-    def output_dtype(self) -> np.dtype[Any]:
-        """The dtype of the result."""
-        return self.levels[0].output_dtype
-
-    @property
-    def dropped(self) -> dict[str, int]:
-        """Cells that no window covers: none, by the definition of adaptive windows."""
-        return {}
-
-    @property
-    def hint(self) -> str | None:
-        """Advice about the layout, if it looks odd."""
-        return self.levels[0].hint
-
-    def run(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Pool ``x`` at every level and join the results."""
-        return join_levels([level.run(x) for level in self.levels], Layout(self.layout))
-
-
-def join_levels(levels: Sequence[NDArray[Any]], axes: Layout) -> NDArray[Any]:
-    """Join arrays that differ in their spatial axes only.
-
-    The cells of each level, in C order, and the levels one after another stand in one axis, where
-    the first spatial axis was. Raises UsageError where there is no level.
-
-    >>> join_levels([np.ones((3, 1, 1)), np.ones((3, 2, 2))], Layout("CHW")).shape
-    (3, 5)
-    """
-    if not levels:
-        raise UsageError("levels: give at least one, such as 1,2,4")
-    first, count = axes.spatial[0], len(axes.spatial)
-    flat = []
-    for level in levels:
-        together = np.moveaxis(level, axes.spatial, range(first, first + count))
-        shape = together.shape
-        flat.append(together.reshape(*shape[:first], -1, *shape[first + count :]))
-    return np.concatenate(flat, axis=first)
+    from poolcli.engine.run import Progress
+    from poolcli.families import JsonObject
+    from poolcli.joined import JoinedPlan
+    from poolcli.plan import Plan, Request
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: ``text`` as it was written, ``number`` counted from 1.
-
-    There is one request, or with ``joins`` one for each level of a pyramid.
-    """
+    """One stage: ``text`` as it was written, ``number`` counted from 1."""
 
     number: int
     text: str
-    requests: tuple[Request, ...]
-    joins: bool = False
+    request: Request
 
     @property
     def name(self) -> str:
         """What messages call it: ``stage 2 "avg 2"``."""
         return f'stage {self.number} "{self.text}"'
 
-    @property
-    def keeps_axes(self) -> bool:
-        """Whether there are spatial axes left for a stage after it."""
-        return all(request.keepdims for request in self.requests)
-
     def plan(self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None) -> StagePlan:
         """What this stage does to an array; errors say which stage is meant."""
         with naming(self.name):
-            plans = tuple(request.plan(shape, dtype, layout) for request in self.requests)
-        return StagePlan(self, plans)
+            return StagePlan(self, self.request.plan(shape, dtype, layout))
 
 
 @dataclass(frozen=True)
@@ -156,51 +45,12 @@ class StagePlan:
     """What one stage does to arrays of one shape and dtype."""
 
     stage: Stage
-    plans: tuple[Plan, ...]
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of what goes in."""
-        return self.plans[0].input_shape
-
-    @property
-    def layout(self) -> str:
-        """The axis letters of what goes in."""
-        return self.plans[0].layout
-
-    @property
-    def output_layout(self) -> str:
-        """The axis letters of the result: a pyramid has one spatial axis, W."""
-        if not self.stage.joins:
-            return self.plans[0].output_layout
-        spatial = Layout(self.layout).spatial_letters
-        letters = "".join(letter for letter in self.layout if letter not in spatial[1:])
-        return letters.replace(spatial[0], "W")
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """The shape of the result."""
-        if not self.stage.joins:
-            return self.plans[0].output_shape
-        cells = sum(math.prod(w.out for w in plan.windows) for plan in self.plans)
-        sizes = dict(zip(self.layout, self.input_shape, strict=True)) | {"W": cells}
-        return tuple(sizes[letter] for letter in self.output_layout)
-
-    @property
-    def output_dtype(self) -> np.dtype[Any]:
-        """The dtype of the result."""
-        return self.plans[0].output_dtype
-
-    @property
-    def dropped(self) -> dict[str, int]:
-        """Cells that no window covers, by axis name, where there are any."""
-        return self.plans[0].dropped
+    plan: Plan | JoinedPlan
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Pool ``x``; errors say which stage is meant."""
         with naming(self.stage.name):
-            results = [plan.run(x) for plan in self.plans]
-        return join_levels(results, Layout(self.layout)) if self.stage.joins else results[0]
+            return self.plan.run(x)
 
 
 @contextmanager
@@ -224,16 +74,25 @@ class Chain:
 
     stages: tuple[Stage, ...]
     layout: str | None = None
-    dtype: str | np.dtype[Any] | None = None
+    dtype: DTypeLike | None = None
     fit: str = "exact"
 
     def __post_init__(self) -> None:
         for before, stage in zip(self.stages, self.stages[1:], strict=False):
-            if not before.keeps_axes:
+            if not before.request.keepdims:
                 raise UsageError(
                     f"{stage.name}: {before.name} leaves no positions to pool; it must be the "
                     f'last one, or "{before.text} keep"'
                 )
+
+    def with_results(self, dtype: DTypeLike | None, fit: str) -> Chain:
+        """Ask the same, with the last stage's results stored in this way."""
+        return replace(self, dtype=dtype, fit=fit)
+
+    def with_threads(self, threads: int) -> Chain:
+        """Ask the same of so many threads, where no number was asked for."""
+        stages = (replace(s, request=s.request.with_threads(threads)) for s in self.stages)
+        return replace(self, stages=tuple(stages))
 
     @property
     def text(self) -> str:
@@ -256,15 +115,15 @@ class Chain:
         """Give the stages' plans one by one, as far as the chain can be planned."""
         chosen = layout if self.layout is None else self.layout
         for stage in self._stages_to_storage():
-            plan = stage.plan(shape, dtype, chosen)
-            yield plan
+            staged = stage.plan(shape, dtype, chosen)
+            yield staged
+            plan = staged.plan
             shape, dtype, chosen = plan.output_shape, plan.output_dtype, plan.output_layout
 
     def _stages_to_storage(self) -> tuple[Stage, ...]:
         """The stages, of which the last one stores its results as asked."""
         *others, last = self.stages
-        stored = (replace(r, dtype=self.dtype, fit=self.fit) for r in last.requests)
-        return (*others, replace(last, requests=tuple(stored)))
+        return (*others, replace(last, request=last.request.with_results(self.dtype, self.fit)))
 
 
 @dataclass(frozen=True)
@@ -274,61 +133,97 @@ class ChainPlan:
     chain: Chain
     stages: tuple[StagePlan, ...]
 
+    single = None
+
     @property
     def layout(self) -> str:
         """The axis letters of the input."""
-        return self.stages[0].layout
+        return self.stages[0].plan.layout
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of the input."""
-        return self.stages[0].input_shape
+        return self.stages[0].plan.input_shape
 
     @property
     def input_dtype(self) -> np.dtype[Any]:
         """The dtype of the input."""
-        return self.stages[0].plans[0].input_dtype
+        return self.stages[0].plan.input_dtype
 
     @property
     def output_layout(self) -> str:
         """The axis letters of the result; empty where one number is left."""
-        return self.stages[-1].output_layout
+        return self.stages[-1].plan.output_layout
 
     @property
     def output_shape(self) -> tuple[int, ...]:
         """The shape of the result."""
-        return self.stages[-1].output_shape
+        return self.stages[-1].plan.output_shape
 
     @property
     def output_dtype(self) -> np.dtype[Any]:
         """The dtype of the result."""
-        return self.stages[-1].output_dtype
+        return self.stages[-1].plan.output_dtype
 
     @property
-    def operation(self) -> str:
-        """What reports call it: the chain as it could be written."""
+    def kept_shape(self) -> tuple[int, ...]:
+        """The shape of the result: boxes of it have no other axes."""
+        return self.output_shape
+
+    @property
+    def index_convention(self) -> str:
+        """What positions would count."""
+        return self.stages[-1].plan.index_convention
+
+    def describe(self, times: str = "x") -> str:
+        """Say the chain as it could be written."""
         return self.chain.text
+
+    def as_json(self) -> JsonObject:
+        """A record's ``op`` and its ``stages`` with what comes out of each."""
+        stages = [
+            {
+                "stage": staged.stage.text,
+                "output": {
+                    "shape": list(staged.plan.output_shape),
+                    "dtype": staged.plan.output_dtype.name,
+                    "layout": staged.plan.output_layout,
+                },
+            }
+            for staged in self.stages
+        ]
+        return {"op": "chain", "stages": stages}
 
     @property
     def dropped(self) -> dict[str, int]:
         """Cells that no window covers, by stage and axis name, where there are any."""
         return {
-            f"{axis} in stage {plan.stage.number}": cells
-            for plan in self.stages
-            for axis, cells in plan.dropped.items()
+            f"{axis} in stage {staged.stage.number}": cells
+            for staged in self.stages
+            for axis, cells in staged.plan.dropped.items()
         }
 
     @property
     def hint(self) -> str | None:
         """Advice about the layout of the input, if it looks odd."""
-        return self.stages[0].plans[0].hint
+        return self.stages[0].plan.hint
 
-    def run(self, x: NDArray[Any]) -> NDArray[Any]:
+    def run(self, x: Readable, *, progress: Progress | None = None) -> NDArray[Any]:
         """Pool ``x`` stage by stage."""
-        if x.shape != self.input_shape or x.dtype != self.input_dtype:
+        array = read_whole(x)
+        if array.shape != self.input_shape or array.dtype != self.input_dtype:
             raise InputError(
-                f"planned for {self.input_shape} {self.input_dtype}, got {x.shape} {x.dtype}"
+                f"planned for {self.input_shape} {self.input_dtype}, "
+                f"got {array.shape} {array.dtype}"
             )
         for stage in self.stages:
-            x = stage.run(x)
-        return x
+            array = stage.run(array)
+        return array
+
+    def run_into(self, x: Readable, out: Writable, *, progress: Progress | None = None) -> None:
+        """Pool ``x`` into ``out``."""
+        write_whole(out, self.run(x, progress=progress))
+
+    def winners(self, x: Readable) -> NDArray[np.int64]:
+        """Raise UsageError: a stage's positions are in what the stage before gave."""
+        raise UsageError("a chain has no indices: they would count the cells of a stage before")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from poolcli.notation import parse_counts, parse_levels, parse_padding, parse_whole
+from poolcli.notation import parse_counts, parse_levels, parse_padding, parse_truth, parse_whole
 from poolcli.windows import (
     PADDING_WORDS,
     Adaptive,
@@ -22,7 +22,7 @@ from poolcli.windows import (
     Windows,
 )
 
-Facts = dict[str, Any]
+JsonObject = dict[str, Any]
 Parts = Sequence[Sequence[Windows]]
 """The windows per spatial axis, of each part of a geometry: a pyramid has one for each level."""
 
@@ -30,14 +30,14 @@ Parts = Sequence[Sequence[Windows]]
 class WindowParam(NamedTuple):
     """What places the windows of a family: a keyword of its geometry and an option of its commands.
 
-    ``read`` takes the text that was typed and what to call it in messages; None marks a switch.
-    In a chain it is written NAME=VALUE; with ``letter`` also by that alone (``p1``), and a switch
-    as ``word``. Where it may not be left out, ``meaning`` says what is missing, and ``examples``
-    what could be given.
+    ``read`` takes the text that was typed and what to call it in messages. In a chain it is written
+    NAME=VALUE; with ``letter`` also by that alone (``p1``); a switch is on or off and has a
+    ``word``. Where it may not be left out, ``meaning`` says what is missing, and ``examples`` what
+    could be given.
     """
 
     name: str
-    read: Callable[[str, str], Any] | None
+    read: Callable[[str, str], Any]
     help: str
     metavar: str = ""
     flags: tuple[str, ...] = ()
@@ -55,6 +55,11 @@ class WindowParam(NamedTuple):
     """Whether it says what becomes of the axes, which is the request's and not the geometry's."""
 
     @property
+    def is_switch(self) -> bool:
+        """Whether it is on or off, and off by default."""
+        return bool(self.word)
+
+    @property
     def spoken(self) -> str:
         """What messages about a chain call it."""
         return self.name.replace("_", " ")
@@ -64,8 +69,9 @@ class Family(NamedTuple):
     """A way to place windows.
 
     ``leading`` are the parameters that stand at once after the op in a chain, with a slash between
-    them, and ``leading_help`` says so. ``words`` and ``facts`` tell, in a report line and in JSON,
-    which windows the geometry came to; ``words`` is also given the op's own parameters.
+    them, and ``leading_help`` says so. ``describe`` and ``as_json`` tell, in a
+    report line and in JSON, which windows the geometry came to; the former is also given the op's
+    own parameters.
     """
 
     name: str
@@ -73,8 +79,8 @@ class Family(NamedTuple):
     usage: str
     geometry: type[Any]
     params: tuple[WindowParam, ...]
-    words: Callable[[Any, Parts, str, Mapping[str, Any]], list[str]]
-    facts: Callable[[Any, Parts], Facts]
+    describe: Callable[[Any, Parts, str, Mapping[str, Any]], list[str]]
+    as_json: Callable[[Any, Parts], JsonObject]
     leading: tuple[str, ...] = ()
     leading_help: str = ""
     slides: bool = False
@@ -90,7 +96,7 @@ class Family(NamedTuple):
         for param in self.params:
             if param.letter:
                 said.append(f"[{param.letter}{param.name.upper()}]")
-            elif param.read is None:
+            elif param.is_switch:
                 said.append(f"[{param.word}]")
             elif param.name not in self.leading:
                 said.append(f"[{param.name}={param.metavar}]")
@@ -176,7 +182,7 @@ def _sliding_words(
     return [*said, "ceil"] if geometry.ceil_mode else said
 
 
-def _sliding_facts(geometry: Sliding, parts: Parts) -> Facts:
+def _sliding_json(geometry: Sliding, parts: Parts) -> JsonObject:
     (windows,) = parts
     return {
         "size": _sizes(windows),
@@ -205,7 +211,7 @@ def _fractional_words(
     return said if "seed" in params else [*said, f"seed {geometry.seed}"]
 
 
-def _fractional_facts(geometry: Fractional, parts: Parts) -> Facts:
+def _fractional_json(geometry: Fractional, parts: Parts) -> JsonObject:
     (windows,) = parts
     return {"output_size": _outs(windows), "size": _sizes(windows), "seed": geometry.seed}
 
@@ -269,14 +275,14 @@ SLIDING = Family(
         ),
         WindowParam(
             "ceil_mode",
-            None,
+            parse_truth,
             "Keep windows that reach past the end.",
             flags=("--ceil",),
             word="ceil",
         ),
     ),
-    words=_sliding_words,
-    facts=_sliding_facts,
+    describe=_sliding_words,
+    as_json=_sliding_json,
     leading=("size", "stride"),
     leading_help="a size (3, 2x3, 3/2 with a stride)",
     slides=True,
@@ -292,14 +298,14 @@ ROWS = (
         params=(
             WindowParam(
                 "keepdims",
-                None,
+                parse_truth,
                 "Keep the pooled axes, with length 1.",
                 word="keep",
                 of_request=True,
             ),
         ),
-        words=lambda _geometry, _parts, _times, _params: [],
-        facts=lambda _geometry, _parts: {},
+        describe=lambda _geometry, _parts, _times, _params: [],
+        as_json=lambda _geometry, _parts: {},
     ),
     Family(
         name="adaptive",
@@ -307,8 +313,8 @@ ROWS = (
         usage="OP --output-size 7 INPUT...",
         geometry=Adaptive,
         params=(_OUTPUT_SIZE,),
-        words=_adaptive_words,
-        facts=lambda _geometry, parts: {"output_size": _outs(parts[0])},
+        describe=_adaptive_words,
+        as_json=lambda _geometry, parts: {"output_size": _outs(parts[0])},
         leading=("output_size",),
         leading_help="an output size (7, 7x5)",
     ),
@@ -328,8 +334,8 @@ ROWS = (
             ),
             WindowParam("seed", parse_whole, "Of the draws (default: 0).", "N", kind=int),
         ),
-        words=_fractional_words,
-        facts=_fractional_facts,
+        describe=_fractional_words,
+        as_json=_fractional_json,
         leading=("output_size",),
         leading_help="an output size (17, 17x12)",
     ),
@@ -348,8 +354,8 @@ ROWS = (
                 examples=("1,2,4",),
             ),
         ),
-        words=_pyramid_words,
-        facts=lambda _geometry, parts: {"levels": [_outs(windows) for windows in parts]},
+        describe=_pyramid_words,
+        as_json=lambda _geometry, parts: {"levels": [_outs(windows) for windows in parts]},
         leading=("levels",),
         leading_help="levels (1,2,4)",
         joins=True,

@@ -104,6 +104,18 @@ def parse_whole(text: str, what: str) -> int:
         raise UsageError(f"{what}={shorten(text)}: a whole number is meant") from None
 
 
+def parse_truth(text: str, what: str) -> bool:
+    """Read yes or no.
+
+    >>> parse_truth("yes", "signed")
+    True
+    """
+    meanings = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.lower() not in meanings:
+        raise UsageError(f"{what}={shorten(text)}: yes or no is meant")
+    return meanings[text.lower()]
+
+
 def shorten(text: str, limit: int = 40) -> str:
     """Cut what the user typed to a length that leaves the message readable.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from poolcli.plan import Plan
+    from poolcli.operation import OperationPlan
 
 
 class Result(NamedTuple):
@@ -23,7 +23,7 @@ class Result(NamedTuple):
     """
 
     label: str
-    plan: Plan
+    plan: OperationPlan
     output: NDArray[Any] | None
     kind: str
     written: str | None = None

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poolcli import checks
 from poolcli.dtypes import FITS, as_cell, number_type
 from poolcli.engine.arrays import (
-    StoredInput,
-    StoredOutput,
+    Readable,
+    Writable,
     memory_order,
     source_of,
     target_of,
@@ -26,49 +25,16 @@ from poolcli.engine.kernel import Cells, Kernel
 from poolcli.engine.run import Progress, run
 from poolcli.engine.select import gathered_bytes
 from poolcli.errors import InputError, UnknownParameter, UsageError
-from poolcli.frameworks.defaults import INDEX_CONVENTIONS, Preset, find_preset
+from poolcli.families import JsonObject, Parts, family_of
+from poolcli.frameworks.defaults import INDEX_CONVENTIONS, find_preset
 from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout, show_shape
 from poolcli.ops import OPS, find_op
-from poolcli.windows import Geometry, Sliding, Windows, whole_number
+from poolcli.windows import Geometry, Placement, Windows, whole_number
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
-
-class Dataclass(Protocol):
-    """A value of any dataclass."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-
-class Asked(Dataclass, Protocol):
-    """What can be asked of every input: a Request, or what is planned and run like one."""
-
-    @property
-    def dtype(self) -> Any:
-        """The dtype to store results in; None for their own."""
-
-    @property
-    def fit(self) -> str:
-        """How results enter an integer dtype."""
-
-    def plan(self, shape: tuple[int, ...], dtype: Any, layout: str | None = None) -> Any:
-        """Say what will be done to one array."""
-
-
-T = TypeVar("T", bound=Dataclass)
-
-
-def with_threads(asked: T, threads: int) -> T:
-    """Ask the same with this number of threads, wherever none was given."""
-    changes: dict[str, Any] = {}
-    for part in dataclasses.fields(asked):
-        value = getattr(asked, part.name)
-        if part.name == "threads" and value is None:
-            changes["threads"] = threads
-        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            changes[part.name] = with_threads(value, threads)
-    return dataclasses.replace(asked, **changes)
+    from poolcli.joined import JoinedPlan
 
 
 _CHECKS: Mapping[type, Callable[[str, Any], object]] = {
@@ -133,7 +99,17 @@ class Request:
             if param.name in self.params:
                 _CHECKS[param.type](param.name, self.params[param.name])
 
-    def plan(self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None) -> Plan:
+    def with_results(self, dtype: DTypeLike | None, fit: str) -> Request:
+        """Ask the same, with the results stored in this way."""
+        return replace(self, dtype=dtype, fit=fit)
+
+    def with_threads(self, threads: int) -> Request:
+        """Ask the same of so many threads, where no number was asked for."""
+        return self if self.threads is not None else replace(self, threads=threads)
+
+    def plan(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
+    ) -> Plan | JoinedPlan:
         """What pooling an array of this shape and dtype will do.
 
         ``layout`` is what the file itself tells; the request's own layout wins over it.
@@ -141,6 +117,22 @@ class Request:
         Raises UsageError for a request that means nothing and InputError where the windows or the
         layout do not fit the array.
         """
+        placements = self.geometry.parts
+        plans = tuple(self.plan_part(part, shape, dtype, layout) for part in placements)
+        if not family_of(self.geometry).joins:
+            return plans[0]
+        from poolcli.joined import JoinedPlan  # late: few requests have several parts
+
+        return JoinedPlan(self, plans)
+
+    def plan_part(
+        self,
+        placement: Placement,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        layout: str | None = None,
+    ) -> Plan:
+        """What pooling by one part of the geometry will do; see :meth:`plan`."""
         dtype = np.dtype(dtype)
         if dtype.kind not in "biuf":
             raise InputError(f"dtype {dtype} cannot be pooled; bool, integers and floats can")
@@ -148,7 +140,9 @@ class Request:
         chosen = layout if self.layout is None else self.layout
         axes = find_layout(chosen, shape, preset.layouts)
         hint = None if chosen or self.like else channels_first_hint(axes, shape)
-        windows = self._placed(preset).resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
+        padding = find_op(self.op).padding
+        placed = placement.completed(unit_stride=preset.unit_stride, padding=padding)
+        windows = placed.resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
         kernel = self._kernel(dtype, windows)
         target = kernel.result if self.dtype is None else number_type(self.dtype)
         kept = list(shape)
@@ -164,15 +158,36 @@ class Request:
             said = find_preset(self.like).count_include_pad
         return said and find_op(self.op).divides
 
-    def _placed(self, preset: Preset) -> Geometry:
-        """The geometry with what it leaves open filled in by the preset and the op."""
-        geometry = self.geometry
-        if isinstance(geometry, Sliding):
-            if geometry.stride is None and preset.unit_stride:
-                geometry = replace(geometry, stride=1)
-            if geometry.padding is None:
-                geometry = replace(geometry, padding=find_op(self.op).padding)
-        return geometry
+    def describe(self, parts: Parts, times: str = "x") -> str:
+        """Say what is asked for; ``parts`` are the windows that it came to."""
+        family = family_of(self.geometry)
+        said = [] if family.slides else [family.name]
+        said += [self.op, *family.describe(self.geometry, parts, times, self.params)]
+        if self.count_include_pad:
+            said.append("counting padding")
+        elif self.count_include_pad is False and self.like is not None:
+            said.append("not counting padding")
+        if self.divisor is not None:
+            said.append(f"divisor {_short(self.divisor)}")
+        if self.nan != "propagate":
+            said.append(f"nan {self.nan}")
+        if self.nodata is not None:
+            said.append(f"nodata {_short(self.nodata)}")
+        if self.min_valid:
+            said.append(f"min-valid {_short(self.min_valid)}")
+        said += [f"{name} {value}" for name, value in self.params.items()]
+        return " ".join(said if self.like is None else [*said, f"like {self.like}"])
+
+    def as_json(self, parts: Parts) -> JsonObject:
+        """A record's ``op`` and ``windows``; ``parts`` are the windows that it came to."""
+        family = family_of(self.geometry)
+        windows = {"kind": family.name, **family.as_json(self.geometry, parts)}
+        return {"op": self.op, "windows": windows}
+
+    @property
+    def index_convention(self) -> str:
+        """What positions count: as said, or else by the preset."""
+        return self.index or find_preset(self.like).index
 
     def _kernel(self, dtype: np.dtype[Any], windows: tuple[Windows, ...]) -> Kernel:
         cells = Cells(
@@ -190,6 +205,11 @@ class Request:
         op, preset = find_op(self.op), find_preset(self.like).params
         said = {p.name: preset.get(p.name, p.default) for p in op.params} | dict(self.params)
         return {p.name: p.type(said[p.name]) for p in op.params}
+
+
+def _short(value: float) -> str:
+    """Write a number as people would: 4 for 4.0, but 1e+300 for that."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e16 else str(value)
 
 
 @dataclass(frozen=True)
@@ -234,9 +254,52 @@ class Plan:
         """Cells that no window covers, by axis name, where there are any."""
         return {w.axis: w.dropped for w in self.windows if w.dropped}
 
+    @property
+    def single(self) -> Plan:
+        """This plan: there is no more to it."""
+        return self
+
+    @property
+    def index_convention(self) -> str:
+        """What positions count."""
+        return self.request.index_convention
+
+    @property
+    def parts(self) -> tuple[Plan, ...]:
+        """The plans whose results are joined: this alone."""
+        return (self,)
+
+    def replanned(
+        self,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        *,
+        layout: str | None = None,
+        keepdims: bool | None = None,
+    ) -> Plan:
+        """The plan of the same windows over another array, whose results are stored as they are."""
+        request = replace(
+            self.request,
+            layout=self.layout if layout is None else layout,
+            keepdims=self.request.keepdims if keepdims is None else keepdims,
+            dtype=None,
+            fit="exact",
+            index="plane",
+        )
+        (placement,) = request.geometry.parts
+        return request.plan_part(placement, shape, dtype)
+
+    def describe(self, times: str = "x") -> str:
+        """Say the op and its windows as they were asked for."""
+        return self.request.describe([self.windows], times)
+
+    def as_json(self) -> JsonObject:
+        """A record's ``op`` and ``windows``."""
+        return self.request.as_json([self.windows])
+
     def run(
         self,
-        x: NDArray[Any] | StoredInput,
+        x: Readable,
         out: NDArray[Any] | None = None,
         *,
         block_bytes: int | None = None,
@@ -249,20 +312,18 @@ class Plan:
         self._run(self.kernel, x, out, block_bytes, progress)
         return out
 
-    def stream(
+    def run_into(
         self,
-        x: NDArray[Any] | StoredInput,
-        out: StoredOutput,
+        x: Readable,
+        out: Writable,
         *,
         block_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Pool ``x`` into a stored array whose boxes have all axes (``kept_shape``)."""
+        """Pool ``x`` into what is written in boxes that have all axes (``kept_shape``)."""
         self._run(self.kernel, x, out, block_bytes, progress)
 
-    def winners(
-        self, x: NDArray[Any] | StoredInput, *, block_bytes: int | None = None
-    ) -> NDArray[np.int64]:
+    def winners(self, x: Readable, *, block_bytes: int | None = None) -> NDArray[np.int64]:
         """The position of each window's winner: the first one on ties, the first NaN if NaN won.
 
         Raises UsageError where the op picks no cell by its value.
@@ -279,8 +340,8 @@ class Plan:
     def _run(
         self,
         kernel: Kernel,
-        x: NDArray[Any] | StoredInput,
-        out: NDArray[Any] | StoredOutput,
+        x: Readable,
+        out: Writable,
         block_bytes: int | None,
         progress: Progress | None,
     ) -> None:
@@ -315,7 +376,7 @@ class Plan:
 
     def _index_order(self) -> str:
         """The letters in whose order indices count the cells."""
-        convention = self.request.index or find_preset(self.request.like).index
+        convention = self.index_convention
         return {"plane": "DHW", "tensor": self.layout, "channels-last": "DHWC"}[convention]
 
     def _places(
@@ -337,7 +398,7 @@ class Plan:
                 f"the result, {show_shape(self.output_shape)} {dtype}, does not fit in memory"
             ) from None
 
-    def _check(self, x: NDArray[Any] | StoredInput, out: NDArray[Any]) -> None:
+    def _check(self, x: Readable, out: NDArray[Any]) -> None:
         if x.dtype != self.input_dtype or math.prod(x.shape) != math.prod(self.input_shape):
             raise InputError(
                 f"planned for {show_shape(self.input_shape)} {self.input_dtype}, "

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from poolcli.checks import one_of
 from poolcli.dtypes import convert, number_type
+from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
 from poolcli.errors import InputError, UsageError
+from poolcli.families import JsonObject, joined, sliding_words
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, Preset, find_preset
 from poolcli.layout import Layout, channels_first_hint, find_layout, show_shape
 from poolcli.windows import Padding, axis_paddings, axis_values
+
+if TYPE_CHECKING:
+    from poolcli.engine.run import Progress
 
 
 class Slides(NamedTuple):
@@ -59,6 +64,14 @@ class Unpool:
         find_preset(self.like)
         if self.index is not None:
             one_of("index", self.index, INDEX_CONVENTIONS)
+
+    def with_results(self, dtype: DTypeLike | None, fit: str) -> Unpool:
+        """Ask the same, with the results stored in this way."""
+        return replace(self, dtype=dtype, fit=fit)
+
+    def with_threads(self, threads: int) -> Unpool:
+        """Ask the same: one thread scatters."""
+        return self
 
     def plan(
         self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
@@ -158,6 +171,8 @@ class UnpoolPlan:
     slides: Slides | None
     """The windows; None where the output size alone was given."""
 
+    single = None
+
     @property
     def layout(self) -> str:
         """The axis letters of the input."""
@@ -181,13 +196,54 @@ class UnpoolPlan:
             return None
         return channels_first_hint(self.axes, self.input_shape)
 
-    def run(self, x: NDArray[Any]) -> NDArray[Any]:
+    @property
+    def kept_shape(self) -> tuple[int, ...]:
+        """The shape of the result, which has all axes."""
+        return self.output_shape
+
+    @property
+    def index_convention(self) -> str:
+        """What the positions count."""
+        return self.request.index or find_preset(self.request.like).index
+
+    def describe(self, times: str = "x") -> str:
+        """Say what is put back: ``unpool 2x2 stride 2``."""
+        like = self.request.like
+        if self.slides is None:
+            said = [f"to {joined(self._unpooled, times)}"]
+        else:
+            said = sliding_words(*self.slides, times)
+        return " ".join(["unpool", *said, *([] if like is None else [f"like {like}"])])
+
+    def as_json(self) -> JsonObject:
+        """A record's ``op`` and ``windows``: those of the pooling."""
+        windows: JsonObject = {"output_size": list(self._unpooled)}
+        if self.slides is not None:
+            sizes, strides, paddings = self.slides
+            padding = [list(sides) for sides in paddings]
+            windows = {"size": list(sizes), "stride": list(strides), "padding": padding}
+        return {"op": "unpool", "windows": {"kind": "unpool", **windows}}
+
+    @property
+    def _unpooled(self) -> tuple[int, ...]:
+        return tuple(self.output_shape[axis] for axis in self.axes.spatial)
+
+    def run_into(self, x: Readable, out: Writable, *, progress: Progress | None = None) -> None:
+        """Scatter ``x`` into ``out``."""
+        write_whole(out, self.run(x, progress=progress))
+
+    def winners(self, x: Readable) -> NDArray[np.int64]:
+        """Raise UsageError: unpooling picks no cells."""
+        raise UsageError("unpool has no indices; it takes those of a pooling")
+
+    def run(self, x: Readable, *, progress: Progress | None = None) -> NDArray[Any]:
         """Scatter ``x``.
 
         Raises InputError for an index outside the result, and where values that differ have one
         place: each is the value of its cell, so that the positions must mean something else.
         """
-        convention = self.request.index or find_preset(self.request.like).index
+        x = read_whole(x)
+        convention = self.index_convention
         try:
             out = np.zeros(self.output_shape, self.output_dtype)
         except (MemoryError, ValueError, OverflowError):

@@ -223,7 +223,6 @@ class Sliding(Placement):
                 raise InputError(f"{error}; the size {along} slides along the rest") from None
             raise
 
-
     def completed(self, *, unit_stride: bool, padding: Padding) -> Placement:
         """Stride 1 where a framework has that by default, and the op's own padding."""
         stride = 1 if self.stride is None and unit_stride else self.stride

@@ -88,7 +88,7 @@ class Layer:
 
 def layer_of(stage: StagePlan, framework: str) -> Layer:
     """The stage as one layer; a pyramid is several, which no sequence of layers can be."""
-    plan, request = stage.plans[0], stage.plans[0].request
+    plan, request = stage.plan.parts[0], stage.plan.request
     op, preset = find_op(request.op), find_preset(request.like)
     counts = request.count_include_pad
     if counts is None:
@@ -105,7 +105,7 @@ def layer_of(stage: StagePlan, framework: str) -> Layer:
         name=stage.stage.name,
         framework=framework,
     )
-    if stage.stage.joins:
+    if stage.plan.single is None:
         raise layer.refusal("a pyramid needs several of them side by side")
     if request.nan != "propagate" or request.nodata is not None:
         raise layer.refusal("it knows no missing values")

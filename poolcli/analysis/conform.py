@@ -57,7 +57,7 @@ def compare(
 
     Raises UsageError or InputError for windows that mean nothing under any rules.
 
-    >>> from poolcli.geometry import Sliding
+    >>> from poolcli.windows import Sliding
     >>> [v.values.shape for v in compare(np.ones((4, 4)), "max", Sliding(2))]
     [(2, 2), (2, 2), (3, 3)]
     """
@@ -90,16 +90,17 @@ def _verdict(
             return replace(empty, refused=reason)
     if rules.name == "torch" and math.isinf(params.get("norm", 2.0)):
         return replace(empty, refused="it raises cells to the norm, and has no limit for inf")
+    geometry = RuledSliding(**vars(windows), rules=rules)
     request = Request(
         op,
-        RuledSliding(**vars(windows), rules=rules),
+        geometry,
         layout=axes.letters,
         like=rules.name,
         nan="skip" if _leaves_nan_out(rules, op) else "propagate",
         params=params,
     )
     try:
-        plan = request.plan(x.shape, x.dtype)
+        plan = request.plan_part(geometry, x.shape, x.dtype)
     except InputError as error:
         return replace(empty, refused=str(error))
     values = _as_framework(plan, rules, op, x)

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from poolcli.analysis.receptive_field import jump, reach, receptive_field
-from poolcli.chains import Chain, StagePlan
+from poolcli.chains import Chain
+from poolcli.families import family_of
 from poolcli.frameworks.defaults import find_preset
+from poolcli.joined import JoinedPlan
 from poolcli.layout import Layout, find_layout, show_shape
-from poolcli.windows import Sliding, Windows
+from poolcli.plan import Plan
+from poolcli.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def rows(
 
     Raises UsageError or InputError that names the stage that cannot be.
     """
-    like = chain.stages[0].requests[0].like
+    like = chain.stages[0].request.like
     known = layout if chain.layout is None else chain.layout
     axes = find_layout(known, shape, find_preset(like).layouts)
     first = Row("input", shape, axes.letters, *_one_each(axes), {}, Fraction(1))
@@ -51,30 +54,21 @@ def rows(
     trails = [Trail() for _ in axes.spatial]
     cells = max(1, math.prod(shape))
     before = first
-    for plan in chain.plans(shape, np.dtype(dtype), axes.letters):
-        joined = trails[0].joined
+    for staged in chain.plans(shape, np.dtype(dtype), axes.letters):
+        joined, plan = trails[0].joined, staged.plan
         _follow(trails, plan)
         kept = Fraction(math.prod(plan.output_shape), cells)
         before = Row(
-            plan.stage.text,
+            staged.stage.text,
             plan.output_shape,
             plan.output_layout,
             tuple(trail.field for trail in trails),
             tuple(trail.jump for trail in trails),
             plan.dropped,
             kept,
-            tuple(mistakes(plan, before.kept, kept, joined=joined)),
+            tuple(warnings(plan, before.kept, kept, joined=joined)),
         )
         yield before
-
-
-def title(shape: tuple[int, ...], layout: str) -> str:
-    """The line above a table.
-
-    >>> title((224, 224, 64), "HWC")
-    '224x224x64 HWC'
-    """
-    return f"{show_shape(shape)} {layout}"
 
 
 def _one_each(axes: Layout) -> tuple[tuple[int, ...], tuple[Fraction, ...]]:
@@ -107,14 +101,14 @@ class Trail:
         self.everything = max(ends) - min(starts) + 1
 
 
-def _follow(trails: list[Trail], plan: StagePlan) -> None:
+def _follow(trails: list[Trail], plan: Plan | JoinedPlan) -> None:
     for axis, trail in enumerate(trails):
         if trail.joined:
             trail.field = trail.everything
-        elif plan.stage.joins:
-            trail.join([level.windows[axis] for level in plan.plans])
+        elif plan.single is None:
+            trail.join([level.windows[axis] for level in plan.parts])
         else:
-            trail.go_on(plan.plans[0].windows[axis])
+            trail.go_on(plan.single.windows[axis])
 
 
 LITTLE = Fraction(1, 100)
@@ -122,17 +116,17 @@ LARGE = Fraction(1, 2)
 FEW = 2
 
 
-def mistakes(
-    plan: StagePlan, kept_before: Fraction, kept: Fraction, *, joined: bool
+def warnings(
+    plan: Plan | JoinedPlan, kept_before: Fraction, kept: Fraction, *, joined: bool
 ) -> Iterator[str]:
     """Say what looks like a mistake in one stage, in a sentence each.
 
     Only sliding windows are judged: global, adaptive and pyramid pooling reduce on purpose.
     ``joined`` says that a pyramid's levels lie side by side in what goes in.
     """
-    first = plan.plans[0]
-    if not isinstance(first.request.geometry, Sliding):
+    if not family_of(plan.request.geometry).slides:
         return
+    (first,) = plan.parts
     if all(w.n == 1 for w in first.windows):
         yield "one value per channel goes in, so there is no position left to pool"
         return

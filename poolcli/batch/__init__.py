@@ -11,11 +11,9 @@ from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch
 from poolcli.batch.outputs import STDOUT, Job, Target, is_many
 from poolcli.batch.pictures import Pictures
 from poolcli.batch.run import processors, run
-from poolcli.plan import Asked
 
 __all__ = [
     "STDOUT",
-    "Asked",
     "Failed",
     "Job",
     "Outcome",

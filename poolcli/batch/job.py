@@ -15,8 +15,9 @@ from poolcli.batch.pictures import Pictures
 from poolcli.errors import InputError, OutputError, UsageError
 from poolcli.formats.base import Loaded
 from poolcli.formats.table import TEXTS
+from poolcli.operation import Operation, OperationPlan
 from poolcli.outcomes import Result
-from poolcli.plan import Asked, Plan
+from poolcli.plan import Plan
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
@@ -31,7 +32,7 @@ class Worker(NamedTuple):
     and what part of its input was pooled since; by raising it ends the job, which leaves nothing.
     """
 
-    asked: Asked
+    operation: Operation
     layouts: Mapping[int, str]
     max_bytes: int | None = None
     pictures: Pictures = Pictures()
@@ -122,8 +123,8 @@ class Worker(NamedTuple):
         if job.format == ".npy" and plainly and not is_special(path):
             with _labelled(loaded):
                 plan = self.plan(formats.described_as(loaded), ".npy")
-            if isinstance(plan, Plan):
-                return self._stream(job, loaded, plan, path, ready)
+            if plan.single is not None:
+                return self._stream(job, loaded, plan.single, path, ready)
         result = self._pool(loaded, job)
         _make_folder(path)
         if job.format == ".npz":
@@ -164,7 +165,7 @@ class Worker(NamedTuple):
             ) as output,
             _labelled(loaded),
         ):
-            plan.stream(loaded.content, output, progress=lambda part: self.tick(job, part))
+            plan.run_into(loaded.content, output, progress=lambda part: self.tick(job, part))
         return Result(loaded.label, plan, None, loaded.kind, written=path)
 
     def _write_archive(self, job: Job, failures: list[InputError]) -> Iterator[Result]:
@@ -191,7 +192,7 @@ class Worker(NamedTuple):
             plan = self.plan(formats.described_as(loaded), job.format)
             self._check_memory(plan, loaded, kept)
         # Only a plan of windows and nothing else can pool an array that is still on disk.
-        if not isinstance(plan, Plan):
+        if plan.single is None:
             array = loaded.array
             with _labelled(loaded):
                 pooled = plan.run(array)
@@ -199,23 +200,23 @@ class Worker(NamedTuple):
             if self.pictures.are_concerned(loaded):
                 loaded = loaded._replace(content=loaded.array)  # whose errors have a label
             with _labelled(loaded):
-                pooled = self.pictures.pool(plan, loaded, lambda part: self.tick(job, part))
+                pooled = self.pictures.pool(plan.single, loaded, lambda part: self.tick(job, part))
         source = loaded.array if loaded.kind == "image" else None
         return Result(loaded.label, plan, pooled, loaded.kind, source=source)
 
-    def _check_memory(self, plan: Any, loaded: Loaded, kept: int) -> None:
+    def _check_memory(self, plan: OperationPlan, loaded: Loaded, kept: int) -> None:
         """Refuse a result that is too large for memory before anything is pooled."""
         self._check_window(plan)
         nbytes = kept + math.prod(plan.output_shape) * plan.output_dtype.itemsize
-        streams = isinstance(plan, Plan) and not self.pictures.are_concerned(loaded)
+        streams = plan.single is not None and not self.pictures.are_concerned(loaded)
         advice = "; -o FILE.npy writes it block by block" if streams else ""
         what = "its result, with those before it," if kept else "its result"
         formats.check_memory(nbytes, self.max_bytes, what, advice)
 
-    def _check_window(self, plan: Any) -> None:
-        if isinstance(plan, Plan):
-            what = f"a window, of which {plan.request.op} sees all cells at once,"
-            formats.check_memory(plan.window_bytes, self.max_bytes, what)
+    def _check_window(self, plan: OperationPlan) -> None:
+        if plan.single is not None:
+            what = f"a window, of which {plan.single.request.op} sees all cells at once,"
+            formats.check_memory(plan.single.window_bytes, self.max_bytes, what)
 
     def _write_stdout(self, job: Job, loaded: Loaded, result: Result, *, first: bool) -> None:
         if sys.stdout is None:
@@ -237,15 +238,15 @@ class Worker(NamedTuple):
             how=self.pictures.packing,
         )
 
-    def plan(self, described: formats.Described, format: str | None) -> Any:
+    def plan(self, described: formats.Described, format: str | None) -> OperationPlan:
         """Say what will be done to an array whose result is written in ``format``."""
         shape = described.shape
         try:
-            asked = self.pictures.ask(self.asked, format, described)
+            operation = self.pictures.ask(self.operation, format, described)
         except OutputError as error:
             raise OutputError(f"{described.label}: {error}") from error
         layout = described.layout or self.layouts.get(len(shape))
-        return asked.plan(shape, described.dtype, layout)
+        return operation.plan(shape, described.dtype, layout)
 
     def _ready(self, job: Job) -> _ReadyFor:
         """Prepare what happens just before an output gets its name."""

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from poolcli import formats
 from poolcli.batch.pictures import Pictures
 from poolcli.errors import OutputError
-from poolcli.plan import Asked
+from poolcli.operation import Operation
 
 NAME = ".poolcli.jsonl"
 # Below this many lines of outputs that were made again it is not worth to write the file anew.
@@ -294,19 +294,19 @@ WITHOUT_MEANING = {"threads", "max_pixels"}
 
 
 def recipe_of(
-    asked: Asked,
+    operation: Operation,
     layouts: Mapping[int, str],
     format: str | None,
     pictures: Pictures = Pictures(),  # noqa: B008 (it is immutable)
 ) -> Recipe:
     """Give everything that the bytes of the results depend on, beside the inputs.
 
-    >>> from poolcli.geometry import Sliding
+    >>> from poolcli.windows import Sliding
     >>> from poolcli.plan import Request
     >>> recipe_of(Request("max", Sliding(2)), {}, ".npy")["geometry.size"]
     '2'
     """
-    words = dict(_words("", asked)) | dict(_words("pictures", pictures))
+    words = dict(_words("", operation)) | dict(_words("pictures", pictures))
     words |= {f"layout of {axes} axes": letters for axes, letters in layouts.items()}
     return words if format is None else {**words, "format": format}
 
@@ -314,7 +314,7 @@ def recipe_of(
 def _words(name: str, value: Any) -> Iterator[tuple[str, str]]:
     fields = _fields(value)
     if fields is not None:
-        yield name or "asked", type(value).__name__
+        yield name or "operation", type(value).__name__
         for field in fields:
             if field not in WITHOUT_MEANING:
                 yield from _words(_below(name, field), getattr(value, field))

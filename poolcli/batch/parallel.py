@@ -17,7 +17,6 @@ from poolcli.batch.outputs import Job
 from poolcli.errors import PoolError
 from poolcli.formats.image_writer import FORMATS
 from poolcli.outcomes import Result
-from poolcli.plan import Plan
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -132,7 +131,7 @@ def _need_of_array(described: formats.Described, job: Job, worker: Worker) -> in
     result: int = count * plan.output_dtype.itemsize
     source = described.nbytes
     blocks: int = min(_BLOCKS, source + result)
-    if isinstance(plan, Plan) and not worker.pictures.are_concerned(described):
+    if plan.single is not None and not worker.pictures.are_concerned(described):
         if described.kind == "npy" and format == ".npy" and job.output is not None:
             return blocks  # it goes from file to file
         source = min(source, _READ_AT_ONCE.get(described.kind, source))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolcli import formats
@@ -14,8 +13,9 @@ from poolcli.formats.base import Described, Loaded
 from poolcli.formats.image_writer import FORMATS
 from poolcli.formats.metadata import Notes, PictureInput, PictureOutput
 from poolcli.images.options import Treatment
+from poolcli.operation import Operation, OperationPlan
 from poolcli.ops import find_op
-from poolcli.plan import Asked, Plan
+from poolcli.plan import Plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,24 +53,24 @@ class Pictures(NamedTuple):
         as_it_is = self.look is None and self.treatment == Treatment()
         return PictureInput(self.max_pixels, written and as_it_is and job.format in _HOLD_INKS)
 
-    def ask(self, asked: Asked, format: str | None, described: Described) -> Asked:
+    def ask(self, operation: Operation, format: str | None, described: Described) -> Operation:
         """Ask for what a picture can hold: rounded values of the depth it had, or that was asked.
 
         Raises OutputError where it cannot be had.
         """
         if format is None or format not in FORMATS or self.look is not None:
-            if self.treatment.by is None or asked.dtype is not None:
-                return asked
-            return replace(asked, dtype=described.dtype.newbyteorder("="))
-        fit = "clip" if asked.fit == "clip" else "round"
-        dtype = asked.dtype or formats.target_dtype(format, described.dtype)
-        return replace(asked, fit=fit, dtype=dtype)
+            if self.treatment.by is None or operation.dtype is not None:
+                return operation
+            return operation.with_results(described.dtype.newbyteorder("="), operation.fit)
+        fit = "clip" if operation.fit == "clip" else "round"
+        dtype = operation.dtype or formats.target_dtype(format, described.dtype)
+        return operation.with_results(dtype, fit)
 
     def are_concerned(self, loaded: Loaded | Described) -> bool:
         """Whether pooling the input is more than pooling its numbers."""
         return loaded.kind == "image" or self.treatment.by is not None or self.treatment.linear
 
-    def bytes_beside(self, described: Described, plan: Any) -> int:
+    def bytes_beside(self, described: Described, plan: OperationPlan) -> int:
         """About how many bytes are in memory besides the input and its result, until it is made."""
         numbers: int = math.prod(plan.output_shape)
         if self.look is not None:
@@ -78,7 +78,7 @@ class Pictures(NamedTuple):
         if self.treatment.by is not None:
             return _OF_KEY * math.prod(described.shape) // max(1, described.shape[-1])
         alpha = described.layout is not None and described.shape[-1] in (2, 4)
-        if self.treatment.linear or (alpha and isinstance(plan, Plan) and _blends(plan)):
+        if self.treatment.linear or (alpha and plan.single is not None and _blends(plan.single)):
             return _OF_BLEND * numbers
         return 0
 

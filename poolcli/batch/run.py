@@ -15,8 +15,8 @@ from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch, wi
 from poolcli.batch.outputs import STDOUT, Job
 from poolcli.batch.parallel import Stopped
 from poolcli.errors import InputError, OutputError, PoolError, UsageError
+from poolcli.operation import Operation
 from poolcli.outcomes import Result
-from poolcli.plan import Asked, with_threads
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def run(
     jobs: Sequence[Job],
-    asked: Asked,
+    operation: Operation,
     layouts: Mapping[int, str],
     settings: Settings = Settings(),  # noqa: B008 (it is immutable)
     *,
@@ -51,7 +51,7 @@ def run(
             raise Stopped
         watch.tick(job, part)
 
-    worker = Worker(asked, layouts, settings.max_bytes, settings.pictures, manifest, tick)
+    worker = Worker(operation, layouts, settings.max_bytes, settings.pictures, manifest, tick)
     at_once = min(settings.at_once or processors(), len(jobs))
     # A stream is read, or written, by one after the other.
     streams = any(job.output == STDOUT or _is_stream(job) for job in jobs)
@@ -63,7 +63,7 @@ def run(
 
             at_once = min(at_once, most_at_once())
             threads = max(1, processors() // at_once)
-            worker = worker._replace(asked=with_threads(asked, threads))
+            worker = worker._replace(operation=operation.with_threads(threads))
             yield from Crew(jobs, worker, do_job, settings, watch, stop, at_once).outcomes()
     finally:
         if manifest is not None:

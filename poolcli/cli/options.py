@@ -111,7 +111,7 @@ def long_flag(param: WindowParam) -> str:
 def of_window(param: WindowParam, padding: str | int = 0) -> inspect.Parameter:
     """Describe the option of what places windows; ``padding`` is the op's own."""
     flags = (long_flag(param), *param.flags[1:])
-    if param.read is None:
+    if param.is_switch:
         return switch(param.name, param.help, *flags)
     settings: dict[str, Any] = {"words": param.words} if param.words else {}
     return option(
@@ -138,7 +138,7 @@ def read_windows(family: Family, values: Mapping[str, Any], command: str) -> Map
         typed = values[param.name]
         if typed is None and param.examples:
             raise UsageError(f"{command} needs {param.meaning}: {_example(param, values)}")
-        is_text = isinstance(typed, str) and param.read is not None
+        is_text = isinstance(typed, str)
         read[param.name] = param.read(typed, long_flag(param)) if is_text else typed
     return read
 

@@ -23,6 +23,7 @@ from poolcli.cli.requests import (
     target_of,
 )
 from poolcli.errors import PoolError, UsageError
+from poolcli.operation import Operation
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
@@ -157,12 +158,12 @@ def _size(job: batch.Job) -> int:
         return 0
 
 
-def run(asked: batch.Asked, values: Values, sources: Sequence[batch.Source] | None = None) -> int:
+def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | None = None) -> int:
     """Do what is asked of every input, show or write each result, and give the exit code.
 
     ``sources`` are the inputs where they are not simply those that were named or typed.
     """
-    target = target_of(values, getattr(asked, "op", "pooled"))
+    target = target_of(values, getattr(operation, "op", "pooled"))
     _refuse_contradictions(values, target)
     batch.check_target(target)
     pictures = pictures_of(values, target)
@@ -175,13 +176,13 @@ def run(asked: batch.Asked, values: Values, sources: Sequence[batch.Source] | No
     if is_batch or target.resume:
         from poolcli.batch.manifest import recipe_of
 
-        manifest = _open_manifest(target, recipe_of(asked, layouts, target.format, pictures))
+        manifest = _open_manifest(target, recipe_of(operation, layouts, target.format, pictures))
     jobs = batch.assign(sources, target, manifest, search)
     if values.get("dry_run"):
-        return _rehearse(jobs, batch.Worker(asked, layouts, pictures=pictures), values)
+        return _rehearse(jobs, batch.Worker(operation, layouts, pictures=pictures), values)
     settings = settings_of(values, in_order=not values["as_json"])._replace(pictures=pictures)
     with Telling(jobs, values, is_batch=is_batch) as telling:
-        outcomes = batch.run(jobs, asked, layouts, settings, manifest=manifest, watch=telling)
+        outcomes = batch.run(jobs, operation, layouts, settings, manifest=manifest, watch=telling)
         with closing(outcomes):
             for outcome in outcomes:
                 telling.tell(outcome)

@@ -105,7 +105,7 @@ def _print_table(chain: Chain, shape: tuple[int, ...], layout: str | None, value
         found.extend(rows(chain, shape, layout))
     except PoolError as error:
         failure = error
-    if found and not (chain.layout or layout or chain.stages[0].requests[0].like):
+    if found and not (chain.layout or layout or chain.stages[0].request.like):
         _hint(channels_first_hint(Layout(found[0].layout), shape))
     _print_rows(found, values["as_json"])
     if failure is not None:

@@ -10,7 +10,6 @@ from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import InputError, UsageError
 from poolcli.families import FAMILIES, SLIDING
 
-
 # Of the pooling: where it slid windows, their numbers; for other windows what was pooled.
 WINDOWS = (
     *(param for param in SLIDING.params if param.name in ("size", "stride", "padding")),
@@ -62,7 +61,7 @@ def _unpool(values: Values) -> int:
     windows = {
         param.name: param.read(values[param.name], options.long_flag(param))
         for param in WINDOWS
-        if values[param.name] is not None and param.read is not None
+        if values[param.name] is not None
     }
     sources = find_sources({**values, "inputs": [*(values["inputs"] or []), values["indices"]]})
     if len(sources) != 2 or any(source.from_folder for source in sources):

@@ -64,6 +64,31 @@ class StoredOutput(Protocol):
         """Store ``values``, a C-contiguous array of the box's shape and this dtype."""
 
 
+Readable = Array | StoredInput
+"""What cells come from."""
+
+Writable = Array | StoredOutput
+"""What results go to."""
+
+
+def read_whole(x: Readable) -> Array:
+    """The array in memory, with its axes in their own order."""
+    if isinstance(x, np.ndarray):
+        return x
+    stored = np.empty(x.shape, x.dtype)
+    x.read_box(tuple((0, n) for n in x.shape), stored)
+    return stored.transpose(x.axes)
+
+
+def write_whole(out: Writable, values: Array) -> None:
+    """Store all results at once; ``values`` may lack axes of length 1."""
+    shaped = np.ascontiguousarray(values).reshape(out.shape)
+    if isinstance(out, np.ndarray):
+        out[...] = shaped
+    else:
+        out.write_box(tuple((0, n) for n in out.shape), shaped)
+
+
 class Source(Protocol):
     """A view that boxes of cells can be read from."""
 
@@ -177,17 +202,17 @@ class StoredTarget:
         self._stored.write_box(stored_box, results.transpose(back))
 
 
-def source_of(x: Array | StoredInput, order: tuple[int, ...]) -> Source:
+def source_of(x: Readable, order: tuple[int, ...]) -> Source:
     """The source that reads ``x`` with its axes permuted by ``order``."""
     return ArraySource(x, order) if isinstance(x, np.ndarray) else StoredSource(x, order)
 
 
-def target_of(out: Array | StoredOutput, order: tuple[int, ...]) -> Target:
+def target_of(out: Writable, order: tuple[int, ...]) -> Target:
     """The target that writes ``out`` with its axes permuted by ``order``."""
     return ArrayTarget(out, order) if isinstance(out, np.ndarray) else StoredTarget(out, order)
 
 
-def memory_order(x: Array | StoredInput) -> tuple[int, ...]:
+def memory_order(x: Readable) -> tuple[int, ...]:
     """The axes from the one whose neighbours lie farthest apart in memory to the nearest.
 
     >>> memory_order(np.zeros((3, 100), order="F"))

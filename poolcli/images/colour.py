@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -128,11 +127,11 @@ def blend(plan: Plan, array: Array, *, alpha: bool, linear: bool) -> Array:
     if alpha and not linear and _is_opaque(array, channels):
         return plan.run(array)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    request = replace(plan.request, dtype=None, fit="exact", layout=plan.layout)
     sums = plan.request.op in _SUMS and not linear
     full = 1.0 if sums else peak_of(array.dtype)
     weighted = Weighted(array, channels if alpha else None, full, linear)
-    pooled = request.plan(array.shape, weighted.dtype).run(weighted)
+    means = plan.replanned(weighted.shape, weighted.dtype)
+    pooled = means.run(weighted)
     same = pooled.dtype == plan.output_dtype
     out = pooled if same else np.empty(plan.output_shape, plan.output_dtype)
     place = plan.output_layout.index("C") if alpha else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,10 +38,7 @@ def pick_whole(plan: Plan, array: Array, by: str) -> Array:
         pixels = pixels[..., np.newaxis]
     key = _key(pixels, by)
     letters = "".join(letter for letter in "NDHW" if letter in layout)
-    request = replace(
-        plan.request, layout=letters, index="plane", dtype=None, fit="exact", keepdims=True
-    )
-    places = request.plan(key.shape, key.dtype).winners(key)
+    places = plan.replanned(key.shape, key.dtype, layout=letters, keepdims=True).winners(key)
     picked = _take(pixels, places, "N" in layout)
     if "C" not in layout:
         picked = picked[..., 0]

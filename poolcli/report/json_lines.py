@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from poolcli.report.describe import facts, index_convention, report_line
+from poolcli.report.describe import report_line
 from poolcli.report.messages import safe
 
 if TYPE_CHECKING:
+    from poolcli.operation import OperationPlan
     from poolcli.outcomes import Result
 
 
@@ -29,14 +30,14 @@ def json_line(result: Result, *, values: bool = True) -> str:
     plan = result.plan
     record: dict[str, Any] = {
         "label": text(result.label),
-        **_operation(plan),
+        **plan.as_json(),
         "input": _array(plan.input_shape, plan.input_dtype, plan.layout),
         "output": _array(*_of_output(plan)),
         "dropped": dict(plan.dropped),
         "written": None if result.written is None else text(result.written),
     }
     if result.indices is not None:
-        record["indices"] = {"convention": index_convention(plan), "written": text(result.indices)}
+        record["indices"] = {"convention": plan.index_convention, "written": text(result.indices)}
     if values and result.written is None:
         record["values"] = plain_values(result.array)
     return json.dumps(record, allow_nan=False)
@@ -51,16 +52,7 @@ def _array(shape: tuple[int, ...], dtype: Any, layout: str) -> dict[str, Any]:
     return {"shape": list(shape), "dtype": dtype.name, "layout": layout}
 
 
-def _operation(plan: Any) -> dict[str, Any]:
-    if not hasattr(plan, "stages"):
-        return facts(plan)
-    stages = [
-        {"stage": stage.stage.text, "output": _array(*_of_output(stage))} for stage in plan.stages
-    ]
-    return {"op": "chain", "stages": stages}
-
-
-def _of_output(plan: Any) -> tuple[tuple[int, ...], Any, str]:
+def _of_output(plan: OperationPlan) -> tuple[tuple[int, ...], Any, str]:
     return plan.output_shape, plan.output_dtype, plan.output_layout
 
 

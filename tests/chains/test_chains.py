@@ -112,7 +112,7 @@ def test_missing_values():
 def test_the_last_stage_stores_as_asked():
     chain = parse_chain("avg 2 | avg 2")
     stored = type(chain)(chain.stages, dtype="uint8", fit="round").plan((4, 4), np.dtype("u1"))
-    assert [stage.output_dtype for stage in stored.stages] == ["float64", "uint8"]
+    assert [stage.plan.output_dtype for stage in stored.stages] == ["float64", "uint8"]
     assert stored.run(np.full((4, 4), 7, np.uint8)).tolist() == [[7]]
 
 
@@ -125,7 +125,7 @@ def test_the_last_stage_stores_as_asked():
             'stage 2 "avg 9": height: effective kernel 9 exceeds input 6',
         ),
         ("max 2x2x2", InputError, 'stage 1 "max 2x2x2": size has 3 numbers, the array has 2'),
-        ("pyramid max 0", UsageError, 'stage 1 "pyramid max 0": level 0'),
+        ("pyramid max 0", UsageError, 'stage 1 "pyramid max 0": levels 0'),
         ("lp 2 norm=0", UsageError, 'stage 1 "lp 2 norm=0": '),
     ],
 )

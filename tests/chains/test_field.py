@@ -33,7 +33,7 @@ def told(text, n):
 
 def windows(text, n):
     plan = parse_chain(text, layout="W").plan((n,), np.dtype("f4"))
-    return [stage.plans[0].windows[0] for stage in plan.stages]
+    return [stage.plan.parts[0].windows[0] for stage in plan.stages]
 
 
 STAGES = [

@@ -4,13 +4,12 @@ import pytest
 
 from poolcli.chain_syntax import parse_chain
 from poolcli.errors import UsageError
-from poolcli.windows import Adaptive, Fractional, Global, Sliding
+from poolcli.windows import Adaptive, Fractional, Global, Pyramid, Sliding
 
 
 def only(text, **options):
     (stage,) = parse_chain(text, **options).stages
-    (request,) = stage.requests
-    return request
+    return stage.request
 
 
 @pytest.mark.parametrize(
@@ -70,19 +69,19 @@ def test_what_averages_divide_by():
 def test_aliases_and_spaces():
     chain = parse_chain("  mean   2|global\tmax keep ")
     assert chain.text == "mean 2 | global max keep"
-    assert [stage.requests[0].op for stage in chain.stages] == ["avg", "max"]
-    assert chain.stages[1].requests[0].keepdims
+    assert [stage.request.op for stage in chain.stages] == ["avg", "max"]
+    assert chain.stages[1].request.keepdims
 
 
 def test_levels_of_a_pyramid():
     (stage,) = parse_chain("pyramid max 1,2,4").stages
-    assert [request.geometry for request in stage.requests] == [Adaptive(n) for n in (1, 2, 4)]
+    assert stage.request.geometry == Pyramid((1, 2, 4))
 
 
 def test_options_hold_for_every_stage():
     chain = parse_chain("max 2 | avg 2", like="torch", nan="skip", nodata=-1, threads=1)
     for stage in chain.stages:
-        request = stage.requests[0]
+        request = stage.request
         found = (request.like, request.nan, request.nodata, request.threads)
         assert found == ("torch", "skip", -1, 1)
 

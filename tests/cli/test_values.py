@@ -56,7 +56,7 @@ def test_counts_that_mean_nothing(text: str) -> None:
     ],
 )
 def test_padding(text: str, meant: object) -> None:
-    assert parse_padding(text) == meant
+    assert parse_padding(text, "--padding") == meant
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_padding(text: str, meant: object) -> None:
 )
 def test_padding_that_means_nothing(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--padding") as refusal:
-        parse_padding(text)
+        parse_padding(text, "--padding")
     assert len(str(refusal.value)) < 250
 
 

@@ -26,7 +26,7 @@ def stream(op, geometry, source, *, layout, threads=1, block_bytes=None, **optio
     plan = request.plan(source.shape, source.dtype)
     target = Written(plan.kept_shape, plan.output_dtype)
     parts = []
-    plan.stream(source, target, block_bytes=block_bytes, progress=parts.append)
+    plan.run_into(source, target, block_bytes=block_bytes, progress=parts.append)
     assert (target.visits == 1).all()
     assert math.isclose(sum(parts), 1)
     return target, len(parts)
@@ -127,7 +127,7 @@ def test_results_are_written_in_runs_where_cells_lie_the_other_way_round(shape, 
     target = Written(plan.kept_shape, plan.output_dtype)
     boxes = []
     target.write_box = lambda box, values: boxes.append(box)
-    plan.stream(source, target)
+    plan.run_into(source, target)
     # All but the last along the axis.
     assert sum(high - low for *_, (low, high) in boxes) / len(boxes) >= 128
     assert source.factor == 1
@@ -144,6 +144,6 @@ def test_a_global_window_is_read_in_runs(op, reverse):
     source.axes = (1, 0) if reverse else (0, 1)
     read = source.read_box
     source.read_box = lambda box, out: (boxes.append(box), read(box, out))
-    plan.stream(source, Written(plan.kept_shape, plan.output_dtype), block_bytes=100_000)
+    plan.run_into(source, Written(plan.kept_shape, plan.output_dtype), block_bytes=100_000)
     assert len(boxes) > 10
     assert {box[-1] for box in boxes} == {(0, stored[-1])}

@@ -93,6 +93,6 @@ def test_an_interrupt_while_threads_are_started_stops_those_that_run(
     target = Nowhere(plan.kept_shape, plan.output_dtype)
     done = []
     with pytest.raises(KeyboardInterrupt):
-        plan.stream(source, target, block_bytes=1, progress=done.append)
+        plan.run_into(source, target, block_bytes=1, progress=done.append)
     # Of 100 blocks for each thread; stopped, each does the one that it had begun.
     assert len(done) < 50

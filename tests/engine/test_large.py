@@ -66,14 +66,14 @@ def test_counting_gives_what_sorting_gives(op, params, geometry, dtype, request)
 def test_a_pass_for_every_16_bits(dtype: str, passes: int) -> None:
     source = Recorded(np.arange(600).reshape(20, 30).astype(dtype))
     plan = Request("median", Global(), layout="HW").plan(source.shape, source.dtype)
-    plan.stream(source, Written((1, 1), plan.output_dtype))
+    plan.run_into(source, Written((1, 1), plan.output_dtype))
     assert (source.visits == passes).all()
 
 
 def test_only_large_windows_are_counted() -> None:
     source = Recorded(np.arange(600.0).reshape(20, 30))
     plan = Request("median", Global(), layout="HW").plan(source.shape, source.dtype)
-    plan.stream(source, Written((1, 1), plan.output_dtype))
+    plan.run_into(source, Written((1, 1), plan.output_dtype))
     assert source.factor == 1
 
 

@@ -20,7 +20,7 @@ def peak(op, geometry, shape, *, layout, threads=1, **options):
     source, target = Synthetic(shape), Nowhere(plan.kept_shape, plan.output_dtype)
     tracemalloc.start()
     try:
-        plan.stream(source, target)
+        plan.run_into(source, target)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

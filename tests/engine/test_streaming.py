@@ -66,7 +66,7 @@ def check(request_of, x, tmp_path, ways=WAYS):
         path = tmp_path / f"y{number}.npy"
         settings = (plan.output_shape, plan.kept_shape, plan.output_dtype)
         with npy_output(str(path), *settings) as target:
-            plan.stream(source, target, block_bytes=block_bytes)
+            plan.run_into(source, target, block_bytes=block_bytes)
         assert path.read_bytes() == expected, (threads, block_bytes)
 
 
@@ -119,7 +119,7 @@ def test_any_number_of_threads_reads_through_one_open_file(tmp_path):
     source = stored(x, tmp_path / "x.npy")
     seen = []
     plan = Request("max", Sliding(2), threads=8).plan(x.shape, x.dtype)
-    plan.stream(
+    plan.run_into(
         source,
         Unopened(plan.kept_shape, plan.output_dtype),
         block_bytes=1000,
