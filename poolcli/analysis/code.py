@@ -145,7 +145,7 @@ def heading(plan: ChainPlan, takes: str) -> str:
 def batch_shape(plan: ChainPlan, order: str) -> str:
     """The shape of the input in the framework's order, with N where the input has no batch.
 
-    >>> from poolcli.chains import parse_chain
+    >>> from poolcli.chain_syntax import parse_chain
     >>> import numpy as np
     >>> plan = parse_chain("max 2").plan((224, 224, 64), np.dtype(np.float32))
     >>> batch_shape(plan, "NCDHW")

@@ -350,7 +350,7 @@ def test_leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not(poolcli
     ]
     for other in others:
         other.write_text("mine")
-    descriptor, alive = formats.leftovers.create_temporary("out")
+    descriptor, alive = formats.atomic.create_temporary("out")
     os.mkfifo("out/.poolcli-aaaaaaaaaaaa.tmp")
     try:
         assert poolcli(*AVG).code == 0

@@ -284,7 +284,7 @@ def test_signals_end_a_batch_and_are_reported(number: int, code: int, jobs: int)
 # Steps of a job that never end, as a sort of very many cells hardly does; each says that it began.
 STUCK = """
 import sys, time
-from poolcli.chains.chain import ChainPlan
+from poolcli.chains import ChainPlan
 from poolcli.cli import main
 from poolcli.formats import npy
 
