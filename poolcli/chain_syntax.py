@@ -19,12 +19,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from poolcli import checks
-from poolcli.chains import Chain, Stage, naming
+from poolcli.chains import Chain, Stage, check_levels, naming
 from poolcli.errors import UsageError
 from poolcli.notation import parse_counts, parse_padding, shorten
 from poolcli.ops import Op, find_op
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Fractional, Geometry, Global, Sliding
+
+MOST_STAGES = 1000
 
 Reader = Callable[[str, str], Any]
 Values = dict[str, Any]
@@ -55,6 +57,8 @@ def parse_chain(
         "threads": threads,
     }
     texts = [" ".join(part.split()) for part in checks.word("stages", text).split("|")]
+    if len(texts) > MOST_STAGES:
+        raise UsageError(f"the chain has {len(texts)} stages; at most {MOST_STAGES} are taken")
     if not any(texts):
         raise UsageError('the chain is empty; write stages such as "max 3/2 p1 | global avg"')
     if "" in texts:
@@ -200,7 +204,9 @@ def _fractional(first: str, values: Values) -> list[Geometry]:
 
 
 def _pyramid(first: str, values: Values) -> list[Geometry]:
-    return [Adaptive(parse_counts(level, "level")) for level in first.split(",")]
+    levels = first.split(",")
+    check_levels(len(levels))
+    return [Adaptive(parse_counts(level, "level")) for level in levels]
 
 
 SLIDING = Family(

@@ -14,7 +14,17 @@ from numpy.typing import DTypeLike, NDArray
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.layout import Layout
 from poolcli.plan import Plan, Request
-from poolcli.windows import Adaptive
+from poolcli.windows import Adaptive, Grid
+
+MOST_LEVELS = 1000
+
+
+def check_levels(count: int) -> None:
+    """Refuse no level, and more than anybody means. Raises UsageError."""
+    if not count:
+        raise UsageError("levels: give at least one, such as 1,2,4")
+    if count > MOST_LEVELS:
+        raise UsageError(f"levels: {count} are given; at most {MOST_LEVELS} are taken")
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,7 @@ class Pyramid:
     fit: str = "exact"
 
     def __post_init__(self) -> None:
-        if not self.levels:
-            raise UsageError("levels: give at least one, such as 1,2,4")
+        check_levels(len(self.levels))
 
     def plan(
         self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
@@ -88,14 +97,24 @@ class PyramidPlan:
         return self.levels[0].output_dtype
 
     @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the input's cells: none, where levels stand side by side."""
+        return {}
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the result."""
+        return self.request.request.nodata
+
+    @property
     def dropped(self) -> dict[str, int]:
         """Cells that no window covers: none, by the definition of adaptive windows."""
         return {}
 
     @property
-    def hint(self) -> str | None:
-        """Advice about the layout, if it looks odd."""
-        return self.levels[0].hint
+    def warning(self) -> str | None:
+        """Why the layout, which nobody said, may be the wrong one."""
+        return self.levels[0].warning
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Pool ``x`` at every level and join the results."""
@@ -106,19 +125,19 @@ def join_levels(levels: Sequence[NDArray[Any]], axes: Layout) -> NDArray[Any]:
     """Join arrays that differ in their spatial axes only.
 
     The cells of each level, in C order, and the levels one after another stand in one axis, where
-    the first spatial axis was. Raises UsageError where there is no level.
+    the first spatial axis was. Raises UsageError where there is no level, or far too many.
 
     >>> join_levels([np.ones((3, 1, 1)), np.ones((3, 2, 2))], Layout("CHW")).shape
     (3, 5)
     """
-    if not levels:
-        raise UsageError("levels: give at least one, such as 1,2,4")
+    check_levels(len(levels))
     first, count = axes.spatial[0], len(axes.spatial)
     flat = []
     for level in levels:
         together = np.moveaxis(level, axes.spatial, range(first, first + count))
         shape = together.shape
-        flat.append(together.reshape(*shape[:first], -1, *shape[first + count :]))
+        cells = math.prod(shape[first : first + count])  # -1 could be anything where none is left
+        flat.append(together.reshape(*shape[:first], cells, *shape[first + count :]))
     return np.concatenate(flat, axis=first)
 
 
@@ -190,6 +209,11 @@ class StagePlan:
     def output_dtype(self) -> np.dtype[Any]:
         """The dtype of the result."""
         return self.plans[0].output_dtype
+
+    @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the cells of what goes in, by axis letter."""
+        return {} if self.stage.joins else self.plans[0].grids
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -305,6 +329,19 @@ class ChainPlan:
         return self.stages[-1].output_dtype
 
     @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the input's cells, by axis letter."""
+        first, *rest = (stage.grids for stage in self.stages)
+        for grids in rest:
+            first = {letter: grid.over(first[letter]) for letter, grid in grids.items()}
+        return first
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the result."""
+        return self.stages[-1].plans[0].nodata
+
+    @property
     def operation(self) -> str:
         """What reports call it: the chain as it could be written."""
         return self.chain.text
@@ -319,9 +356,9 @@ class ChainPlan:
         }
 
     @property
-    def hint(self) -> str | None:
-        """Advice about the layout of the input, if it looks odd."""
-        return self.stages[0].plans[0].hint
+    def warning(self) -> str | None:
+        """Why the layout of the input, which nobody said, may be the wrong one."""
+        return self.stages[0].plans[0].warning
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Pool ``x`` stage by stage."""

@@ -24,12 +24,12 @@ from poolcli.engine.cells import NanFound
 from poolcli.engine.job import Job, Missing
 from poolcli.engine.kernel import Cells, Kernel
 from poolcli.engine.run import Progress, run
-from poolcli.engine.select import gathered_bytes
+from poolcli.engine.select import gathered_bytes, refuse_windows
 from poolcli.errors import InputError, UnknownParameter, UsageError
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, Preset, find_preset
-from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout, show_shape
+from poolcli.layout import AXIS_NAMES, Layout, doubtful, find_layout, show_shape
 from poolcli.ops import OPS, find_op
-from poolcli.windows import Geometry, Sliding, Windows, whole_number
+from poolcli.windows import Geometry, Grid, Sliding, Windows, whole_number
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -59,16 +59,25 @@ class Asked(Dataclass, Protocol):
 T = TypeVar("T", bound=Dataclass)
 
 
-def with_threads(asked: T, threads: int) -> T:
-    """Ask the same with this number of threads, wherever none was given."""
-    changes: dict[str, Any] = {}
-    for part in dataclasses.fields(asked):
-        value = getattr(asked, part.name)
-        if part.name == "threads" and value is None:
-            changes["threads"] = threads
-        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            changes[part.name] = with_threads(value, threads)
-    return dataclasses.replace(asked, **changes)
+def with_default(asked: T, name: str, default: Any) -> T:
+    """Ask the same with this for the field called ``name``, wherever nothing was given."""
+    return dataclasses.replace(
+        asked,
+        **{
+            field.name: default
+            if field.name == name and getattr(asked, name) is None
+            else _inside(getattr(asked, field.name), name, default)
+            for field in dataclasses.fields(asked)
+        },
+    )
+
+
+def _inside(value: Any, name: str, default: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return with_default(value, name, default)
+    if type(value) is tuple:
+        return tuple(_inside(item, name, default) for item in value)
+    return value
 
 
 _CHECKS: Mapping[type, Callable[[str, Any], object]] = {
@@ -77,6 +86,9 @@ _CHECKS: Mapping[type, Callable[[str, Any], object]] = {
     float: checks.real,
     str: checks.word,
 }
+# Counts of cells are added and multiplied in 64 bits.
+_MOST_COUNTED = 2**62
+
 NAN_POLICIES = ("propagate", "skip", "error")
 
 
@@ -147,14 +159,25 @@ class Request:
         preset = find_preset(self.like)
         chosen = layout if self.layout is None else self.layout
         axes = find_layout(chosen, shape, preset.layouts)
-        hint = None if chosen or self.like else channels_first_hint(axes, shape)
+        warning = None if chosen or self.like else doubtful(axes, shape)
         windows = self._placed(preset).resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
         kernel = self._kernel(dtype, windows)
+        refuse_windows(kernel, windows)
+        self._refuse_counts(windows)
         target = kernel.result if self.dtype is None else number_type(self.dtype)
         kept = list(shape)
         for axis, w in zip(axes.spatial, windows, strict=True):
             kept[axis] = w.out
-        return Plan(self, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, hint)
+        return Plan(self, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, warning)
+
+    def _refuse_counts(self, windows: tuple[Windows, ...]) -> None:
+        """Refuse windows whose padding would be counted, and is too much for 64 bits."""
+        most = math.prod(w.largest for w in windows)
+        if self.counts_padding and most > _MOST_COUNTED:
+            raise InputError(
+                f"windows of {show_shape([w.largest for w in windows])} hold more than 2^62 cells "
+                "to divide by; leave padding out of the count or use smaller windows"
+            )
 
     @property
     def counts_padding(self) -> bool:
@@ -205,7 +228,8 @@ class Plan:
     output_dtype: np.dtype[Any]
     windows: tuple[Windows, ...]
     kernel: Kernel
-    hint: str | None
+    warning: str | None
+    """Why the layout, which nobody said, may be the wrong one."""
 
     @property
     def output_layout(self) -> str:
@@ -228,6 +252,17 @@ class Plan:
         lead, order = view_order(axes.spatial, tuple(range(len(self.layout))))
         inner = math.prod(self.input_shape[axis] for axis in order[lead + len(axes.spatial) :])
         return gathered_bytes(self.kernel, self.windows, self.input_dtype, inner)
+
+    @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the input's cells, by axis letter."""
+        letters = Layout(self.layout).spatial_letters if self.request.keepdims else ""
+        return {letter: w.grid for letter, w in zip(letters, self.windows, strict=False)}
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the result."""
+        return self.request.nodata
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -297,7 +332,7 @@ class Plan:
             cell_places=self._places(self._index_order(), self.input_shape, order),
             window_places=self._places("NCDHW", self.kept_shape, order),
             missing=self._missing(kernel),
-            refuse_nan=request.nan == "error" and kernel is self.kernel and x.dtype.kind == "f",
+            refuse_nan=self._refuses_nan and kernel is self.kernel,
             divisor=request.divisor,
             count_include_pad=request.counts_padding,
             fit=request.fit,
@@ -312,6 +347,12 @@ class Plan:
             place = dict(zip(order, found.place, strict=True))
             where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(axes.letters))
             raise InputError(f"NaN at {where}; use --nan skip or --nan propagate") from None
+
+    @property
+    def _refuses_nan(self) -> bool:
+        nodata = self.request.nodata
+        marks = nodata is not None and math.isnan(nodata)  # then a NaN is nothing but missing
+        return self.request.nan == "error" and self.input_dtype.kind == "f" and not marks
 
     def _index_order(self) -> str:
         """The letters in whose order indices count the cells."""

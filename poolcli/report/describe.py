@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolcli.frameworks.defaults import find_preset
-from poolcli.report.messages import ASCII, Glyphs, safe
+from poolcli.report.messages import ASCII, Glyphs, _over, safe
 
 if TYPE_CHECKING:
     from poolcli.outcomes import Result
@@ -37,6 +37,8 @@ def facts(plan: Any) -> Facts:
     kind = type(plan).__name__
     if kind == "UnpoolPlan":
         return {"op": "unpool", "windows": {"kind": "unpool", **_unpool_facts(plan)}}
+    if kind == "KeptPlan":
+        return {"op": None, "windows": None}
     if kind == "PyramidPlan":
         levels = [list(_outs(level)) for level in plan.levels]
         return {"op": plan.request.request.op, "windows": {"kind": "pyramid", "levels": levels}}
@@ -204,6 +206,7 @@ def report_line(result: Result, glyphs: Glyphs = ASCII) -> Line:
     """Say what went in, what came out and what was asked, on one line."""
     plan = result.plan
     before = [_shape(plan.input_shape, glyphs), plan.layout, plan.input_dtype.name]
+    before = [word for word in before if word]
     after = [_shape(plan.output_shape, glyphs), plan.output_dtype.name]
     if plan.output_layout != plan.layout and plan.output_layout:
         after.insert(1, plan.output_layout)
@@ -215,7 +218,7 @@ def report_line(result: Result, glyphs: Glyphs = ASCII) -> Line:
     return Line(
         safe(result.label),
         " ".join([*before, glyphs.arrow, *after]),
-        operation(plan, glyphs),
+        operation(plan, glyphs) + _over(plan.layout),
         "".join(f"({', '.join(notes)})" if notes else ""),
     )
 

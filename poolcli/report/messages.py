@@ -76,3 +76,9 @@ def warning(text: str, *, stream: IO[str] | None = None) -> None:
 def error(text: str, *, stream: IO[str] | None = None) -> None:
     """Write ``poolcli: text`` to stderr: not done, and why."""
     _say(text, stream)
+
+
+def _over(layout: str) -> str:
+    """Say which axes were pooled, where there are others."""
+    pooled = "".join(letter for letter in layout if letter in "DHW")
+    return f" over {pooled}" if pooled and pooled != layout else ""
