@@ -28,7 +28,7 @@ R = TypeVar("R")
 # Options whose names or values are others in Python: what messages say, and what Python writes.
 _WORDS = (
     (r"--clip\b", "fit='clip'"),
-    (r"--(nan|negatives|layout) (\w+)", r"\1='\2'"),
+    (r"--(nan|negatives|layout|method) (\w+)", r"\1='\2'"),
     (r"--([a-z]+)-([a-z]+)", r"\1_\2"),
     (r"--([a-z]+)", r"\1"),
 )
@@ -95,8 +95,9 @@ def as_array(x: ArrayLike, what: str = "x") -> NDArray[Any]:
         )
     try:
         return np.asarray(x)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{what}: NumPy makes no array of it: {error}") from error
+    except Exception as error:  # what libraries raise for arrays of their own may be anything
+        why = " ".join(str(error).split())
+        raise InputError(f"{what}: NumPy makes no array of it: {why}") from error
 
 
 def run(
@@ -578,7 +579,8 @@ def unpool(
     array of the dtype of ``x``, of zeros where no value goes.
 
     Raises UsageError, or InputError for an index outside the result and for values that differ
-    but have one index, which one pooling with its own indices never gives.
+    but have one index. One pooling with its own indices gives such values only as medians between
+    two cells, in windows that overlap: ``method="lower"`` takes medians that are cells.
 
     >>> import numpy as np
     >>> from poolcli import pool

@@ -25,6 +25,8 @@ from poolcli.notation import parse_truth, parse_whole, shorten
 from poolcli.ops import Op, find_op
 from poolcli.plan import Request
 
+MOST_STAGES = 1000
+
 Reader = Callable[[str, str], Any]
 Values = dict[str, Any]
 
@@ -54,6 +56,8 @@ def parse_chain(
         "threads": threads,
     }
     texts = [" ".join(part.split()) for part in checks.word("stages", text).split("|")]
+    if len(texts) > MOST_STAGES:
+        raise UsageError(f"the chain has {len(texts)} stages; at most {MOST_STAGES} are taken")
     if not any(texts):
         raise UsageError('the chain is empty; write stages such as "max 3/2 p1 | global avg"')
     if "" in texts:

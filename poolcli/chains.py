@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from poolcli.families import JsonObject
     from poolcli.joined import JoinedPlan
     from poolcli.plan import Plan, Request
+    from poolcli.windows import Grid
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,25 @@ class Chain:
                     f'last one, or "{before.text} keep"'
                 )
 
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the input."""
+        return self.stages[0].request.nodata
+
+    def with_nodata(self, nodata: float) -> Chain:
+        """Ask the same with this value missing, where none was said to be."""
+        return self._with_requests([s.request.with_nodata(nodata) for s in self.stages])
+
     def with_results(self, dtype: DTypeLike | None, fit: str) -> Chain:
         """Ask the same, with the last stage's results stored in this way."""
         return replace(self, dtype=dtype, fit=fit)
 
     def with_threads(self, threads: int) -> Chain:
         """Ask the same of so many threads, where no number was asked for."""
-        stages = (replace(s, request=s.request.with_threads(threads)) for s in self.stages)
+        return self._with_requests([s.request.with_threads(threads) for s in self.stages])
+
+    def _with_requests(self, requests: Sequence[Request]) -> Chain:
+        stages = (replace(s, request=r) for s, r in zip(self.stages, requests, strict=True))
         return replace(self, stages=tuple(stages))
 
     @property
@@ -166,6 +179,19 @@ class ChainPlan:
         return self.stages[-1].plan.output_dtype
 
     @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the input's cells, by axis letter."""
+        first, *rest = (staged.plan.grids for staged in self.stages)
+        for grids in rest:
+            first = {letter: grid.over(first[letter]) for letter, grid in grids.items()}
+        return first
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the result."""
+        return self.stages[-1].plan.nodata
+
+    @property
     def kept_shape(self) -> tuple[int, ...]:
         """The shape of the result: boxes of it have no other axes."""
         return self.output_shape
@@ -204,9 +230,9 @@ class ChainPlan:
         }
 
     @property
-    def hint(self) -> str | None:
-        """Advice about the layout of the input, if it looks odd."""
-        return self.stages[0].plan.hint
+    def warning(self) -> str | None:
+        """Why the layout of the input, which nobody said, may be the wrong one."""
+        return self.stages[0].plan.warning
 
     def run(self, x: Readable, *, progress: Progress | None = None) -> NDArray[Any]:
         """Pool ``x`` stage by stage."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from poolcli.engine.run import Progress
     from poolcli.families import JsonObject
     from poolcli.plan import Plan, Request
+    from poolcli.windows import Grid
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,19 @@ class JoinedPlan:
         return {axis: min(d[axis] for d in (first, *rest)) for axis in everywhere}
 
     @property
-    def hint(self) -> str | None:
-        """Advice about the layout, if it looks odd."""
-        return self.parts[0].hint
+    def warning(self) -> str | None:
+        """Why the layout, which nobody said, may be the wrong one."""
+        return self.parts[0].warning
+
+    @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the input's cells: none, as parts stand side by side."""
+        return {}
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the result."""
+        return self.request.nodata
 
     @property
     def index_convention(self) -> str:

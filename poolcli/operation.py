@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from poolcli.engine.run import Progress
     from poolcli.families import JsonObject
     from poolcli.plan import Plan
+    from poolcli.windows import Grid
 
 
 class Operation(Protocol):
@@ -31,6 +32,13 @@ class Operation(Protocol):
     @property
     def fit(self) -> str:
         """How results enter an integer dtype."""
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the input."""
+
+    def with_nodata(self, nodata: float) -> Operation:
+        """Ask the same with this value missing, where none was said to be."""
 
     def with_results(self, dtype: DTypeLike | None, fit: str) -> Operation:
         """Ask the same, with the results stored in this way."""
@@ -72,8 +80,16 @@ class OperationPlan(Protocol):
         """Cells that no window covers, by axis name, where there are any."""
 
     @property
-    def hint(self) -> str | None:
-        """Advice about the layout, if it looks odd."""
+    def warning(self) -> str | None:
+        """Why the layout, which nobody said, may be the wrong one."""
+
+    @property
+    def grids(self) -> Mapping[str, Grid]:
+        """The grid of the result over the input's cells, by axis letter, where it has one."""
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the result."""
 
     @property
     def single(self) -> Plan | None:

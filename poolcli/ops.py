@@ -47,6 +47,8 @@ class Op(NamedTuple):
     params: tuple[Param, ...] = ()
     winner: MakeKernel | None = None
     """For ops that pick a cell by its value: the kernel that gives the picked cell's position."""
+    by_place: bool = False
+    """Whether it takes cells by where they stand in the window, whatever their values."""
     blends: bool = False
     """Whether results are means: of colours weighted by alpha, and in linear light if wanted."""
 
@@ -256,6 +258,7 @@ RECORDS = (
         formula="x₀",
         source="strided slicing",
         kernel=lazy("poolcli.engine.placed", "subsample"),
+        by_place=True,
     ),
 )
 

@@ -23,13 +23,13 @@ from poolcli.engine.cells import NanFound
 from poolcli.engine.job import Job, Missing
 from poolcli.engine.kernel import Cells, Kernel
 from poolcli.engine.run import Progress, run
-from poolcli.engine.select import gathered_bytes
+from poolcli.engine.select import gathered_bytes, refuse_windows
 from poolcli.errors import InputError, UnknownParameter, UsageError
 from poolcli.families import JsonObject, Parts, family_of
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, find_preset
-from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout, show_shape
+from poolcli.layout import AXIS_NAMES, Layout, doubtful, find_layout, show_shape
 from poolcli.ops import OPS, find_op
-from poolcli.windows import Geometry, Placement, Windows, whole_number
+from poolcli.windows import Geometry, Grid, Placement, Windows, whole_number
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -43,6 +43,9 @@ _CHECKS: Mapping[type, Callable[[str, Any], object]] = {
     float: checks.real,
     str: checks.word,
 }
+# Counts of cells are added and multiplied in 64 bits.
+_MOST_COUNTED = 2**62
+
 NAN_POLICIES = ("propagate", "skip", "error")
 
 
@@ -99,6 +102,10 @@ class Request:
             if param.name in self.params:
                 _CHECKS[param.type](param.name, self.params[param.name])
 
+    def with_nodata(self, nodata: float) -> Request:
+        """Ask the same with this value missing, where none was said to be."""
+        return self if self.nodata is not None else replace(self, nodata=nodata)
+
     def with_results(self, dtype: DTypeLike | None, fit: str) -> Request:
         """Ask the same, with the results stored in this way."""
         return replace(self, dtype=dtype, fit=fit)
@@ -139,16 +146,27 @@ class Request:
         preset = find_preset(self.like)
         chosen = layout if self.layout is None else self.layout
         axes = find_layout(chosen, shape, preset.layouts)
-        hint = None if chosen or self.like else channels_first_hint(axes, shape)
+        warning = None if chosen or self.like else doubtful(axes, shape)
         padding = find_op(self.op).padding
         placed = placement.completed(unit_stride=preset.unit_stride, padding=padding)
         windows = placed.resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
         kernel = self._kernel(dtype, windows)
+        refuse_windows(kernel, windows)
+        self._refuse_counts(windows)
         target = kernel.result if self.dtype is None else number_type(self.dtype)
         kept = list(shape)
         for axis, w in zip(axes.spatial, windows, strict=True):
             kept[axis] = w.out
-        return Plan(self, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, hint)
+        return Plan(self, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, warning)
+
+    def _refuse_counts(self, windows: tuple[Windows, ...]) -> None:
+        """Refuse windows whose padding would be counted, and is too much for 64 bits."""
+        most = math.prod(w.largest for w in windows)
+        if self.counts_padding and most > _MOST_COUNTED:
+            raise InputError(
+                f"windows of {show_shape([w.largest for w in windows])} hold more than 2^62 cells "
+                "to divide by; leave padding out of the count or use smaller windows"
+            )
 
     @property
     def counts_padding(self) -> bool:
@@ -225,7 +243,8 @@ class Plan:
     output_dtype: np.dtype[Any]
     windows: tuple[Windows, ...]
     kernel: Kernel
-    hint: str | None
+    warning: str | None
+    """Why the layout, which nobody said, may be the wrong one."""
 
     @property
     def output_layout(self) -> str:
@@ -248,6 +267,17 @@ class Plan:
         lead, order = view_order(axes.spatial, tuple(range(len(self.layout))))
         inner = math.prod(self.input_shape[axis] for axis in order[lead + len(axes.spatial) :])
         return gathered_bytes(self.kernel, self.windows, self.input_dtype, inner)
+
+    @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the input's cells, by axis letter."""
+        letters = Layout(self.layout).spatial_letters if self.request.keepdims else ""
+        return {letter: w.grid for letter, w in zip(letters, self.windows, strict=False)}
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the result."""
+        return self.request.nodata
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -276,8 +306,12 @@ class Plan:
         *,
         layout: str | None = None,
         keepdims: bool | None = None,
+        nodata: float | None = None,
     ) -> Plan:
-        """The plan of the same windows over another array, whose results are stored as they are."""
+        """The plan of the same windows over another array, whose results are stored as they are.
+
+        With ``nodata`` that value marks what does not count, and one cell that does is enough.
+        """
         request = replace(
             self.request,
             layout=self.layout if layout is None else layout,
@@ -285,6 +319,8 @@ class Plan:
             dtype=None,
             fit="exact",
             index="plane",
+            nodata=self.request.nodata if nodata is None else nodata,
+            min_valid=self.request.min_valid if nodata is None else 0.0,
         )
         (placement,) = request.geometry.parts
         return request.plan_part(placement, shape, dtype)
@@ -358,7 +394,7 @@ class Plan:
             cell_places=self._places(self._index_order(), self.input_shape, order),
             window_places=self._places("NCDHW", self.kept_shape, order),
             missing=self._missing(kernel),
-            refuse_nan=request.nan == "error" and kernel is self.kernel and x.dtype.kind == "f",
+            refuse_nan=self._refuses_nan and kernel is self.kernel,
             divisor=request.divisor,
             count_include_pad=request.counts_padding,
             fit=request.fit,
@@ -373,6 +409,12 @@ class Plan:
             place = dict(zip(order, found.place, strict=True))
             where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(axes.letters))
             raise InputError(f"NaN at {where}; use --nan skip or --nan propagate") from None
+
+    @property
+    def _refuses_nan(self) -> bool:
+        nodata = self.request.nodata
+        marks = nodata is not None and math.isnan(nodata)  # then a NaN is nothing but missing
+        return self.request.nan == "error" and self.input_dtype.kind == "f" and not marks
 
     def _index_order(self) -> str:
         """The letters in whose order indices count the cells."""

@@ -15,8 +15,8 @@ from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
 from poolcli.errors import InputError, UsageError
 from poolcli.families import JsonObject, joined, sliding_words
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, Preset, find_preset
-from poolcli.layout import Layout, channels_first_hint, find_layout, show_shape
-from poolcli.windows import Padding, axis_paddings, axis_values
+from poolcli.layout import Layout, doubtful, find_layout, show_shape
+from poolcli.windows import Grid, Padding, Windows, axis_paddings, axis_values
 
 if TYPE_CHECKING:
     from poolcli.engine.run import Progress
@@ -64,6 +64,12 @@ class Unpool:
         find_preset(self.like)
         if self.index is not None:
             one_of("index", self.index, INDEX_CONVENTIONS)
+
+    nodata = None
+
+    def with_nodata(self, nodata: float) -> Unpool:
+        """Ask the same: values go back whatever they mean."""
+        return self
 
     def with_results(self, dtype: DTypeLike | None, fit: str) -> Unpool:
         """Ask the same, with the results stored in this way."""
@@ -185,16 +191,37 @@ class UnpoolPlan:
         return self.axes.letters
 
     @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the input's cells, by axis letter."""
+        axes, slides, grids = self.axes, self.slides, {}
+        if len(self.input_shape) < len(axes.letters):
+            return {}
+        for number, axis in enumerate(axes.spatial):
+            out, n = self.input_shape[axis], self.output_shape[axis]
+            pooled = Grid(0, n / out)
+            if slides is not None:
+                before, stride = slides.paddings[number][0], slides.strides[number]
+                starts = range(-before, out * stride - before, stride)
+                pooled = Windows("", n, starts, slides.sizes[number]).grid
+            grids[axes.letters[axis]] = pooled.turned()
+        return grids
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the result: what is not put back is 0."""
+        return None
+
+    @property
     def dropped(self) -> dict[str, int]:
         """Cells that no window covers: none, every value goes somewhere."""
         return {}
 
     @property
-    def hint(self) -> str | None:
-        """Advice about the layout, if it looks odd."""
+    def warning(self) -> str | None:
+        """Why the layout, which nobody said, may be the wrong one."""
         if self.request.layout or self.request.like or self.layout != self.axes.letters:
             return None
-        return channels_first_hint(self.axes, self.input_shape)
+        return doubtful(self.axes, self.input_shape)
 
     @property
     def kept_shape(self) -> tuple[int, ...]:
@@ -251,7 +278,7 @@ class UnpoolPlan:
                 f"the result, {show_shape(self.output_shape)} {self.output_dtype}, does not fit "
                 "in memory"
             ) from None
-        indices = self.request.indices.astype(np.int64)
+        indices = self.request.indices
         if len(x.shape) < len(self.axes.letters):
             x, indices = (np.expand_dims(array, self.axes.spatial) for array in (x, indices))
         places, some = _places(self.axes, convention, indices, self.output_shape)
@@ -266,7 +293,8 @@ class UnpoolPlan:
             raise InputError(
                 f"index {indices[some][first]} has the values {put[first]} and "
                 f"{flat[cells[first]]}, and is that of one cell, as {convention} indices are "
-                f"counted; {self.hint or _ADVICE}"
+                f"counted; {self.warning or _ADVICE}; medians between two cells have none of their "
+                "own, which --method lower gives"
             )
         return out
 
@@ -280,7 +308,7 @@ _ADVICE = (
 def _places(
     axes: Layout,
     convention: str,
-    indices: NDArray[np.int64],
+    indices: NDArray[Any],
     shape: tuple[int, ...],
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Flat positions in the result, and which of them are any."""
@@ -295,9 +323,8 @@ def _places(
             f"index {indices[outside][0]} lies outside the result: {convention} indices of "
             f"{show_shape(shape)} {axes.letters} go from 0 to {top - 1}; {_ADVICE}"
         )
-    coordinates = dict(
-        zip(counted, np.unravel_index(np.where(some, indices, 0), lengths), strict=True)
-    )
+    flat = np.where(some, indices, 0).astype(np.int64)
+    coordinates = dict(zip(counted, np.unravel_index(flat, lengths), strict=True))
     for axis, letter in enumerate(axes.letters):
         if letter not in coordinates:
             along = np.arange(indices.shape[axis])

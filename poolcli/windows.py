@@ -5,19 +5,53 @@ Standard library only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
+from math import gcd
 from typing import NamedTuple, Protocol
 
 from poolcli.checks import flag, listed, real, shown, whole
 from poolcli.errors import InputError, UsageError
+
+# Windows of up to so many times the real cells do not reach far over padding, nor do those that
+# span together up to so many times what there is, cells and results, and no more than so many.
+FAR = 4
+SPANNED = 1 << 20
+
+
+class Grid(NamedTuple):
+    """Even pixels over the cells of an axis: the first begins at ``origin``, each is ``step`` long.
+
+    Lengths are counted in cells, from the beginning of cell 0.
+    """
+
+    origin: float
+    step: float
+
+    def over(self, below: Grid) -> Grid:
+        """Give this grid over the cells that those of ``below`` lie over.
+
+        >>> Grid(0, 2).over(Grid(1, 3))
+        Grid(origin=1, step=6)
+        """
+        return Grid(below.origin + self.origin * below.step, self.step * below.step)
+
+    def turned(self) -> Grid:
+        """Give the grid of the cells over the pixels.
+
+        >>> Grid(1, 2).turned()
+        Grid(origin=-0.5, step=0.5)
+        """
+        return Grid(-self.origin / self.step, 1 / self.step)
 
 
 class Windows(NamedTuple):
     """The windows along one spatial axis of an array.
 
     ``starts`` is a ``range`` where windows are evenly spaced and ``sizes`` one number where they
-    are all of one size. Both starts and ends never decrease.
+    are all of one size. Both starts and ends never decrease where the windows are ``in_order``.
     """
 
     axis: str
@@ -27,6 +61,7 @@ class Windows(NamedTuple):
     dilation: int = 1
     pad_before: int = 0
     pad_after: int = 0
+    in_order: bool = True
 
     @property
     def out(self) -> int:
@@ -48,7 +83,14 @@ class Windows(NamedTuple):
 
     def span(self, first: int, stop: int) -> tuple[int, int]:
         """The cells ``low .. high-1`` that windows ``first .. stop-1`` reach, padding included."""
-        return self.starts[first], self.end(stop - 1)
+        if self.in_order:
+            return self.starts[first], self.end(stop - 1)
+        starts = self.starts[first:stop]
+        sizes = repeat(self.sizes) if isinstance(self.sizes, int) else self.sizes[first:stop]
+        ends = (
+            start + (size - 1) * self.dilation for start, size in zip(starts, sizes, strict=False)
+        )
+        return min(starts), max(ends) + 1
 
     def part(self, first: int, stop: int) -> Windows:
         """The windows ``first .. stop-1`` of the same axis."""
@@ -63,9 +105,7 @@ class Windows(NamedTuple):
         return self._with(range(start, start + 1), size)
 
     def _with(self, starts: range | tuple[int, ...], sizes: int | tuple[int, ...]) -> Windows:
-        return Windows(
-            self.axis, self.n, starts, sizes, self.dilation, self.pad_before, self.pad_after
-        )
+        return self._replace(starts=starts, sizes=sizes)
 
     def cells(self, i: int) -> list[int]:
         """The real cells of window ``i``."""
@@ -95,6 +135,23 @@ class Windows(NamedTuple):
         last = min(size - 1, (high - 1 - start) // step)
         return max(0, last - first + 1)
 
+    @property
+    def grid(self) -> Grid:
+        """The even grid whose pixels stand for the windows.
+
+        Where windows are of one size each pixel stands in the middle of its window, and is as long
+        as the windows are apart; a single one is the real cells of its window. Windows of several
+        sizes share the axis between them, and so do their pixels.
+        """
+        if not isinstance(self.sizes, int):
+            return Grid(0, self.n / self.out)
+        first, last = self.starts[0], self.starts[-1]
+        if self.out == 1:
+            low, high = max(first, 0), min(self.end(0), self.n)
+            return Grid(low, high - low)
+        step = (last - first) / (self.out - 1)
+        return Grid(first + (self.end(0) - first - step) / 2, step)
+
     def clipped(self) -> list[int]:
         """Those windows that reach past an edge of the axis, in order."""
         low, high = 0, self.out
@@ -103,6 +160,15 @@ class Windows(NamedTuple):
         while high > low and self.end(high - 1) > self.n:
             high -= 1
         return [*range(low), *range(high, self.out)]
+
+    @property
+    def reaches_far(self) -> bool:
+        """Whether these evenly spaced windows lie over padding for the most part."""
+        if not (isinstance(self.starts, range) and isinstance(self.sizes, int)):
+            return False
+        low, high = self.span(0, self.out)
+        one, there_is = (self.sizes - 1) * self.dilation + 1, self.n + self.out
+        return one > FAR * self.n and (high - low > FAR * there_is or high - low > SPANNED)
 
     @property
     def dropped(self) -> int:
@@ -118,20 +184,38 @@ class Windows(NamedTuple):
 
 
 def _covered(starts: range, size: int, dilation: int, n: int) -> int:
-    """How many of the cells ``0 .. n-1`` evenly spaced windows cover.
+    """How many of the cells ``0 .. n-1`` evenly spaced windows of one size cover.
 
-    Cell ``m`` of all windows is the arithmetic sequence ``starts + m·dilation``; sequences in the
-    same residue class modulo the stride are merged as intervals, so cost depends on the size only.
+    Cells can be seen in three ways, of which the one with the fewest sequences is taken: windows a
+    multiple of the dilation apart may be one long sequence, every window is a sequence of its own,
+    and so are the cells at one place of all windows.
     """
-    if dilation == 1 and (len(starts) == 1 or starts.step <= size):
+    stride, count = starts.step, len(starts)
+    if dilation == 1 and (count == 1 or stride <= size):
         return min(n, starts[-1] + size) - max(0, starts[0])
-    stride = starts.step
+    common = math.gcd(stride, dilation)
+    alike = dilation // common  # so many windows on, a window stands a multiple of dilation later
+    if stride // common <= size and alike < min(size, count):
+        lasts = (starts[i + (count - 1 - i) // alike * alike] for i in range(alike))
+        rows = [
+            (start, (last - start) // dilation + size)
+            for start, last in zip(starts[:alike], lasts, strict=True)
+        ]
+        return _in_rows(rows, dilation, n)
+    if count < size:
+        return _in_rows([(start, size) for start in starts], dilation, n)
+    return _in_rows([(starts[0] + m * dilation, count) for m in range(size)], stride, n)
+
+
+def _in_rows(rows: list[tuple[int, int]], step: int, n: int) -> int:
+    """How many of the cells ``0 .. n-1`` are in any of the rows ``start, start + step, ...``.
+
+    Rows are given as start and length. Those in the same residue class are merged as intervals.
+    """
     classes: dict[int, list[tuple[int, int]]] = {}
-    for m in range(size):
-        first = starts[0] + m * dilation
-        turns, residue = divmod(first, stride)
-        low = max(turns, 0)
-        high = min(turns + len(starts), (n - residue + stride - 1) // stride)
+    for start, length in rows:
+        turns, residue = divmod(start, step)
+        low, high = max(turns, 0), min(turns + length, (n - residue + step - 1) // step)
         if low < high:
             classes.setdefault(residue, []).append((low, high))
     total = 0
@@ -148,8 +232,12 @@ PADDING_WORDS = ("valid", "same", "same-upper", "same-lower", "center")
 # Sums of a few such numbers still fit the 63 bits of a range's length.
 _MOST = 2**60
 
-# Windows at uneven steps are listed one by one.
+# Windows at uneven steps are listed one by one; where there are fewer cells, fewer of them are.
 _MOST_LISTED = 2**24
+_MOST_OF_FEW = 2**20
+
+# More than anybody means, and enough to take seconds.
+MOST_LEVELS = 1000
 
 Padding = str | int | tuple[int | tuple[int, int], ...]
 
@@ -320,6 +408,10 @@ class Pyramid:
     def __post_init__(self) -> None:
         if not self.levels:
             raise UsageError("levels: give at least one, such as 1,2,4")
+        if len(self.levels) > MOST_LEVELS:
+            raise UsageError(
+                f"levels: {len(self.levels)} are given; at most {MOST_LEVELS} are taken"
+            )
 
     @property
     def parts(self) -> tuple[Placement, ...]:
@@ -338,6 +430,10 @@ def _output_sizes(value: int | tuple[int, ...], names: Sequence[str]) -> tuple[i
 def _adapt(axis: str, n: int, out: int) -> Windows:
     if n % out == 0:
         return Windows(axis, n, range(0, n, n // out), n // out)
+    if out > max(n, _MOST_OF_FEW):
+        raise InputError(
+            f"{axis}: output size {out} is too large for {n} cells; at most {_MOST_OF_FEW}"
+        )
     starts = tuple(i * n // out for i in range(out))
     sizes = tuple(-(-(i + 1) * n // out) - start for i, start in enumerate(starts))
     return Windows(axis, n, starts, sizes)
@@ -409,13 +505,14 @@ def _refuse_empty_window(windows: Windows) -> None:
     """Refuse a geometry in which some window would hold padding only.
 
     Undilated windows that overlap the edges do so most at the ends; dilated ones can also step
-    over a short axis, so each window that an edge clips is looked at.
+    over a short axis. Of those that stand a multiple of the dilation apart, it is again the first
+    and the last that matter; and where there are more such kinds than cells, one soon is empty.
     """
-    last = windows.out - 1
-    suspects: Sequence[int] = (0, last)
-    if windows.dilation > 1 and windows.n < windows.dilation:
-        suspects = range(windows.out)
-    for i in suspects:
+    out, dilation = windows.out, windows.dilation
+    kinds = 1
+    if windows.n < dilation and isinstance(windows.starts, range):
+        kinds = min(out, dilation // gcd(dilation, windows.starts.step))
+    for i in chain(range(kinds), range(out - kinds, out)):
         if windows.real(i) == 0:
             raise InputError(
                 f"{windows.axis}: window {i} of {windows.out} would start at "

@@ -9,12 +9,13 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from poolcli import formats
 from poolcli.errors import InputError, UsageError
 from poolcli.formats import base
-from poolcli.formats.base import Loaded
+from poolcli.formats.base import ALL, Loaded, Members
 from poolcli.formats.metadata import AS_USUAL, PictureInput
 from poolcli.formats.table import WRITABLE
 from poolcli.formats.text import check_start
@@ -62,7 +63,8 @@ def walk(root: str, *, recursive: bool = False, leave_out: str | None = None) ->
 
     Hidden files and folders are passed over, and what is neither file nor folder: opening a named
     pipe would wait for somebody to write into it. Links are followed, those to folders after
-    everything that is really there. ``leave_out`` is a folder not to look into.
+    everything that is really there; one that leads nowhere counts as the file that it should be.
+    ``leave_out`` is a folder not to look into.
     """
     folders, links = [(root, "")], deque[tuple[str, str]]()
     known = {_identity(leave_out)} - {_identity(root)}
@@ -91,9 +93,11 @@ def walk(root: str, *, recursive: bool = False, leave_out: str | None = None) ->
 
 def _kind(entry: os.DirEntry[str]) -> str | None:
     try:
-        return "file" if entry.is_file() else "folder" if entry.is_dir() else None
+        if entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path)):
+            return "file"
+        return "folder" if entry.is_dir() else None
     except OSError:  # a link to itself, or into a folder that is closed to us
-        return None
+        return "file"
 
 
 def _identity(path: str | None) -> Identity | None:
@@ -141,7 +145,11 @@ class Read(Protocol):
     """Reads the arrays of a source, as ``files.read_file`` does."""
 
     def __call__(
-        self, *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+        self,
+        *,
+        max_bytes: int | None = None,
+        pictures: PictureInput = AS_USUAL,
+        members: Members = ALL,
     ) -> Iterator[Loaded]: ...
 
 
@@ -160,6 +168,11 @@ class Source(NamedTuple):
     root: str | None = None
     folder: str = ""
     fails: bool = False
+    members: Members = ALL
+
+    def choosing(self, members: Members) -> Source:
+        """The same source, of which these arrays are meant where it is an archive."""
+        return self._replace(read=partial(self.read, members=members), members=members)
 
     @property
     def from_folder(self) -> bool:
@@ -173,6 +186,11 @@ class Source(NamedTuple):
         while path is not None and ":" in path and not os.path.lexists(path):
             path = path.rpartition(":")[0]
         return path
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether there is a regular file, whose header can be looked at before it is read."""
+        return self.file is not None and os.path.isfile(self.file)
 
     @property
     def member(self) -> str | None:
@@ -212,7 +230,10 @@ def find_sources(
 
 def _typed(text: str) -> Source:
     def read(
-        *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+        *,
+        max_bytes: int | None = None,
+        pictures: PictureInput = AS_USUAL,
+        members: Members = ALL,
     ) -> Iterator[Loaded]:
         yield formats.parse_matrix(text)
 
@@ -243,7 +264,7 @@ def _found(found: Found) -> Source:
     """A file as a walk has found it, or the folder that it could not look into."""
     if found.problem is not None:
         return _failing(found.path, f"{found.path}: {found.problem}")
-    return _file(found.path)._replace(folder=found.folder)
+    return _file(found.path, found=True)._replace(folder=found.folder)
 
 
 def _sources_in_folder(root: str, search: Search) -> list[Source]:
@@ -258,18 +279,29 @@ def _sources_in_folder(root: str, search: Search) -> list[Source]:
     return sources
 
 
-def _file(path: str) -> Source:
+def _file(path: str, *, found: bool = False) -> Source:
+    """A file that was named, or ``found`` in a folder: only a pipe that was named is waited for."""
+    streams = not found and base.is_stream(path)
+
     def read(
-        *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+        *,
+        max_bytes: int | None = None,
+        pictures: PictureInput = AS_USUAL,
+        members: Members = ALL,
     ) -> Iterator[Loaded]:
-        return formats.read_file(path, max_bytes=max_bytes, pictures=pictures)
+        return formats.read_file(
+            path, max_bytes=max_bytes, pictures=pictures, members=members, streams=streams
+        )
 
     return Source(path, read, path)
 
 
 def _failing(label: str, message: str) -> Source:
     def read(
-        *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+        *,
+        max_bytes: int | None = None,
+        pictures: PictureInput = AS_USUAL,
+        members: Members = ALL,
     ) -> Iterator[Loaded]:
         raise InputError(message)
 
@@ -277,11 +309,15 @@ def _failing(label: str, message: str) -> Source:
 
 
 def _read_stdin(
-    *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    *,
+    max_bytes: int | None = None,
+    pictures: PictureInput = AS_USUAL,
+    members: Members = ALL,
 ) -> Iterator[Loaded]:
     if sys.stdin is None:
         raise InputError("-: standard input is closed")
-    return formats.read_stdin(sys.stdin.buffer, max_bytes=max_bytes, pictures=pictures)
+    stream = sys.stdin.buffer
+    return formats.read_stdin(stream, max_bytes=max_bytes, pictures=pictures, members=members)
 
 
 def _is_input(path: str) -> bool:
@@ -291,16 +327,17 @@ def _is_input(path: str) -> bool:
     is anything from notes to programs: it counts by its name, and .txt only if numbers come first.
     """
     extension = os.path.splitext(path)[1].lower()
-    if extension in WRITABLE and extension != ".txt":
+    if extension in WRITABLE and (extension != ".txt" or not os.path.exists(path)):
         return True
     try:
-        file, is_stream = base.open_input(path)
-        with file:
-            head = b"" if is_stream else file.read(base.HEAD)
+        with base.open_input(path, streams=False)[0] as file:
+            head = file.read(base.HEAD)
         kind = base.kind_of(head)
         if kind == "text":
             check_start(head if len(head) == base.HEAD else head + b"\n")
             return extension == ".txt"
-    except (OSError, InputError):
+    except OSError:
+        return extension in WRITABLE
+    except InputError:
         return False
     return True

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from poolcli import formats
 from poolcli.batch.outputs import STDOUT, Job, is_special
+from poolcli.batch.parallel import Stopped
 from poolcli.batch.pictures import Pictures
 from poolcli.errors import InputError, OutputError, UsageError
 from poolcli.formats.base import Loaded
@@ -23,6 +25,30 @@ if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
 
 
+class Beginning:
+    """Whether something was done, after which a mistake in the usage is one of an input.
+
+    Any thread may ask; of one that begins and one that refuses at the same time, one comes first.
+    """
+
+    def __init__(self, *, made: bool = False) -> None:
+        self._made, self._refused = made, False
+        self._lock = threading.Lock()
+
+    def make(self) -> None:
+        """Let something be made. Raises Stopped where the run was refused meanwhile."""
+        with self._lock:
+            if self._refused:
+                raise Stopped
+            self._made = True
+
+    def refuse(self) -> bool:
+        """Refuse the whole run, which is possible as long as nothing was made."""
+        with self._lock:
+            self._refused = not self._made
+            return self._refused
+
+
 class Worker(NamedTuple):
     """Does jobs, one at a time in each thread.
 
@@ -30,6 +56,7 @@ class Worker(NamedTuple):
     bounds the memory of one input, and ``pictures`` says what is asked of pictures. ``manifest`` is
     told of outputs before they get their names. ``tick`` is called again and again with the job
     and what part of its input was pooled since; by raising it ends the job, which leaves nothing.
+    ``beginning`` is told before anything is made.
     """
 
     operation: Operation
@@ -38,6 +65,7 @@ class Worker(NamedTuple):
     pictures: Pictures = Pictures()
     manifest: Manifest | None = None
     tick: Callable[[Job, float], None] = lambda _job, _part: None
+    beginning: Beginning = Beginning(made=True)
 
     def do(self, job: Job) -> Iterator[Result | InputError]:
         """Do a job, giving each array's result, then what went wrong with others of them.
@@ -53,9 +81,9 @@ class Worker(NamedTuple):
             first = True
             for loaded, result in self._pool_each(job, failures, keeps=False):
                 if job.output is not None:
-                    self._write_stdout(job, loaded, result, first=first)
+                    result = self._write_stdout(job, loaded, result, first=first)
                     first = False
-                yield result._replace(written=job.output)
+                yield result
         yield from failures
 
     def _pool_each(
@@ -94,7 +122,7 @@ class Worker(NamedTuple):
             plan = self.plan(formats.described_as(loaded), job.format)
             winners = plan.winners(loaded.content)
         result = self._pool_and_write(job, loaded, ready)
-        _make_folder(job.indices)
+        self._make_folder(job.indices)
         formats.write_file(
             job.indices,
             winners,
@@ -117,8 +145,7 @@ class Worker(NamedTuple):
             return self._pool(loaded, job)
         if path == STDOUT:
             result = self._pool(loaded, job)
-            self._write_stdout(job, loaded, result, first=True)
-            return result._replace(written=path)
+            return self._write_stdout(job, loaded, result, first=True)
         plainly = not self.pictures.are_concerned(loaded)
         if job.format == ".npy" and plainly and not is_special(path):
             with _labelled(loaded):
@@ -126,8 +153,10 @@ class Worker(NamedTuple):
             if plan.single is not None:
                 return self._stream(job, loaded, plan.single, path, ready)
         result = self._pool(loaded, job)
-        _make_folder(path)
-        if job.format == ".npz":
+        self._make_folder(path)
+        format = str(job.format)
+        written = self.pictures.writable(result.array, result.plan, loaded, format, path)
+        if format == ".npz":
             formats.write_npz(
                 path,
                 {loaded.member or "arr_0": result.array},
@@ -135,8 +164,6 @@ class Worker(NamedTuple):
                 ready=ready(path),
             )
         else:
-            format, layout = str(job.format), result.plan.output_layout
-            written = self.pictures.writable(result.array, layout, loaded, format, path)
             formats.write_file(
                 path,
                 written.array,
@@ -147,13 +174,13 @@ class Worker(NamedTuple):
                 how=self.pictures.packing,
                 ready=ready(path),
             )
-        return result._replace(written=path)
+        return result._replace(written=path, notes=(*result.notes, *written.lost))
 
     def _stream(self, job: Job, loaded: Loaded, plan: Plan, path: str, ready: _ReadyFor) -> Result:
         """Pool into a new .npy file block by block: neither array need fit in memory."""
         with _labelled(loaded):
             self._check_window(plan)
-        _make_folder(path)
+        self._make_folder(path)
         with (
             formats.npy_output(
                 path,
@@ -176,10 +203,11 @@ class Worker(NamedTuple):
         for loaded, result in self._pool_each(job, failures, keeps=True):
             # Those that have failed count, so that a number says which array of a pipe it was.
             arrays[loaded.member or f"arr_{len(arrays) + len(failures)}"] = result.array
-            results.append(result._replace(written=path))
+            lost = self.pictures.writable(result.array, result.plan, loaded, ".npz", path).lost
+            results.append(result._replace(written=path, notes=(*result.notes, *lost)))
         if not arrays and failures:
             return
-        _make_folder(path)
+        self._make_folder(path)
         formats.write_npz(
             path, arrays, overwrite=job.overwrite, ready=ready(path, whole=not failures)
         )
@@ -191,6 +219,7 @@ class Worker(NamedTuple):
         with _labelled(loaded):
             plan = self.plan(formats.described_as(loaded), job.format)
             self._check_memory(plan, loaded, kept)
+        loaded = self.pictures.as_planned(plan, loaded)
         # Only a plan of windows and nothing else can pool an array that is still on disk.
         if plan.single is None:
             array = loaded.array
@@ -202,7 +231,8 @@ class Worker(NamedTuple):
             with _labelled(loaded):
                 pooled = self.pictures.pool(plan.single, loaded, lambda part: self.tick(job, part))
         source = loaded.array if loaded.kind == "image" else None
-        return Result(loaded.label, plan, pooled, loaded.kind, source=source)
+        notes = getattr(plan, "notes", ())
+        return Result(loaded.label, plan, pooled, loaded.kind, source=source, notes=notes)
 
     def _check_memory(self, plan: OperationPlan, loaded: Loaded, kept: int) -> None:
         """Refuse a result that is too large for memory before anything is pooled."""
@@ -218,17 +248,18 @@ class Worker(NamedTuple):
             what = f"a window, of which {plan.single.request.op} sees all cells at once,"
             formats.check_memory(plan.single.window_bytes, self.max_bytes, what)
 
-    def _write_stdout(self, job: Job, loaded: Loaded, result: Result, *, first: bool) -> None:
+    def _write_stdout(self, job: Job, loaded: Loaded, result: Result, *, first: bool) -> Result:
         if sys.stdout is None:
             raise OutputError("standard output is closed, and the result was to go there")
         format = _stream_format(job, loaded)
         if format not in TEXTS and sys.stdout.isatty():
             raise UsageError("-o - would write binary to the terminal; redirect it or use -o FILE")
+        self.beginning.make()
         array, stream = result.array, sys.stdout.buffer
         if format in TEXTS and array.ndim == 2 and not first:
             # Without it the rows would be read as more of the matrix before.
             stream.write(f"# shape: {array.shape[0]}x{array.shape[1]}\n".encode("ascii"))
-        written = self.pictures.writable(array, result.plan.output_layout, loaded, format, STDOUT)
+        written = self.pictures.writable(array, result.plan, loaded, format, STDOUT)
         formats.write_stream(
             stream,
             written.array,
@@ -237,15 +268,31 @@ class Worker(NamedTuple):
             notes=written.notes,
             how=self.pictures.packing,
         )
+        return result._replace(written=STDOUT, notes=(*result.notes, *written.lost))
+
+    def _make_folder(self, path: str) -> None:
+        """Make the folders of ``path``: that there is one to make them in was checked before."""
+        self.beginning.make()
+        folder = os.path.dirname(path)
+        try:
+            if folder:
+                formats.make_folders(folder)
+        except OSError as error:
+            raise OutputError(f"{folder}: {error.strerror or error}") from error
 
     def plan(self, described: formats.Described, format: str | None) -> OperationPlan:
         """Say what will be done to an array whose result is written in ``format``."""
         shape = described.shape
+        if described.beside:
+            from poolcli.batch.unchanged import UnchangedPlan  # late: most inputs are no archives
+
+            return UnchangedPlan(shape, described.dtype)
+        layout = described.layout or self.layouts.get(len(shape))
+        described = self.pictures.pooled_as(self.operation, format, described, layout)
         try:
             operation = self.pictures.ask(self.operation, format, described)
         except OutputError as error:
             raise OutputError(f"{described.label}: {error}") from error
-        layout = described.layout or self.layouts.get(len(shape))
         return operation.plan(shape, described.dtype, layout)
 
     def _ready(self, job: Job) -> _ReadyFor:
@@ -282,16 +329,6 @@ class _ReadyFor(Protocol):
 def _stream_format(job: Job, loaded: Loaded) -> str:
     """Text gives text and everything else .npy, unless another format was asked for."""
     return job.format or (loaded.format if loaded.format in TEXTS else ".npy")
-
-
-def _make_folder(path: str) -> None:
-    """Make the folders of ``path``: that there is one to make them in was checked before."""
-    folder = os.path.dirname(path)
-    try:
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from poolcli.cli import messages, options
 from poolcli.cli.command import Values, build_command
 from poolcli.ops import OPS, Op, find_op
+
+if TYPE_CHECKING:
+    pass
 
 OPS_JSON = options.switch("as_json", "One JSON object per op.", "--json")
 

@@ -180,6 +180,15 @@ MATRIX = option(
     "matrix", list[str] | None, 'A matrix typed in place: "1 3; 5 6".', "--matrix", metavar="TEXT"
 )
 
+ARRAYS = option(
+    "arrays",
+    list[str] | None,
+    "Of an .npz take the arrays of this name, such as 'conv*' (default: all; those of 0 or 1 axes "
+    "beside larger ones go on as they are).",
+    "--arrays",
+    metavar="PATTERN",
+)
+
 DIVISION = (
     option(
         "count_include_pad",
@@ -379,6 +388,14 @@ BY = option(
     "--by",
     metavar="luma|CHANNEL",
 )
+MAX_PIXELS = option(
+    "max_pixels",
+    int | None,
+    "Refuse larger pictures as possible decompression bombs (default: 178956970).",
+    "--max-pixels",
+    min=1,
+    metavar="N",
+)
 PICTURES = (
     option(
         "colormap",
@@ -420,14 +437,7 @@ PICTURES = (
         "--compression",
         metavar="HOW",
     ),
-    option(
-        "max_pixels",
-        int | None,
-        "Refuse larger pictures as possible decompression bombs (default: 178956970).",
-        "--max-pixels",
-        min=1,
-        metavar="N",
-    ),
+    MAX_PIXELS,
 )
 
 

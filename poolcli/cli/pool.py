@@ -61,6 +61,7 @@ def _command(op: Op, family: Family) -> object:
         *options.PICTURES,
         options.THREADS,
         *options.BATCH,
+        options.ARRAYS,
         options.MATRIX,
     ]
 

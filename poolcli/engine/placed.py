@@ -6,7 +6,6 @@ import numpy as np
 
 from poolcli.engine.arrays import Array
 from poolcli.engine.floats import real_result, wide_float
-from poolcli.engine.fold import tree_sum
 from poolcli.engine.kernel import Cells, Gathered, Select
 
 
@@ -35,10 +34,18 @@ def blur(cells: Cells) -> Select:
         weights = windows.weights().astype(wide)
         values = windows.cells.astype(wide)
         if windows.valid is None:
-            out[...] = tree_sum(values * weights)
+            out[...] = windows.sum(_weighed(values, weights))
             return
         weights = np.where(windows.valid, weights, 0)
-        values = np.where(windows.valid, values, 0)
-        out[...] = tree_sum(values * weights) / tree_sum(weights)
+        values = np.where(windows.valid, values, -0.0)  # which leaves a sum of -0.0 as it is
+        out[...] = windows.sum(_weighed(values, weights)) / windows.sum(weights)
 
     return Select(real_result(cells), choose, mirrors=True)
+
+
+def _weighed(values: Array, weights: Array) -> Array:
+    """Values times weights; an infinity keeps its own where that is less than any float."""
+    products = values * weights
+    if not weights.all():
+        np.copyto(products, values, where=(weights == 0) & np.isinf(values))
+    return np.asarray(products)

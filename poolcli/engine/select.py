@@ -89,7 +89,7 @@ class BlockSelector:
         wires = self._exchange(wires, steps, "wire")
         self.kernel.blend([wires[w] for w in wanted], columns * length, out)
         if out.dtype.kind == "f":
-            refuse_nan(self.job, lead, windows, out)
+            refuse_nan(self.job, lead, windows, out, everywhere=not self.kernel.sorts)
 
     def _along(self, cells: Array, axis: int, cut: slice) -> Array:
         return cells[(*(slice(None),) * (self.job.lead + axis), cut)]
@@ -138,27 +138,36 @@ class BlockSelector:
         # Now each spatial axis is (window, place in the window): the places go to the front.
         places = [first + 2 * number + 1 for number in range(len(axes))]
         cells = np.moveaxis(cells, places, range(len(axes))).reshape(-1, *out.shape)
-        valid = self._valid(axes, cells)
+        valid, short = self._valid(axes, cells, windows)
         gathered = Gathered(
             cells,
             valid,
             weights=lambda: self._across([axis.weights() for axis in axes]),
             places=lambda: self._window_places(lead, ranges),
             cell_places=lambda: self._cell_places(lead, axes),
+            sides=tuple(axis.index.shape[1] for axis in axes),
         )
         self.kernel.choose(gathered, out)
-        if out.dtype.kind == "f" and cells.dtype.kind == "f" and self.kernel.sorts:
-            nan = np.isnan(cells) if valid is None else np.isnan(cells) & valid
-            out[nan.any(axis=0)] = np.nan
-            refuse_nan(self.job, lead, windows, out)
-        if self.job.missing is not None:
-            self.job.missing.fill_short(out, gathered.counts, self.job.real_counts(windows))
+        if out.dtype.kind == "f" and cells.dtype.kind == "f":
+            if self.kernel.sorts:
+                nan = np.isnan(cells) if valid is None else np.isnan(cells) & valid
+                out[nan.any(axis=0)] = np.nan
+            refuse_nan(self.job, lead, windows, out, short, everywhere=not self.kernel.sorts)
+        if self.job.missing is not None and short is not None:
+            self.job.missing.fill_short(out, short)
 
-    def _valid(self, axes: list[_AxisIndex], cells: Array) -> Array | None:
+    def _valid(
+        self, axes: list[_AxisIndex], cells: Array, windows: tuple[Windows, ...]
+    ) -> tuple[Array | None, Array | None]:
+        """Which cells count (None: all), and which windows are too short, whose cells do not."""
         valid = self._across([axis.valid for axis in axes])
-        if self.job.missing is not None:
-            return np.asarray(valid & ~self.job.missing.mask(cells))
-        return None if valid.all() else valid
+        missing = self.job.missing
+        if missing is None:
+            return None if valid.all() else valid, None
+        valid = np.asarray(valid & ~missing.mask(cells))
+        counts = valid.sum(axis=0, dtype=np.int64)
+        short = missing.short(counts, self.job.real_counts(windows))
+        return valid & ~short, short
 
     def _cell_places(self, lead: tuple[Range, ...], axes: list[_AxisIndex]) -> Array:
         """The position of each gathered cell in the whole array."""
@@ -198,8 +207,33 @@ def gathered_bytes(
     """About how much memory the gathering of one window takes; 0 where it needs none of its own."""
     if isinstance(kernel, Fold) or counts_ranks(kernel, dtype):
         return 0
-    cells = math.prod(min(w.largest, w.n) for w in windows) * inner
-    return cells * (SORTED_COPIES * dtype.itemsize + 8)
+    cells = math.prod(places(w, mirrors=kernel.mirrors) for w in windows) * inner
+    # What mirrors weighs its cells, as floats of 64 bits.
+    itemsize = max(dtype.itemsize, 8) if kernel.mirrors else dtype.itemsize
+    return cells * (SORTED_COPIES * itemsize + 8)
+
+
+def refuse_windows(kernel: Kernel, windows: tuple[Windows, ...]) -> None:
+    """Refuse windows that this kernel cannot pool in reasonable time and memory."""
+    for w in windows:
+        if isinstance(kernel, Fold):
+            if w.reaches_far:
+                from poolcli.engine.trimming import refuse_far  # late: few windows need it
+
+                refuse_far(w)
+        elif kernel.mirrors:
+            from poolcli.engine.mirrored import refuse_weights
+
+            refuse_weights(w)
+
+
+def places(w: Windows, *, mirrors: bool) -> int:
+    """The most places for which one window is gathered along its axis."""
+    if not mirrors:
+        return min(w.largest, w.n)
+    from poolcli.engine.mirrored import mirror_period  # late, as below: one op mirrors
+
+    return min(w.largest, mirror_period(w.n, w.dilation))
 
 
 def has_network(job: Job, kernel: Select) -> bool:
@@ -220,55 +254,36 @@ class _AxisIndex:
             else (np.array(w.sizes, np.int64)[:, None])
         )
         if mirrors:
-            first, counts = np.zeros_like(starts), self.sizes
+            from poolcli.engine.mirrored import mirror, mirror_period
+
+            self.period = mirror_period(w.n, w.dilation)
+            first, counts = np.zeros_like(starts), np.minimum(self.sizes, self.period)
         else:
             # Only the real cells of a window: its padding may be as large as it likes.
             first = np.maximum(0, -(starts // w.dilation))
             last = np.minimum(self.sizes - 1, (w.n - 1 - starts) // w.dilation)
             counts = last - first + 1
-        places = np.arange(counts.max(), dtype=np.int64)[None, :]
-        self.valid = places < counts
-        index = starts + (first + places) * w.dilation
+        numbers = np.arange(counts.max(), dtype=np.int64)[None, :]
+        self.valid = numbers < counts
         if mirrors:
-            index = mirror(index, w.n)
+            turn = 2 * max(1, w.n - 1)  # starts and dilations may be as large as they like, too
+            index = mirror(starts % turn + numbers * (w.dilation % turn), w.n)
+        else:
+            index = starts + (first + numbers) * w.dilation
         real = index[self.valid]
         self.low, self.high = int(real.min()), int(real.max()) + 1
         # Places that hold no cell point at some cell; ``valid`` says that it does not count.
         self.index = np.where(self.valid, index, self.low)
 
     def weights(self) -> Array:
-        """Binomial weights that sum to 1 for each window, as float64."""
+        """Binomial weights that sum to 1 for each mirrored window, as float64."""
+        from poolcli.engine.mirrored import binomial_weights
+
         table = np.zeros(self.valid.shape)
-        for i, size in enumerate(self.sizes[:, 0]):
-            table[i, :size] = binomial_weights(int(size))
+        for size in np.unique(self.sizes).tolist():
+            weights = binomial_weights(size, self.period)
+            table[self.sizes[:, 0] == size, : len(weights)] = weights
         return table
-
-
-def binomial_weights(size: int) -> Array:
-    """The binomial filter of ``size`` taps.
-
-    >>> binomial_weights(3).tolist()
-    [0.25, 0.5, 0.25]
-    """
-    # One row of Pascal's triangle: counting each choice anew takes a minute for 20,000 taps.
-    weights, choices, all_choices = [], 1, 2 ** (size - 1)
-    for m in range(size):
-        weights.append(choices / all_choices)
-        choices = choices * (size - 1 - m) // (m + 1)
-    return np.array(weights)
-
-
-def mirror(index: Array, n: int) -> Array:
-    """Reflect indices into 0 … n-1 without repeating the edge: … 2 1 | 0 1 2 … n-1 | n-2 …
-
-    >>> mirror(np.array([-2, -1, 0, 3, 4]), 3).tolist()
-    [2, 1, 0, 1, 0]
-    """
-    if n == 1:
-        return np.zeros_like(index)
-    turn = 2 * (n - 1)
-    index = index % turn
-    return np.asarray(np.minimum(index, turn - index))
 
 
 def _slices(w: Windows) -> list[slice]:

@@ -1,7 +1,7 @@
 """The only door to disk: files, pipes and typed matrices in; files and streams out."""
 
-from poolcli.formats.atomic import Ready, abandon, atomic_target, locked, sweep
-from poolcli.formats.base import Described, Loaded, described_as
+from poolcli.formats.atomic import Ready, abandon, atomic_target, locked, make_folders, sweep
+from poolcli.formats.base import ALL, Described, Loaded, Members, described_as
 from poolcli.formats.doors import (
     describe_at_most,
     describe_by_header,
@@ -19,9 +19,11 @@ from poolcli.formats.image_writer import meaningless, target_dtype
 from poolcli.formats.metadata import AS_USUAL, Notes, PictureInput, PictureOutput
 
 __all__ = [
+    "ALL",
     "AS_USUAL",
     "Described",
     "Loaded",
+    "Members",
     "Notes",
     "PictureInput",
     "PictureOutput",
@@ -35,6 +37,7 @@ __all__ = [
     "describe_file",
     "described_as",
     "locked",
+    "make_folders",
     "meaningless",
     "npy_output",
     "parse_matrix",

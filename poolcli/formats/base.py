@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import stat
-from io import BufferedReader
+from contextlib import suppress
+from io import BufferedReader, FileIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
     from poolcli.formats.npz import PackedNpy
 
 
+class Members(NamedTuple):
+    """Which arrays of an archive are meant where none is named.
+
+    patterns: their names, with ``*`` and ``?`` as in the shell; none for all of them
+    small: arrays of 0 and 1 axes are pooled, too, beside larger ones
+    """
+
+    patterns: tuple[str, ...] = ()
+    small: bool = False
+
+
+ALL = Members()
+
+
 class Loaded(NamedTuple):
     """One array from a file, a pipe or the command line.
 
@@ -29,6 +44,7 @@ class Loaded(NamedTuple):
     format: the extension that writes the same kind again: ``.npy``, ``.png``, ``.csv``
     member: the array's name inside an .npz, else None
     notes: what else the file tells of a picture; None for everything else
+    beside: of 0 or 1 axes beside larger arrays of an .npz: it is no map, and goes on as it is
     """
 
     label: str
@@ -38,6 +54,7 @@ class Loaded(NamedTuple):
     format: str = ".npy"
     member: str | None = None
     notes: Notes | None = None
+    beside: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -45,6 +62,12 @@ class Loaded(NamedTuple):
         if isinstance(self.content, np.ndarray):
             return self.content.shape
         return self.content.logical_shape
+
+    @property
+    def nodata(self) -> float | None:
+        """The value of cells that means missing, where the file names one."""
+        geo = None if self.notes is None else self.notes.geo
+        return None if geo is None else geo.missing(self.content.dtype)
 
     @property
     def array(self) -> np.ndarray:
@@ -118,23 +141,62 @@ def looks_like_text(head: bytes) -> bool:
     return not any(byte < 32 and byte not in b"\t\n\f\r" for byte in head) and b"\x7f" not in head
 
 
-def open_input(path: str) -> tuple[BufferedReader, bool]:
+def is_stream(path: str) -> bool:
+    """Tell whether a path is a named pipe or a character device, without opening it."""
+    try:
+        return _is_stream(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def open_input(path: str, *, streams: bool = True) -> tuple[BufferedReader, bool]:
     """Open a path for reading; return the file and whether it must be read as a stream.
 
     Regular files are opened as such. Named pipes and character devices, such as /dev/stdin and
-    what a shell's <(command) gives, are streams. Folders, sockets and disks are refused.
+    what a shell's <(command) gives, are streams. Folders, sockets and disks are refused, and
+    without ``streams`` those, too: opening a pipe may wait for ever.
     """
-    mode = os.stat(path).st_mode
-    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
-        return open(path, "rb"), True
+    mode = _mode(path)
+    if _is_stream(mode):
+        if not streams:
+            raise InputError("it is a pipe or a device by now, and was a file when it was found")
+        return BufferedReader(_InputFile(path)), True
     if not stat.S_ISREG(mode):
         raise InputError(f"it is {_what_it_is(mode)}")
     # Not blocking: were the name given to a pipe meanwhile, a plain open would wait for a writer.
-    file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115 (the caller closes it)
+    raw: FileIO = _InputFile(path, opener=_open_without_waiting)
+    file: BufferedReader = BufferedReader(raw)
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise InputError("it changed while being opened")
     return file, False
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise InputError(f"it is a link to {os.readlink(path)}, which is not there") from None
+        raise
+
+
+def _is_stream(mode: int) -> bool:
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+class _InputFile(FileIO):
+    """A file that is only read: nothing is lost where closing it fails."""
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
+def close_quietly(descriptor: int) -> None:
+    """Close what was only read: nothing is lost where that fails."""
+    with suppress(OSError):
+        os.close(descriptor)
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -150,7 +212,7 @@ def _what_it_is(mode: int) -> str:
 
 
 class Described(NamedTuple):
-    """An array that was not read; the fields are those of ``Loaded``."""
+    """An array that was not read; ``nodata`` means missing, and all else is as in ``Loaded``."""
 
     label: str
     shape: tuple[int, ...]
@@ -159,6 +221,8 @@ class Described(NamedTuple):
     layout: str | None = None
     format: str = ".npy"
     member: str | None = None
+    nodata: float | None = None
+    beside: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -176,4 +240,6 @@ def described_as(loaded: Loaded) -> Described:
         loaded.layout,
         loaded.format,
         loaded.member,
+        loaded.nodata,
+        loaded.beside,
     )

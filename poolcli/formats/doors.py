@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import itertools
 import os
-import re
 import stat
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedReader
 from typing import Any, BinaryIO, cast
@@ -19,11 +18,12 @@ import numpy as np
 from poolcli.errors import InputError, OutputError
 from poolcli.formats import base, npy
 from poolcli.formats.atomic import Ready, atomic_target
-from poolcli.formats.base import Described, Loaded, described_as
+from poolcli.formats.base import ALL, Described, Loaded, Members, described_as
 from poolcli.formats.guard import (
     TELLING,
     available_memory,
     cause,
+    check_count,
     check_memory,
     reading,
     size_text,
@@ -40,23 +40,29 @@ _STREAMED = 1 << 25
 
 
 def read_file(
-    path: str, *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    path: str,
+    *,
+    max_bytes: int | None = None,
+    pictures: PictureInput = AS_USUAL,
+    members: Members = ALL,
+    streams: bool = True,
 ) -> Iterator[Loaded]:
     """Yield the arrays of a file: one, or every one of an .npz; ``file.npz:name`` picks one.
 
-    What the file is, its first bytes say. Named pipes are read to their end as stdin is. In an .npz
-    an array that cannot be read does not keep back the others: its error comes after them.
+    What the file is, its first bytes say. Named pipes are read to their end as stdin is; without
+    ``streams`` they are refused. In an .npz an array that cannot be read does not keep back the
+    others: its error comes after them.
     ``max_bytes`` bounds the memory of one array (None: what is free); ``pictures`` says how
-    pictures are read.
+    pictures are read, and ``members`` which arrays of an .npz.
 
     Raises ``InputError``, one line that starts with the file's label.
     """
     path, name = split_member(path)
     with reading(path):
-        file, is_stream = base.open_input(path)
+        file, is_stream = base.open_input(path, streams=streams)
     with file:
         if is_stream:
-            yield from _read_stream(file, path, max_bytes, pictures)
+            yield from _read_stream(file, path, max_bytes, pictures, members)
             return
         with reading(path):
             kind = base.kind_of(file.read(base.HEAD))
@@ -70,18 +76,22 @@ def read_file(
                 stored = StoredNpy(file, header, max_bytes)
             yield Loaded(path, stored, "npy")
         else:
-            yield from _read_seekable(file, path, kind, name, max_bytes, pictures)
+            yield from _read_seekable(file, path, kind, name, max_bytes, pictures, members)
 
 
 def read_stdin(
-    stream: BinaryIO, *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    stream: BinaryIO,
+    *,
+    max_bytes: int | None = None,
+    pictures: PictureInput = AS_USUAL,
+    members: Members = ALL,
 ) -> Iterator[Loaded]:
     """Yield the arrays that come through a pipe: .npy one after another, .npz, picture or text.
 
     The labels are ``-``, and ``-#2``, ``-#3`` for what follows the first .npy. Raises as
     ``read_file`` does.
     """
-    return _read_stream(stream, "-", max_bytes, pictures)
+    return _read_stream(stream, "-", max_bytes, pictures, members)
 
 
 def parse_matrix(text: str) -> Loaded:
@@ -108,7 +118,11 @@ def split_member(path: str) -> tuple[str, str | None]:
 
 
 def _read_stream(
-    stream: BinaryIO, label: str, max_bytes: int | None, pictures: PictureInput
+    stream: BinaryIO,
+    label: str,
+    max_bytes: int | None,
+    pictures: PictureInput,
+    members: Members,
 ) -> Iterator[Loaded]:
     peekable = Peekable(stream)
     with reading(label):
@@ -118,7 +132,8 @@ def _read_stream(
     if kind != "npy":
         with reading(label):
             whole = peekable.read_all(kind, max_bytes)
-        yield from _read_seekable(io.BytesIO(whole), label, kind, None, max_bytes, pictures)
+        file = io.BytesIO(whole)
+        yield from _read_seekable(file, label, kind, None, max_bytes, pictures, members)
         return
     for count in itertools.count(1):
         this = label if count == 1 else f"{label}#{count}"
@@ -136,9 +151,10 @@ def _read_seekable(
     name: str | None,
     max_bytes: int | None,
     pictures: PictureInput,
+    members: Members,
 ) -> Iterator[Loaded]:
     if kind == "npz":
-        yield from _read_npz(file, label, name, max_bytes)
+        yield from _read_npz(file, label, name, max_bytes, members)
     elif kind == "text":
         yield from _read_text(file, label, max_bytes)
     elif kind == "npy":
@@ -153,25 +169,20 @@ def _read_seekable(
 
 
 def _read_npz(
-    file: BinaryIO, label: str, name: str | None, max_bytes: int | None
+    file: BinaryIO, label: str, name: str | None, max_bytes: int | None, members: Members
 ) -> Iterator[Loaded]:
     from poolcli.formats import npz
     from poolcli.formats.npz import OwnView, PackedNpy
 
-    with reading(label if name is None else f"{label}:{name}"):
+    with reading(label):
         archive = npz.open_zip(file)
-        found = npz.members(archive)
-        if name is not None:
-            found = npz.pick(found, name)
     failures: list[InputError] = []
-    seen: set[str] = set()
-    for member, info in found:
-        this = f"{label}:{member}"
+    for member in npz.choose(archive, label, name, members):
+        this, info = f"{label}:{member.name}", member.info
         try:
+            if member.problem is not None:
+                raise member.problem
             with reading(this):
-                if member in seen:
-                    raise InputError("a second array has this name; only the first is read")
-                seen.add(member)
                 array: np.ndarray | PackedNpy
                 if info.file_size > _STREAMED and not isinstance(file, io.BytesIO):
                     # Of its own, as it outlives this file, and unpacked as it is pooled.
@@ -182,10 +193,9 @@ def _read_npz(
         except InputError as error:
             failures.append(error)
             continue
-        yield Loaded(this, array, "npz", None, ".npz", member)
+        yield Loaded(this, array, "npz", None, ".npz", member.name, None, member.beside)
     if failures:
-        more = f" (and {len(failures) - 1} more arrays of it failed)" if failures[1:] else ""
-        raise InputError(f"{failures[0]}{more}") from failures[0]
+        raise npz.first_of(failures)
 
 
 def _read_text(file: BinaryIO, label: str, max_bytes: int | None) -> Iterator[Loaded]:
@@ -274,10 +284,6 @@ def read_picture(
 
 def _reason(error: Exception, kind: str) -> str:
     name = {"pnm": "PNM", "webp": "WebP"}.get(kind, PILLOW_NAMES[kind])
-    if type(error).__name__ == "DecompressionBombError":
-        pixels = re.search(r"\d+", str(error))
-        advice = f"--max-pixels {pixels[0]} reads it" if pixels else "save it as .npy"
-        return f"it may be a decompression bomb: {str(error).split(',')[0]}; {advice}"
     if isinstance(error, TELLING) and type(error).__name__ != "UnidentifiedImageError":
         return f"it cannot be decoded as {name}: {cause(error)}"
     return f"it cannot be decoded as {name}: it is damaged or truncated"
@@ -307,10 +313,11 @@ _PIXELS = {
     "RGBA": (np.uint8, 4),
     "CMYK": (np.uint8, 4),
 }
-_GREY_OR_RGB = {0, 1, 2}  # what TIFF calls white is zero, black is zero, RGB
 
 
-def describe_file(path: str, *, pictures: PictureInput = AS_USUAL) -> Iterator[Described]:
+def describe_file(
+    path: str, *, pictures: PictureInput = AS_USUAL, members: Members = ALL
+) -> Iterator[Described]:
     """Yield what ``read_file`` would yield, without the values.
 
     Text, and pictures whose header does not tell all, are read. A named pipe is refused: what is
@@ -318,29 +325,31 @@ def describe_file(path: str, *, pictures: PictureInput = AS_USUAL) -> Iterator[D
 
     Raises ``InputError``, one line that starts with the file's label.
     """
-    described = describe_by_header(path, pictures)
+    described = describe_by_header(path, pictures, members)
     if described is not None:
         yield from described
         return
-    for loaded in read_file(path, pictures=pictures):
+    for loaded in read_file(path, pictures=pictures, members=members):
         yield described_as(loaded)
 
 
-def describe_by_header(path: str, pictures: PictureInput = AS_USUAL) -> list[Described] | None:
+def describe_by_header(
+    path: str, pictures: PictureInput = AS_USUAL, members: Members = ALL
+) -> Iterable[Described] | None:
     """Return what headers tell of the arrays in a file; None where the values have to be read.
 
-    Raises ``InputError`` as ``describe_file`` does.
+    Raises ``InputError`` as ``describe_file`` does, of arrays in an archive when they are gone
+    through.
     """
     file_path, name = split_member(path)
     with reading(file_path):
-        file, is_stream = base.open_input(file_path)
-        with file:
-            if is_stream:
-                raise InputError("it is a pipe, and what comes through it can be read only once")
+        if base.is_stream(file_path):
+            raise InputError("it is a pipe, and what comes through it can be read only once")
+        with base.open_input(file_path, streams=False)[0] as file:
             kind = base.kind_of(file.read(base.HEAD))
             file.seek(0)
             if kind == "npz":
-                return _npz(file, file_path, name)
+                return _npz(file_path, name, members)
             if kind == "text" or name is not None:
                 return None
             if kind == "npy":
@@ -350,15 +359,17 @@ def describe_by_header(path: str, pictures: PictureInput = AS_USUAL) -> list[Des
             return _picture(file, file_path, kind, pictures)
 
 
-def describe_at_most(path: str, pictures: PictureInput = AS_USUAL) -> list[Described] | None:
+def describe_at_most(
+    path: str, pictures: PictureInput = AS_USUAL, members: Members = ALL
+) -> Iterable[Described] | None:
     """Return what headers tell, and of pictures that have to be read one that is no smaller.
 
     None for text, of which there is no header. Raises ``InputError`` as ``describe_file`` does.
     """
-    described = describe_by_header(path, pictures)
+    described = describe_by_header(path, pictures, members)
     if described is not None:
         return described
-    with reading(path), base.open_input(path)[0] as file:
+    with reading(path), base.open_input(path, streams=False)[0] as file:
         kind = base.kind_of(file.read(base.HEAD))
         file.seek(0)
         if kind == "text":
@@ -370,19 +381,23 @@ def describe_at_most(path: str, pictures: PictureInput = AS_USUAL) -> list[Descr
         ]
 
 
-def _npz(file: BinaryIO, label: str, name: str | None) -> list[Described]:
+def _npz(path: str, name: str | None, members: Members) -> Iterator[Described]:
+    """Describe arrays of an archive; what is wrong with others of them is raised at the end."""
     from poolcli.formats import npz
 
-    archive = npz.open_zip(file)
-    found = npz.members(archive)
-    described = []
-    for member, info in found if name is None else npz.pick(found, name):
-        with archive.open(info) as stream:
-            header = npy.read_header(stream)
-        described.append(
-            Described(f"{label}:{member}", header.shape, header.dtype, "npz", None, ".npz", member)
-        )
-    return described
+    with base.open_input(path)[0] as file:
+        with reading(path):
+            archive = npz.open_zip(file)
+        chosen = npz.choose(archive, path, name, members)
+    for name, _, header, _, beside in chosen:
+        if header is not None:
+            told = Described(
+                f"{path}:{name}", header.shape, header.dtype, "npz", None, ".npz", name
+            )
+            yield told._replace(beside=beside)
+    failures = [member.problem for member in chosen if member.problem is not None]
+    if failures:
+        raise npz.first_of(failures)
 
 
 def _picture(
@@ -390,11 +405,22 @@ def _picture(
 ) -> list[Described] | None:
     from poolcli.formats.image import layout_of
 
-    array = _tiff_pixels(file) if kind == "tiff" else _pixels(file, kind, pictures)
-    if array is None:
-        return None
-    layout, extension = layout_of(array, False), extension_of(kind, array)
-    return [Described(label, array.shape, array.dtype, "image", layout, extension)]
+    nodata = None
+    if kind == "tiff":
+        from poolcli.formats.tiff import header_of
+
+        found = header_of(file, pictures)
+        if found is None:
+            return None
+        shape, layout, dtype, nodata = found
+        array = _stand_in(shape, dtype)
+    else:
+        pixels = _pixels(file, kind, pictures)
+        if pixels is None:
+            return None
+        array, layout = pixels, layout_of(pixels, False)
+    extension = extension_of(kind, array)
+    return [Described(label, array.shape, array.dtype, "image", layout, extension, None, nodata)]
 
 
 def _pixels(file: BinaryIO, kind: str, pictures: PictureInput) -> np.ndarray | None:
@@ -403,7 +429,9 @@ def _pixels(file: BinaryIO, kind: str, pictures: PictureInput) -> np.ndarray | N
     from poolcli.formats import png16, pnm
 
     if kind == "pnm":  # its depth is not what Pillow says
-        return _stand_in(*pnm.read_shape(file))
+        shape, depth = pnm.read_shape(file)
+        check_count((shape[1], shape[0]), pictures.max_pixels)
+        return _stand_in(shape, depth)
     with images.open_image(file, images.PILLOW_NAMES[kind], pictures.max_pixels) as image:
         if kind != "jpeg" and getattr(image, "n_frames", 1) > 1:
             return None
@@ -438,22 +466,6 @@ def _most_of_tiff(file: BinaryIO) -> np.ndarray:
         page: Any = tiff.pages[0]
         shape = (len(tiff.pages), page.imagelength, page.imagewidth, max(4, page.samplesperpixel))
         return _stand_in(shape, page.dtype or np.uint8)
-
-
-def _tiff_pixels(file: BinaryIO) -> np.ndarray | None:
-    import tifffile
-
-    with tifffile.TiffFile(file) as tiff:
-        page: Any = tiff.pages[0]
-        plain = (
-            len(tiff.pages) == 1
-            and int(page.photometric) in _GREY_OR_RGB
-            and page.axes in ("YX", "YXS")
-            and page.dtype is not None
-            and page.dtype.kind in "uif"
-            and not page.tags.get("Orientation")
-        )
-        return _stand_in(page.shape, page.dtype) if plain else None
 
 
 def _stand_in(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -167,6 +167,7 @@ def encode_tiff(frames: np.ndarray, notes: Notes, how: PictureOutput) -> bytes:
                 iccprofile=notes.icc_for(channels, notes.inks),
                 resolution=notes.dpi,
                 metadata=None,
+                extratags=() if notes.geo is None else notes.geo.extra_tags(),
                 contiguous=False,
             )
     return target.getvalue() if big else add_notes(target.getvalue(), notes)
@@ -180,7 +181,7 @@ class Holds(NamedTuple):
     """What a format can hold: dtypes by number of channels, and whether several frames.
 
     ``inks``: CMYK as well. ``compressions`` are the ways to pack the same values, and with
-    ``quality`` they may be packed approximately.
+    ``quality`` they may be packed approximately. ``places``: it says where pixels lie on the earth.
     """
 
     name: str
@@ -190,6 +191,7 @@ class Holds(NamedTuple):
     inks: bool = False
     quality: bool = False
     compressions: tuple[str, ...] = ()
+    places: bool = False
 
     def has(self, channels: int) -> bool:
         """Whether it holds pictures of so many channels."""
@@ -211,6 +213,7 @@ _TIFF = Holds(
     many=True,
     inks=True,
     compressions=("none", "deflate"),
+    places=True,
 )
 
 FORMATS = {

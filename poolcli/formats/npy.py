@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 import numpy as np
 
 from poolcli.errors import InputError, OutputError
+from poolcli.formats.base import close_quietly
 from poolcli.formats.guard import cause, check_memory, shape_text, size_text, writing
 
 MAGIC = b"\x93NUMPY"
@@ -278,7 +279,7 @@ class StoredNpy:
 
     def __init__(self, file: BinaryIO, header: NpyHeader, max_bytes: int | None = None) -> None:
         self._descriptor = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._descriptor)
+        weakref.finalize(self, close_quietly, self._descriptor)
         self._header, self._max_bytes = header, max_bytes
         self._lock = threading.Lock()
         reverse = header.fortran_order

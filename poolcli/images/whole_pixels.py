@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from poolcli.dtypes import convert
 from poolcli.errors import InputError, UsageError
+from poolcli.images.unseen import wider
 from poolcli.plan import Plan
 
 Array = NDArray[Any]
@@ -25,8 +26,11 @@ def check_key(by: str) -> None:
         raise UsageError(f"--by {by!r}: must be luma, R, G, B, A or the number of a channel from 0")
 
 
-def pick_whole(plan: Plan, array: Array, by: str) -> Array:
+def pick_whole(plan: Plan, array: Array, by: str, *, alpha: bool) -> Array:
     """Give each window the pixel whose key wins, with all its channels.
+
+    ``alpha``: the last channel says how opaque a pixel is; one that nobody sees wins only where all
+    of its window are such, or where alpha itself decides.
 
     ``by``: "luma" (0.2126 R + 0.7152 G + 0.0722 B of the coded values), a letter, or a channel's
     number. Raises InputError where the picture has no such channel.
@@ -38,7 +42,10 @@ def pick_whole(plan: Plan, array: Array, by: str) -> Array:
         pixels = pixels[..., np.newaxis]
     key = _key(pixels, by)
     letters = "".join(letter for letter in "NDHW" if letter in layout)
-    places = plan.replanned(key.shape, key.dtype, layout=letters, keepdims=True).winners(key)
+    keys = plan.replanned(key.shape, key.dtype, layout=letters, keepdims=True)
+    places = keys.winners(key)
+    if alpha and keys.request.nodata is None and not _is_alpha(by, pixels.shape[-1]):
+        places = _among_seen(keys, key, pixels[..., -1] > 0, places)
     picked = _take(pixels, places, "N" in layout)
     if "C" not in layout:
         picked = picked[..., 0]
@@ -70,6 +77,23 @@ def _key(pixels: Array, by: str) -> Array:
     if number >= channels or not known:
         raise InputError(f"--by {by}: this has {channels} channels; use --by 0 to {channels - 1}")
     return np.asarray(pixels[..., number])
+
+
+def _is_alpha(by: str, channels: int) -> bool:
+    return by.upper() == "A" or (_is_number(by) and int(by) == channels - 1)
+
+
+def _among_seen(
+    keys: Plan, key: Array, seen: NDArray[np.bool_], every: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The winners among the pixels that are ``seen``; those of ``every`` pixel where none is."""
+    found = wider(key.dtype)
+    if found is None or seen.all():
+        return every
+    wide, mark = found
+    marked = np.where(seen, key.astype(wide), wide.type(mark))
+    places = keys.replanned(key.shape, wide, nodata=mark).winners(marked)
+    return np.where(places < 0, every, places)
 
 
 def _take(pixels: Array, places: NDArray[np.int64], many: bool) -> Array:

@@ -13,6 +13,7 @@ from poolcli.report.describe import report_line
 from poolcli.report.json_lines import (
     failed_json,
     json_line,
+    plain_number,
     planned_json,
     planned_line,
     skipped_json,
@@ -30,6 +31,7 @@ __all__ = [
     "hint",
     "json_line",
     "note",
+    "plain_number",
     "planned_json",
     "planned_line",
     "safe",
