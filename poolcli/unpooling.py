@@ -202,13 +202,18 @@ class UnpoolPlan:
             return None
         return doubtful(self.axes, self.input_shape)
 
+    @property
+    def convention(self) -> str:
+        """How the indices count."""
+        return self.request.index or find_preset(self.request.like).index
+
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Scatter ``x``.
 
         Raises InputError for an index outside the result, and where values that differ have one
         place: each is the value of its cell, so that the positions must mean something else.
         """
-        convention = self.request.index or find_preset(self.request.like).index
+        convention = self.convention
         try:
             out = np.zeros(self.output_shape, self.output_dtype)
         except (MemoryError, ValueError, OverflowError):
@@ -219,7 +224,7 @@ class UnpoolPlan:
         indices = self.request.indices
         if len(x.shape) < len(self.axes.letters):
             x, indices = (np.expand_dims(array, self.axes.spatial) for array in (x, indices))
-        places, some = _places(self.axes, convention, indices, self.output_shape)
+        places, some = flat_places(self.axes, convention, indices, self.output_shape)
         native = x.dtype.newbyteorder("=")
         values = np.empty(x.shape, self.output_dtype)
         convert(x.astype(native, copy=False), values, self.request.fit)
@@ -243,7 +248,7 @@ _ADVICE = (
 )
 
 
-def _places(
+def flat_places(
     axes: Layout,
     convention: str,
     indices: NDArray[Any],

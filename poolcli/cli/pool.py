@@ -33,13 +33,21 @@ class Family(NamedTuple):
     has_indices: bool = True
 
 
-def op_entries() -> Mapping[str, Entry]:
-    """Give every op as a command of its own, with sliding windows."""
-    return _entries(SLIDING)
+Build = Callable[[Op, Family], object]
+"""Makes a command of an op and a family of windows."""
 
 
-def family_entries() -> Mapping[str, Entry]:
-    """Give every other family as a group of the same ops."""
+def op_entries(build: Build | None = None) -> Mapping[str, Entry]:
+    """Give every op as a command of its own, with sliding windows.
+
+    ``build`` makes commands that do something else with the same windows than pool.
+    """
+    return _entries(SLIDING, build or _command)
+
+
+def family_entries(build: Build | None = None, command: str = "") -> Mapping[str, Entry]:
+    """Give every other family as a group of the same ops; ``command`` is what stands before."""
+    _group = partial(_family_group, build=build or _command, command=command)
     return {
         "global": _group("global", GLOBAL, "pool each plane to one value", "OP INPUT..."),
         "adaptive": _group(
@@ -142,31 +150,38 @@ FRACTIONAL = Family(
 PYRAMID = Family(lambda _op: [options.LEVELS], _pyramid, has_indices=False)
 
 
-def _group(name: str, family: Family, summary: str, usage: str) -> Entry:
-    def build() -> Any:
+def _family_group(
+    name: str, family: Family, summary: str, usage: str, *, build: Build, command: str
+) -> Entry:
+    def build_family() -> Any:
         def callback() -> None:
             pass
 
-        callback.__doc__ = f"{summary[0].upper()}{summary[1:]}.\n\npoolcli {name} {usage}"
-        return build_group(name, _entries(family), what="op", callback=callback)
+        words = " ".join(filter(None, ("poolcli", command, name, usage)))
+        callback.__doc__ = f"{summary[0].upper()}{summary[1:]}.\n\n{words}"
+        return build_group(name, _entries(family, build), what="op", callback=callback)
 
-    return Entry(f"{summary}: {name} {usage}", build)
+    return Entry(f"{summary}: {name} {usage}", build_family)
 
 
-def _entries(family: Family) -> Mapping[str, Entry]:
+def _entries(family: Family, build: Build) -> Mapping[str, Entry]:
     return {
-        op.name: Entry(op.summary, partial(_command, op, family), op.aliases) for op in OPS.values()
+        op.name: Entry(op.summary, partial(build, op, family), op.aliases) for op in OPS.values()
     }
 
 
-def _command(op: Op, family: Family) -> object:
+def window_options(op: Op, family: Family) -> list[inspect.Parameter]:
+    """Give the options that place the windows of an op, and those of its own."""
     own = family.options(op)
     taken = {parameter.name for parameter in own}
+    # A family's seed is the seed of an op that draws, too.
+    return [*own, *(options.of_op(param) for param in op.params if param.name not in taken)]
+
+
+def _command(op: Op, family: Family) -> object:
     parameters = [
         options.INPUTS,
-        *own,
-        # A family's seed is the seed of an op that draws, too.
-        *(options.of_op(param) for param in op.params if param.name not in taken),
+        *window_options(op, family),
         *(options.WINNERS if op.winner is not None and family.has_indices else ()),
         *(options.picture_options_of(op) if family.has_indices else ()),
         *options.AXES,

@@ -10,6 +10,15 @@ from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import InputError, UsageError
 from poolcli.notation import parse_counts, parse_padding
 
+WINDOWS = (
+    options.INDICES_TO_READ,
+    options.SIZE,
+    options.STRIDE,
+    options.padding(0),
+    options.OUTPUT_SIZE,
+    options.INDEX,
+)
+
 
 def entries() -> Mapping[str, Entry]:
     """Give the commands of this module."""
@@ -19,12 +28,7 @@ def entries() -> Mapping[str, Entry]:
 def _command() -> Any:
     parameters = [
         options.INPUTS,
-        options.INDICES_TO_READ,
-        options.SIZE,
-        options.STRIDE,
-        options.padding(0),
-        options.OUTPUT_SIZE,
-        options.INDEX,
+        *WINDOWS,
         *options.AXES,
         *options.TYPES,
         *options.OUTPUT,
@@ -43,6 +47,14 @@ def _command() -> Any:
 
 
 def _unpool(values: Values) -> int:
+    from poolcli.cli.runner import run
+
+    asked, sources = ask(values)
+    return run(asked, {**values, "indices": None, "index": None}, sources)
+
+
+def ask(values: Values) -> tuple[Any, list[Any]]:
+    """Give what is asked for, and the one source of values."""
     if values["indices"] is None:
         raise UsageError(
             "unpool needs positions: --indices i.npy, as pooling with --indices wrote them"
@@ -53,7 +65,7 @@ def _unpool(values: Values) -> int:
             "size of what was pooled: --output-size 240x320"
         )
     from poolcli.cli.env import read_defaults
-    from poolcli.cli.runner import find_sources, run
+    from poolcli.cli.runner import find_sources
     from poolcli.unpooling import Unpool
 
     size, stride = values["size"], values["stride"]
@@ -78,7 +90,7 @@ def _unpool(values: Values) -> int:
         )
     except InputError as error:
         raise InputError(f"{positions.label}: {error}") from error
-    return run(asked, {**values, "indices": None, "index": None}, sources)
+    return asked, sources
 
 
 def _only_array(source: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolcli.frameworks.defaults import find_preset
-from poolcli.report.messages import ASCII, Glyphs, _over, safe
+from poolcli.report.messages import ASCII, Glyphs, _over, dropped_text, safe
 
 if TYPE_CHECKING:
     from poolcli.outcomes import Result
@@ -210,7 +210,7 @@ def report_line(result: Result, glyphs: Glyphs = ASCII) -> Line:
     after = [_shape(plan.output_shape, glyphs), plan.output_dtype.name]
     if plan.output_layout != plan.layout and plan.output_layout:
         after.insert(1, plan.output_layout)
-    notes = [f"{_dropped(plan.dropped)} dropped"] if plan.dropped else []
+    notes = [f"{dropped_text(plan.dropped)} dropped"] if plan.dropped else []
     if result.written is not None:
         notes.append(f"written to {safe(result.written)}")
     if result.indices is not None:
@@ -225,15 +225,6 @@ def report_line(result: Result, glyphs: Glyphs = ASCII) -> Line:
 
 def _shape(shape: Sequence[int], glyphs: Glyphs) -> str:
     return glyphs.times.join(map(str, shape)) if shape else "scalar"
-
-
-def _dropped(dropped: dict[str, int]) -> str:
-    counts = []
-    for name, cells in dropped.items():
-        axis, gap, where = name.partition(" ")
-        one, many = _CELLS.get(axis, (f"{axis} cell", f"{axis} cells"))
-        counts.append(f"{cells} {one if cells == 1 else many}{gap}{where}")
-    return " and ".join(counts)
 
 
 def operation(plan: Plan, glyphs: Glyphs = ASCII) -> str:

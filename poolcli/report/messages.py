@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from poolcli.report.describe import _CELLS
+
 if TYPE_CHECKING:
     pass
 
@@ -82,3 +84,13 @@ def _over(layout: str) -> str:
     """Say which axes were pooled, where there are others."""
     pooled = "".join(letter for letter in layout if letter in "DHW")
     return f" over {pooled}" if pooled and pooled != layout else ""
+
+
+def dropped_text(dropped: dict[str, int]) -> str:
+    """Say how many rows and columns no window covers: ``1 row and 2 columns``."""
+    counts = []
+    for name, cells in dropped.items():
+        axis, gap, where = name.partition(" ")
+        one, many = _CELLS.get(axis, (f"{axis} cell", f"{axis} cells"))
+        counts.append(f"{cells} {one if cells == 1 else many}{gap}{where}")
+    return " and ".join(counts)
