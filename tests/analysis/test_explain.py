@@ -18,12 +18,11 @@ from poolcli import formats
 from poolcli.analysis import steps
 from poolcli.analysis.explain import Explanation, explain
 from poolcli.analysis.palette import HUES, INK, hue_of
-from poolcli.chains import Pyramid
 from poolcli.errors import InputError
 from poolcli.ops import OPS
 from poolcli.plan import Request
 from poolcli.unpooling import Unpool
-from poolcli.windows import Adaptive, Fractional, Geometry, Global, Sliding
+from poolcli.windows import Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
 
 SEED = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
 DECIMALS = np.random.default_rng(1).normal(0, 3, (6, 7)).round(2)
@@ -330,7 +329,7 @@ def test_formulas_are_true(ceil_mode: bool, word: str | None) -> None:
 
 
 def test_levels_of_a_pyramid_share_one_output() -> None:
-    asked = Pyramid(Request("max", Adaptive(1)), (1, 2))
+    asked = Request("max", Pyramid((1, 2)))
     pooled = asked.plan(SEED.shape, SEED.dtype).run(SEED)
     levels = explain(asked, SEED)
     steps = [step for level in levels for step in level.steps()]

@@ -12,13 +12,12 @@ from results import ESCAPES, SEED, pooled, terminal
 
 from poolcli.analysis.explain import explain
 from poolcli.analysis.palette import HUES
-from poolcli.chains import Pyramid
 from poolcli.ops import OPS
 from poolcli.plan import Request
 from poolcli.report.canvas import Screen, plain_lines, width_of
 from poolcli.report.explain import explanation_page, step_page
 from poolcli.report.windows.grid import Box
-from poolcli.windows import Adaptive, Fractional, Geometry, Global, Sliding
+from poolcli.windows import Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
 
 LAYOUTS = {1: "W", 2: "HW", 3: "DHW"}
 
@@ -238,7 +237,7 @@ def test_a_page_is_no_wider_than_80_and_no_longer_than_60(
 
 @pytest.mark.parametrize("levels", [(1, 2), (1, 2, 4), (1, 2, 3, 4, 5, 6, 7, 8)])
 def test_levels_share_a_page(levels: tuple[int, ...]) -> None:
-    asked = Pyramid(Request("avg", Adaptive(1)), levels)
+    asked = Request("avg", Pyramid(levels))
     lines = page(asked, np.random.default_rng(0).random((40, 40)))
     assert len(lines) <= 60
     assert "  level 1×1" in lines
