@@ -31,9 +31,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert before.endswith("    ),\n)\n")  # the end of RECORDS
     records.write_text(before.removesuffix(")\n") + quartile + midrange + ")\n", encoding="utf-8")
     before = records.read_text(encoding="utf-8")
-    imports = "from poolcli.ops import Op, Param, lazy\n"
+    imports = "from poolcli.ops import Op, Param, lazy, told\n"
     assert imports in before
-    records.write_text(before.replace("Param, lazy\n", "Param, lazy, made_of\n"), encoding="utf-8")
+    records.write_text(before.replace("lazy, told\n", "lazy, made_of, told\n"), encoding="utf-8")
     return copy
 
 
@@ -72,6 +72,11 @@ def test_the_new_ops_pool(house: Path, arguments: str, expected: object) -> None
     printed = run(house, "-m", "poolcli", *arguments.split(), "--matrix", MATRIX)
     numbers = np.loadtxt(printed.splitlines(), ndmin=np.ndim(expected))
     np.testing.assert_array_equal(numbers, expected)
+
+
+def test_they_are_explained(house: Path) -> None:
+    said = run(house, "-m", "poolcli", "explain", "midrange", "-k", "2", "--matrix", MATRIX)
+    assert "[0,0]   midrange(1, 3, 5, 6) = 3.5" in said
 
 
 def test_they_are_listed_and_have_help(house: Path) -> None:
