@@ -37,6 +37,7 @@ STEP = options.switch(
 )
 JSON = options.switch("as_json", "One JSON object per input, with every window in it.", "--json")
 WHICH = (AT, ALL, REGION, STEP, JSON)
+STEP_LINES = 20  # of a step where several are printed
 KEYS = "→ Space next   ← back   Home End first and last   q quit"
 
 
@@ -188,9 +189,9 @@ def _step(
         for at in box.places()
     ]
 
-    def page(number: int, *, whole: bool = True) -> Block:
+    def page(number: int, *, whole: bool = True, below: int = 0) -> Block:
         which = f"{number + 1} of {len(steps)}"
-        return step_page(*steps[number], which, screen, first=whole)
+        return step_page(*steps[number], which, screen, first=whole, below=below)
 
     if not screen.is_terminal:
         _print_steps(page, len(steps), screen, every=every)
@@ -208,7 +209,7 @@ def _step(
         }
         with screen.full() as full:
             while True:
-                full.draw([*page(number), [], text_line(f"  {KEYS}", "faint")])
+                full.draw([*page(number, below=2), [], text_line(f"  {KEYS}", "faint")])
                 key = keys.key()
                 if key in ("q", "Q", "escape", "closed"):
                     break
@@ -225,7 +226,7 @@ def _print_steps(page: Any, total: int, screen: Screen, *, every: bool) -> None:
 
     lines = 0
     for number in range(total):
-        block = page(number, whole=number == 0)
+        block = page(number, whole=number == 0, below=screen.height - STEP_LINES)
         lines += len(block) + 1
         if number and lines + 1 > screen.height and not every:
             left = f"  … and {total - number} more windows: --all prints them"
