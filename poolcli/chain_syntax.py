@@ -56,6 +56,15 @@ def parse_chain(
         "min_valid": min_valid,
         "threads": threads,
     }
+    texts = split_stages(text)
+    return Chain(tuple(read_stage(n, part, common) for n, part in enumerate(texts, 1)), layout)
+
+
+def split_stages(text: str) -> list[str]:
+    """The stages of a chain as they are written, with single spaces between their words.
+
+    Raises UsageError for a chain without stages and for a stage without words.
+    """
     texts = [" ".join(part.split()) for part in checks.word("stages", text).split("|")]
     if len(texts) > MOST_STAGES:
         raise UsageError(f"the chain has {len(texts)} stages; at most {MOST_STAGES} are taken")
@@ -63,8 +72,12 @@ def parse_chain(
         raise UsageError('the chain is empty; write stages such as "max 3/2 p1 | global avg"')
     if "" in texts:
         raise UsageError(f"stage {texts.index('') + 1} of the chain is empty")
-    stages = tuple(_read_stage(number, part, common) for number, part in enumerate(texts, 1))
-    return Chain(stages, layout)
+    return texts
+
+
+def stage_name(number: int, text: str) -> str:
+    """What messages call a stage."""
+    return f'stage {number} "{shorten(text, 100)}"'
 
 
 @dataclass(frozen=True)
@@ -84,9 +97,15 @@ class Family:
     joins: bool = False
 
 
-def _read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
-    with naming(f'stage {number} "{shorten(text, 100)}"'):
+def read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
+    """Read one pooling, to which the options in ``common`` apply."""
+    with naming(stage_name(number, text)):
         words = text.split()
+        if words[0] in WITH_WEIGHTS:
+            raise UsageError(
+                f"{words[0]} has weights, which are learnt: the table of shape counts them, and "
+                "nothing else can take it"
+            )
         family = FAMILIES[words.pop(0)] if words[0] in FAMILIES else SLIDING
         if not words:
             raise UsageError(f'an op must follow "{text}", such as "{text} max"')
@@ -94,7 +113,7 @@ def _read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
         if family.first and not words:
             raise UsageError(f"{family.first} must follow the op")
         first = words.pop(0) if family.first else ""
-        values = _read_words(words, family, op)
+        values = read_words(words, family, op)
         params = {param.name: values[param.name] for param in op.params if param.name in values}
         settings = {"keepdims": values.get("keep", False)} if family is FAMILIES["global"] else {}
         for name in ("count_include_pad", "divisor"):
@@ -107,11 +126,13 @@ def _read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
     return Stage(number, text, requests, family.joins)
 
 
-def _read_words(words: list[str], family: Family, op: Op) -> Values:
-    readers: dict[str, Reader] = {param.name: _BY_TYPE[param.type] for param in op.params}
+def read_words(words: list[str], family: Family, op: Op | None = None) -> Values:
+    """Read what follows the size: words of the family of windows, and of the op if there is one."""
+    params = () if op is None else op.params
+    readers: dict[str, Reader] = {param.name: _BY_TYPE[param.type] for param in params}
     readers.update(family.readers)
-    flags = [*family.flags, *(param.name for param in op.params if param.type is bool)]
-    if family.slides and op.divides:
+    flags = [*family.flags, *(param.name for param in params if param.type is bool)]
+    if family.slides and op is not None and op.divides:
         readers |= {"divisor": _number, "count_include_pad": _truth}
         flags.append("count_include_pad")
     values: Values = {}
@@ -217,6 +238,7 @@ SLIDING = Family(
     flags=("ceil",),
     slides=True,
 )
+WITH_WEIGHTS = ("conv", "dense", "flatten")  # layers of a network, which poolings stand between
 FAMILIES = {
     "global": Family(lambda _first, _values: [Global()], flags=("keep",)),
     "adaptive": Family(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -176,6 +176,8 @@ class StagePlan:
 
     stage: Stage
     plans: tuple[Plan, ...]
+    weights: ClassVar[int] = 0
+    multiply_adds: ClassVar[int] = 0
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -258,6 +260,11 @@ class Chain:
                     f"{stage.name}: {before.name} leaves no positions to pool; it must be the "
                     f'last one, or "{before.text} keep"'
                 )
+
+    @property
+    def like(self) -> str | None:
+        """The framework whose defaults fill in what the stages leave open."""
+        return self.stages[0].requests[0].like
 
     @property
     def text(self) -> str:

@@ -16,6 +16,7 @@ FLOORS = [
     {"cli"},
     {"batch"},
     {"report"},
+    {"analysis"},
     {"files", "api", "pictures"},
     {"chains", "conform"},
     {"pyramid", "unpooling"},

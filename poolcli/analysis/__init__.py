@@ -1,1 +1,1 @@
-"""What is said about poolings: shapes, receptive fields, layers, frameworks compared."""
+"""What pooling does, in words and in numbers: what is told of it rather than its results."""

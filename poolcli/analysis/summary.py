@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from poolcli.analysis.network import LayerPlan, Network
 from poolcli.analysis.receptive_field import jump, reach, receptive_field
 from poolcli.chains import Chain, StagePlan
 from poolcli.frameworks.defaults import find_preset
@@ -23,7 +24,8 @@ class Row:
 
     ``field`` and ``jump`` stand per spatial axis of the input; a jump is None where one value is
     left. ``dropped`` counts cells of what goes into the stage, by axis name. ``kept`` is the number
-    of values that come out, as a share of the values of the input.
+    of values that come out, as a share of the values of the input. ``weights`` are those that the
+    stage learns, ``multiply_adds`` how often one is multiplied and added for the whole input.
     """
 
     stage: str
@@ -34,21 +36,26 @@ class Row:
     dropped: Mapping[str, int]
     kept: Fraction
     warnings: tuple[str, ...] = ()
+    weights: int = 0
+    multiply_adds: int = 0
 
 
 def rows(
-    chain: Chain, shape: tuple[int, ...], layout: str | None = None, dtype: Any = np.float32
+    chain: Chain | Network,
+    shape: tuple[int, ...],
+    layout: str | None = None,
+    dtype: Any = np.float32,
 ) -> Iterator[Row]:
     """Give the rows one by one, as far as the chain can be planned for arrays of this shape.
 
     Raises UsageError or InputError that names the stage that cannot be.
     """
-    like = chain.stages[0].requests[0].like
+    like = chain.like
     known = layout if chain.layout is None else chain.layout
     axes = find_layout(known, shape, find_preset(like).layouts)
     first = Row("input", shape, axes.letters, *_one_each(axes), {}, Fraction(1))
     yield first
-    trails = [Trail() for _ in axes.spatial]
+    trails = [Trail(shape[axis]) for axis in axes.spatial]
     cells = max(1, math.prod(shape))
     before = first
     for plan in chain.plans(shape, np.dtype(dtype), axes.letters):
@@ -64,6 +71,8 @@ def rows(
             plan.dropped,
             kept,
             tuple(mistakes(plan, before.kept, kept, joined=joined)),
+            plan.weights,
+            plan.multiply_adds,
         )
         yield before
 
@@ -84,7 +93,9 @@ def _one_each(axes: Layout) -> tuple[tuple[int, ...], tuple[Fraction, ...]]:
 class Trail:
     """The windows of one axis of the input, stage by stage, as far as it can be followed."""
 
-    def __init__(self) -> None:
+    def __init__(self, cells: int) -> None:
+        self.cells = cells
+        self.everything = cells
         self.stages: list[Windows] = []
         self.field = 1
         self.jump: Fraction | None = Fraction(1)
@@ -94,6 +105,18 @@ class Trail:
         """Follow the axis through one more stage."""
         self.stages.append(windows)
         self.field, self.jump = receptive_field(self.stages), jump(self.stages)
+
+    def flatten(self) -> None:
+        """Follow the axis to where values lose their places, and no further.
+
+        What each of them depends on stays; from there on a value may depend on all of it.
+        """
+        if self.joined:
+            return
+        self.jump, self.joined = None, True
+        last = self.stages[-1].out - 1 if self.stages else 0
+        ends = (reach(self.stages, 0)[0], reach(self.stages, last)[1])
+        self.everything = ends[1] - ends[0] + 1 if self.stages else self.cells
 
     def join(self, levels: list[Windows]) -> None:
         """Follow the axis to where levels of a pyramid are joined, and no further.
@@ -107,9 +130,15 @@ class Trail:
         self.everything = max(ends) - min(starts) + 1
 
 
-def _follow(trails: list[Trail], plan: StagePlan) -> None:
+def _follow(trails: list[Trail], plan: StagePlan | LayerPlan) -> None:
     for axis, trail in enumerate(trails):
-        if trail.joined:
+        if isinstance(plan, LayerPlan) and not plan.windows:
+            trail.flatten()
+            if plan.mixes:
+                trail.field = trail.everything
+        elif isinstance(plan, LayerPlan):
+            trail.go_on(plan.windows[axis])
+        elif trail.joined:
             trail.field = trail.everything
         elif plan.stage.joins:
             trail.join([level.windows[axis] for level in plan.plans])
@@ -123,13 +152,16 @@ FEW = 2
 
 
 def mistakes(
-    plan: StagePlan, kept_before: Fraction, kept: Fraction, *, joined: bool
+    plan: StagePlan | LayerPlan, kept_before: Fraction, kept: Fraction, *, joined: bool
 ) -> Iterator[str]:
     """Say what looks like a mistake in one stage, in a sentence each.
 
-    Only sliding windows are judged: global, adaptive and pyramid pooling reduce on purpose.
+    Only poolings with sliding windows are judged: global, adaptive and pyramid pooling reduce on
+    purpose.
     ``joined`` says that a pyramid's levels lie side by side in what goes in.
     """
+    if isinstance(plan, LayerPlan):
+        return
     first = plan.plans[0]
     if not isinstance(first.request.geometry, Sliding):
         return

@@ -8,7 +8,7 @@ import typer
 
 from poolcli import __version__
 from poolcli.cli import chain, completion, conform, info, messages, pool, shape, unpool
-from poolcli.cli.command import build_group
+from poolcli.cli.command import build_group, entry_in
 
 
 def build() -> Any:
@@ -19,6 +19,8 @@ def build() -> Any:
         **unpool.entries(),
         **chain.entries(),
         **shape.entries(),
+        "compare": entry_in("compare", "show several ops side by side: compare INPUT"),
+        "shift-test": entry_in("shift", "show what stays when the input moves: shift-test INPUT"),
         **conform.entries(),
         **info.entries(),
         **completion.entries(),

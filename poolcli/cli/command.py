@@ -6,6 +6,7 @@ pays for the one it needs, and ``--help`` for none.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,15 @@ class Entry(NamedTuple):
     summary: str
     build: Callable[[], Any]
     aliases: tuple[str, ...] = ()
+
+
+def entry_in(module: str, summary: str) -> Entry:
+    """A command that its module of this package builds, which is loaded only for that."""
+
+    def build() -> Any:
+        return importlib.import_module(f"poolcli.cli.{module}").build()
+
+    return Entry(summary, build)
 
 
 def build_command(
