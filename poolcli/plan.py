@@ -133,6 +133,13 @@ class Request:
 
         return JoinedPlan(self, plans)
 
+    def plan_alone(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
+    ) -> Plan:
+        """What pooling will do where the geometry has one part; see :meth:`plan`."""
+        (placement,) = self.geometry.parts
+        return self.plan_part(placement, shape, dtype, layout)
+
     def plan_part(
         self,
         placement: Placement,

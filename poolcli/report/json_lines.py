@@ -31,8 +31,8 @@ def json_line(result: Result, *, values: bool = True) -> str:
     record: dict[str, Any] = {
         "label": text(result.label),
         **plan.as_json(),
-        "input": _array(plan.input_shape, plan.input_dtype, plan.layout),
-        "output": _array(*_of_output(plan)),
+        "input": json_array(plan.input_shape, plan.input_dtype, plan.layout),
+        "output": json_array(*_of_output(plan)),
         "dropped": dict(plan.dropped),
         "warnings": [text(warning) for warning in result.warnings],
         "written": None if result.written is None else text(result.written),
@@ -49,7 +49,8 @@ def text(name: str) -> str:
     return "".join(safe(c) if "\ud800" <= c <= "\udfff" else c for c in name)
 
 
-def _array(shape: tuple[int, ...], dtype: Any, layout: str) -> dict[str, Any]:
+def json_array(shape: tuple[int, ...], dtype: Any, layout: str) -> dict[str, Any]:
+    """Return what is said of an array that is not written out."""
     return {"shape": list(shape), "dtype": dtype.name, "layout": layout}
 
 
@@ -63,6 +64,16 @@ def plain_values(array: Any) -> Any:
     if array.dtype.kind == "f":
         return _without_nan(values)
     return values
+
+
+def json_number(value: float | None) -> float | str | None:
+    """Return one number as strict JSON can carry it; None where there is none.
+
+    >>> json_number(float("inf")), json_number(0.5)
+    ('Infinity', 0.5)
+    """
+    number: float | str | None = None if value is None else _without_nan(value)
+    return number
 
 
 def _without_nan(value: Any) -> Any:
