@@ -239,7 +239,7 @@ class Worker(NamedTuple):
         self._check_window(plan)
         nbytes = kept + math.prod(plan.output_shape) * plan.output_dtype.itemsize
         streams = plan.single is not None and not self.pictures.are_concerned(loaded)
-        advice = "; -o FILE.npy writes it block by block" if streams else ""
+        advice = "; `output='FILE.npy'` writes it block by block" if streams else ""
         what = "its result, with those before it," if kept else "its result"
         formats.check_memory(nbytes, self.max_bytes, what, advice)
 
@@ -253,7 +253,10 @@ class Worker(NamedTuple):
             raise OutputError("standard output is closed, and the result was to go there")
         format = _stream_format(job, loaded)
         if format not in TEXTS and sys.stdout.isatty():
-            raise UsageError("-o - would write binary to the terminal; redirect it or use -o FILE")
+            raise UsageError(
+                "`output='-'` would write binary to the terminal; redirect it or use"
+                " `output='FILE'`"
+            )
         self.beginning.make()
         array, stream = result.array, sys.stdout.buffer
         if format in TEXTS and array.ndim == 2 and not first:

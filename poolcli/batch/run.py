@@ -162,7 +162,7 @@ def _is_done_meanwhile(job: Job, manifest: Manifest | None) -> bool:
 
 def _unforeseen(error: Exception, label: str) -> InputError:
     """Make one line of what nobody thought of, so that the other inputs still get their turn."""
-    what = f"unexpected {type(error).__name__}: {error}; --debug shows where"
+    what = f"unexpected {type(error).__name__}: {error}; `debug` shows where"
     if isinstance(error, MemoryError):
         what = "there is not enough memory to pool it"
     failure = InputError(f"{label}: {what}")
@@ -195,7 +195,7 @@ def rehearse(job: Job, worker: Worker) -> Iterator[Result | InputError]:
 def _describe(job: Job, worker: Worker) -> Iterator[formats.Described]:
     source = job.source
     if source.label == STDIN:
-        raise UsageError("--dry-run: what standard input holds shows only when it is read, once")
+        raise UsageError("`dry_run`: what standard input holds shows only when it is read, once")
     if source.path is None or source.fails:
         for loaded in source.read():
             yield formats.described_as(loaded)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from poolcli import __version__
-from poolcli.cli import chain, completion, conform, info, messages, pool, shape, unpool
+from poolcli.cli import chain, completion, conform, info, messages, ops, pool, shape, unpool
 from poolcli.cli.command import build_group
 
 
@@ -20,6 +20,7 @@ def build() -> Any:
         **chain.entries(),
         **shape.entries(),
         **conform.entries(),
+        **ops.entries(),
         **info.entries(),
         **completion.entries(),
     }

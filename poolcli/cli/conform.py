@@ -10,21 +10,6 @@ from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.families import SLIDING
 
-OP = options.option(
-    "op", str, "What to pool by (default: max).", "--op", metavar="max|avg|lp", default="max"
-)
-NORM = options.option("norm", float | None, "Norm of lp (default: 2).", "--norm")
-JSON = options.switch("as_json", "One JSON object per framework.", "--json")
-LAYOUT = options.option(
-    "layout",
-    str | None,
-    "Which axis is which: HW, HWC, CHW, NCHW, ... (default: what a picture file tells, else each "
-    "framework's own).",
-    "--layout",
-    "-l",
-    metavar="LETTERS",
-)
-
 
 def entries() -> Mapping[str, Entry]:
     """Give the commands of this module."""
@@ -34,29 +19,20 @@ def entries() -> Mapping[str, Entry]:
 
 
 def _command() -> Any:
-    parameters = [
-        options.INPUTS,
-        *map(options.of_window, SLIDING.params),
-        OP,
-        NORM,
-        LAYOUT,
-        JSON,
-        options.ARRAYS,
-        options.MATRIX,
-    ]
     return build_command(
         "conform",
         "Show what torch, Keras and ONNX make of the same window, which cells differ and why.\n\n"
         "What is not given is up to each framework.\n\n"
         "poolcli conform input.npy --size 3 --stride 2 --padding 1 --op avg",
-        parameters,
+        options.TAKES["conform"],
         _conform,
     )
 
 
 def _conform(values: Values) -> int:
-    windows = SLIDING.place(options.read_windows(SLIDING, values, "conform"))
-    from poolcli.cli.runner import find_sources
+    from poolcli.cli.requests import find_sources, windows_of
+
+    windows = SLIDING.place(windows_of(SLIDING, values, "conform"))
 
     failed = False
     for source in find_sources(values):

@@ -13,6 +13,7 @@ from typing import Any
 
 from poolcli.cli import options
 from poolcli.cli.command import Entry, Values, build_command, build_group
+from poolcli.cli.declare import long_flag
 from poolcli.families import FAMILIES, SLIDING, Family
 from poolcli.ops import OPS, Op
 
@@ -28,15 +29,20 @@ def family_entries() -> Mapping[str, Entry]:
 
 
 def _group(family: Family) -> Entry:
+    needed = [
+        f"{long_flag(p)} {family.usage[p.name]}" for p in family.params if p.name in family.usage
+    ]
+    usage = " ".join([family.name, "OP", *needed, "INPUT..."])
+
     def build() -> Any:
         def callback() -> None:
             pass
 
         summary = f"{family.summary[0].upper()}{family.summary[1:]}"
-        callback.__doc__ = f"{summary}.\n\npoolcli {family.name} {family.usage}"
+        callback.__doc__ = f"{summary}.\n\npoolcli {usage}"
         return build_group(family.name, _entries(family), what="op", callback=callback)
 
-    return Entry(f"{family.summary}: {family.name} {family.usage}", build)
+    return Entry(f"{family.summary}: {usage}", build)
 
 
 def _entries(family: Family) -> Mapping[str, Entry]:
@@ -46,33 +52,12 @@ def _entries(family: Family) -> Mapping[str, Entry]:
 
 
 def _command(op: Op, family: Family) -> object:
-    own = options.of_family(family, op)
-    taken = {parameter.name for parameter in own}
-    parameters = [
-        options.INPUTS,
-        *own,
-        # A family's seed is the seed of an op that draws, too.
-        *(options.of_op(param) for param in op.params if param.name not in taken),
-        *(options.WINNERS if op.winner is not None and not family.joins else ()),
-        *(options.picture_options_of(op) if not family.joins else ()),
-        *options.AXES,
-        *options.VALUES,
-        *options.OUTPUT,
-        *options.PICTURES,
-        options.THREADS,
-        *options.BATCH,
-        options.ARRAYS,
-        options.MATRIX,
-    ]
-
     def pool(values: Values) -> int:
-        windows = options.read_windows(family, values, op.name)
         # NumPy comes with the request, and not with --help.
         from poolcli.cli.requests import request_of
         from poolcli.cli.runner import run
 
-        return run(request_of(op, family.place(windows), values), values)
+        return run(request_of(op, family, values), values)
 
-    return build_command(
-        op.name, f"Pool every window to {op.summary}: {op.formula}.", parameters, pool
-    )
+    help = f"Pool every window to {op.summary}: {op.formula}."
+    return build_command(op.name, help, options.of_pooling(op, family), pool)

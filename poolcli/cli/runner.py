@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -16,9 +14,9 @@ from poolcli.cli import messages
 from poolcli.cli.command import Values
 from poolcli.cli.env import read_defaults
 from poolcli.cli.requests import (
-    _read_rows,
-    _refuse_contradictions,
+    find_sources,
     pictures_of,
+    refuse_contradictions,
     settings_of,
     target_of,
 )
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 SLOW = 1.0
 
 
-class Telling(batch.Watch):
+class RunReporter(batch.Watch):
     """Shows results, complains, and keeps count, for one run of jobs.
 
     A batch, which is several files into a folder, gets a bar instead of a line for each file
@@ -77,7 +75,7 @@ class Telling(batch.Watch):
         shown = self._values["as_json"] or any(not job.paths for job in self._todo)
         return shown and sys.stdout is not None and sys.stdout.isatty()
 
-    def __enter__(self) -> Telling:
+    def __enter__(self) -> RunReporter:
         if self._bar is not None:
             self._bar.__enter__()
         return self
@@ -143,7 +141,9 @@ class Telling(batch.Watch):
         for note in () if quiet else result.notes:
             self._say_once(messages.hint, result.label, note)
         if values["as_json"]:
-            _print(report.json_line(result, values=not values["no_preview"]))
+            _print(
+                report.json_line(result, values=not values["no_preview"], word=messages.as_typed)
+            )
         elif result.written is None:
             stream = messages.results()
             report.show(
@@ -153,6 +153,7 @@ class Telling(batch.Watch):
                 full=values["full"],
                 preview=not values["no_preview"],
                 line=not quiet,
+                advice="; --full shows all",
             )
         elif result.written != batch.STDOUT and self._tells_each and sys.stderr is not None:
             terminal = sys.stderr.isatty()
@@ -194,7 +195,7 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
     ``sources`` are the inputs where they are not simply those that were named or typed.
     """
     target = target_of(values, getattr(operation, "op", "pooled"))
-    _refuse_contradictions(values, target)
+    refuse_contradictions(values, target)
     batch.check_target(target)
     pictures = pictures_of(values, target)
     search = batch.Search(values.get("recursive", False), target.output)
@@ -214,35 +215,12 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
     if values.get("dry_run"):
         return _rehearse(jobs, batch.Worker(operation, layouts, pictures=pictures), values)
     settings = settings_of(values, in_order=not values["as_json"])._replace(pictures=pictures)
-    with Telling(jobs, values, is_batch=is_batch) as telling:
-        outcomes = batch.run(jobs, operation, layouts, settings, manifest=manifest, watch=telling)
+    with RunReporter(jobs, values, is_batch=is_batch) as reporter:
+        outcomes = batch.run(jobs, operation, layouts, settings, manifest=manifest, watch=reporter)
         with closing(outcomes):
             for outcome in outcomes:
-                telling.tell(outcome)
-    return 1 if telling.failed else 0
-
-
-def find_sources(
-    values: Values,
-    search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
-) -> list[batch.Source]:
-    """Give every input that was named, listed or typed."""
-    if not gc.isenabled():  # as cli.main has left it, so that modules load faster
-        gc.freeze()  # they stay to the end, and need no looking at
-        gc.enable()
-    inputs, lists = values["inputs"] or [], values.get("files_from") or []
-    sources = batch.find_sources(inputs, values["matrix"] or [], lists, search)
-    if not sources:
-        raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
-    rows = (values["layout"] or "").upper() == "W"
-    patterns = tuple(values["arrays"] or ())
-    if patterns or rows:
-        from poolcli.formats.base import Members
-
-        sources = [source.choosing(Members(patterns, small=rows)) for source in sources]
-    if rows:
-        return [source._replace(read=partial(_read_rows, source.read)) for source in sources]
-    return sources
+                reporter.tell(outcome)
+    return 1 if reporter.failed else 0
 
 
 def _open_manifest(target: batch.Target, recipe: Mapping[str, str]) -> Manifest:
@@ -273,7 +251,10 @@ def _rehearse(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -
                     continue
                 if came.plan.warning is not None:
                     messages.warn(f"{came.label}: {came.plan.warning}")
-                line = report.planned_json(came) if as_json else report.planned_line(came)
+                if as_json:
+                    line = report.planned_json(came, word=messages.as_typed)
+                else:
+                    line = report.planned_line(came)
                 print(line, file=messages.results())
         except UsageError:
             raise

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import messages, options
-from poolcli.cli.chain import GRAMMAR, STAGES
+from poolcli.cli.chain import GRAMMAR
 from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import PoolError, UsageError
 
 if TYPE_CHECKING:
     from poolcli.analysis.summary import Row
     from poolcli.chains import Chain
-
-SHAPE = inspect.Parameter(
-    "shape",
-    inspect.Parameter.KEYWORD_ONLY,
-    annotation=Annotated[
-        str, typer.Argument(metavar="SHAPE", help="Such as 224x224x64 or (224, 224, 64).")
-    ],
-)
-CODE = options.option(
-    "code",
-    str | None,
-    "Print the layers of this framework that do the same, as Python code.",
-    "--code",
-    metavar="torch|keras|onnx",
-)
-JSON = options.switch("as_json", "One JSON object per stage.", "--json")
 
 
 def entries() -> Mapping[str, Entry]:
@@ -48,7 +29,7 @@ def _command() -> Any:
         "stage cannot be, the stages before it are shown, and an error says why.\n\n"
         f'{GRAMMAR}\n\npoolcli shape 224x224x64 "max 3/2 p1 | avg 2"'
     )
-    return build_command("shape", help, [SHAPE, STAGES, *options.AXES, CODE, JSON], _shape)
+    return build_command("shape", help, options.TAKES["shape"], _shape)
 
 
 def _shape(values: Values) -> int:

@@ -1,4 +1,4 @@
-"""What frameworks do by default, in one word: ``--like torch``, ``keras`` or ``onnx``.
+"""What frameworks do by default, in one word: torch, keras or onnx.
 
 Sources: the documentation of torch.nn.MaxPool2d, AvgPool2d and LPPool2d, of keras.layers'
 pooling layers and tf.nn.max_pool_with_argmax, and ONNX's MaxPool, AveragePool and LpPool.

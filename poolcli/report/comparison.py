@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from poolcli.report.glyphs import encodable, safe
 from poolcli.report.json_lines import plain_values
-from poolcli.report.messages import encodable, safe
 from poolcli.report.numbers import cell_format, count_planes, pick
 
 if TYPE_CHECKING:

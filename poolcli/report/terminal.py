@@ -16,7 +16,7 @@ from rich.text import Text
 
 from poolcli.outcomes import Result
 from poolcli.report.describe import report_line
-from poolcli.report.messages import ASCII, UNICODE, Glyphs, encodable
+from poolcli.report.glyphs import ASCII, UNICODE, Glyphs, encodable
 from poolcli.report.numbers import cell_format, count_planes, pick, planes
 from poolcli.report.thumbnail import SMALL, picture_size, show_picture
 
@@ -25,8 +25,13 @@ PLANE_ROWS = 8  # of one plane, where there are several
 GAP = "  "
 
 
-def draw(result: Result, stream: IO[str], *, full: bool, preview: bool, line: bool) -> None:
-    """Draw the report ``line`` and, with ``preview``, the matrix or the picture under it."""
+def draw(
+    result: Result, stream: IO[str], *, full: bool, preview: bool, line: bool, advice: str
+) -> None:
+    """Draw the report ``line`` and, with ``preview``, the matrix or the picture under it.
+
+    ``advice`` is said where not all is shown.
+    """
     console = Console(file=stream, force_terminal=True)
     glyphs = UNICODE if "utf" in console.encoding.lower() else ASCII
     if line:
@@ -41,7 +46,7 @@ def draw(result: Result, stream: IO[str], *, full: bool, preview: bool, line: bo
     elif result.kind == "image" and "H" in layout and max(picture_size(array, layout)) > SMALL:
         show_picture(result, console, glyphs)
     else:
-        _draw_page(array, layout, console, glyphs)
+        _draw_page(array, layout, console, glyphs, advice)
 
 
 def _draw_line(result: Result, console: Console, glyphs: Glyphs) -> None:
@@ -70,7 +75,9 @@ def _draw_all(array: NDArray[Any], layout: str, console: Console, glyphs: Glyphs
             console.print(line, soft_wrap=True)
 
 
-def _draw_page(array: NDArray[Any], layout: str, console: Console, glyphs: Glyphs) -> None:
+def _draw_page(
+    array: NDArray[Any], layout: str, console: Console, glyphs: Glyphs, advice: str
+) -> None:
     """Draw as many planes as a page holds, side by side where they are narrow."""
     total = count_planes(layout, array.shape)
     most_rows = PAGE_ROWS if total == 1 else PLANE_ROWS
@@ -92,7 +99,7 @@ def _draw_page(array: NDArray[Any], layout: str, console: Console, glyphs: Glyph
     if shown < total:
         partly.insert(0, f"{shown} of {total} planes")
     if partly:
-        console.print(Text(f"{GAP}{', '.join(partly)} shown; --full shows all", "dim"))
+        console.print(Text(f"{GAP}{', '.join(partly)} shown{advice}", "dim"))
 
 
 def _block(

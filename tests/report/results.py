@@ -65,7 +65,14 @@ def terminal(
         patch.delenv("NO_COLOR", raising=False)
         for name, value in (settings | variables).items():
             patch.setenv(name, value)
-        report.show(result, stream=stream, terminal=True, full=full, preview=preview)
+        report.show(
+            result,
+            stream=stream,
+            terminal=True,
+            full=full,
+            preview=preview,
+            advice="; there are more",
+        )
     stream.flush()
     text = raw.getvalue().decode(encoding)
     text = text if escapes else ESCAPES.sub("", text)
