@@ -55,7 +55,19 @@ class Op(NamedTuple):
 
 def made_of(first: str, second: str, formula: Callable[[Any, Any], Any]) -> MakeKernel:
     """The kernel of an op that is a formula of two others' results, which it gets as floats."""
-    return lazy("poolcli.engine.composed", "composed", first, second, formula)
+
+    def kernel(cells: Cells, params: Mapping[str, Any]) -> Kernel:
+        make = importlib.import_module("poolcli.engine.composed").composed
+        made: Kernel = make(cells, _plainly(first), _plainly(second), formula)
+        return made
+
+    return kernel
+
+
+def _plainly(name: str) -> Callable[[Cells], Kernel]:
+    """What makes the kernel of an op with its parameters left as they are by default."""
+    op = find_op(name)
+    return lambda cells: op.kernel(cells, {param.name: param.default for param in op.params})
 
 
 def lazy(module: str, function: str, *args: object) -> MakeKernel:
@@ -77,7 +89,7 @@ _METHOD = Param(
     ("linear", "lower", "higher", "nearest", "midpoint"),
 )
 
-RECORDS = (
+ROWS = (
     Op(
         name="max",
         summary="the largest value",
@@ -265,8 +277,8 @@ RECORDS = (
 
 __all__ = ["OPS", "Op", "Param", "find_op"]
 
-OPS: dict[str, Op] = {op.name: op for op in RECORDS}
-_BY_ANY_NAME = {name: op for op in RECORDS for name in (op.name, *op.aliases)}
+OPS: dict[str, Op] = {op.name: op for op in ROWS}
+_BY_ANY_NAME = {name: op for op in ROWS for name in (op.name, *op.aliases)}
 
 
 def find_op(name: object) -> Op:

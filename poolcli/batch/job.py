@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from poolcli import formats
+from poolcli.batch.outcomes import Stopped
 from poolcli.batch.outputs import STDOUT, Job, is_special
-from poolcli.batch.parallel import Stopped
 from poolcli.batch.pictures import Pictures
 from poolcli.errors import InputError, OutputError, UsageError
 from poolcli.formats.base import Loaded

@@ -10,6 +10,10 @@ from poolcli.errors import PoolError
 from poolcli.outcomes import Result
 
 
+class Stopped(Exception):
+    """The run is over before its time; a job that was waiting or at work ends without a result."""
+
+
 class Failed(NamedTuple):
     """A job that ended with an error; there may have been results before."""
 

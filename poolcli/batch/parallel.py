@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli import formats
 from poolcli.batch.job import Worker
-from poolcli.batch.outcomes import Failed, Outcome, Settings, Watch, without_arrays
+from poolcli.batch.outcomes import Failed, Outcome, Settings, Stopped, Watch, without_arrays
 from poolcli.batch.outputs import Job
 from poolcli.errors import PoolError
 from poolcli.formats.image_writer import FORMATS
@@ -26,10 +26,6 @@ PROGRAM = 48 << 20
 # Of the C library: where memory is not returned to the system, and where it never was its own.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _LARGEST_OF_ITS_OWN = 1 << 25
-
-
-class Stopped(Exception):
-    """The run is over before its time; a job that was waiting or at work ends without a result."""
 
 
 class Budget:

@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING
 from poolcli import formats
 from poolcli.batch.inputs import STDIN
 from poolcli.batch.job import Beginning, Worker, refuse_several
-from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch, without_arrays
+from poolcli.batch.outcomes import (
+    Failed,
+    Outcome,
+    Settings,
+    Skipped,
+    Stopped,
+    Watch,
+    without_arrays,
+)
 from poolcli.batch.outputs import STDOUT, Job
-from poolcli.batch.parallel import Stopped
 from poolcli.errors import InputError, OutputError, PoolError, UsageError
 from poolcli.operation import Operation
 from poolcli.outcomes import Result

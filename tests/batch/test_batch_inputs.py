@@ -204,7 +204,7 @@ def test_files_that_become_pipes_while_a_batch_is_at_work(options: list[str]) ->
     program = (
         "import os\n"
         "from poolcli import batch\n"
-        "from poolcli.cli import main, running\n"
+        "from poolcli.cli import main, runner\n"
         "def assign(*arguments, assign=batch.assign):\n"
         "    jobs = assign(*arguments)\n"
         "    os.unlink('in/in000.npy')\n"

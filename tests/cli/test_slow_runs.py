@@ -18,7 +18,7 @@ Run = Callable[..., Outcome]
 # Every run is slow, as after half of its work it waits until the bar has shown that.
 SLOW = """
 import sys, time
-from poolcli.cli import main, telling
+from poolcli.cli import main, runner as telling
 telling.SLOW = 0.0
 tick, told = telling.Telling.tick, [0.0]
 
@@ -38,7 +38,7 @@ main()
 # Every run stops after half of its work, and says so on standard output.
 STOPPED = """
 import sys, time
-from poolcli.cli import main, telling
+from poolcli.cli import main, runner as telling
 tick, told = telling.Telling.tick, [0.0]
 
 def wait(self, job, part):
