@@ -9,19 +9,19 @@ from poolcli.cli import messages, options
 from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.families import SLIDING
+from poolcli.frameworks.table import titles
 
 
 def entries() -> Mapping[str, Entry]:
     """Give the commands of this module."""
-    return {
-        "conform": Entry("compare one window under torch's, Keras's and ONNX's rules", _command)
-    }
+    theirs = titles("'s")
+    return {"conform": Entry(f"compare one window under {theirs} rules", _command)}
 
 
 def _command() -> Any:
     return build_command(
         "conform",
-        "Show what torch, Keras and ONNX make of the same window, which cells differ and why.\n\n"
+        f"Show what {titles()} make of the same window, which cells differ and why.\n\n"
         "What is not given is up to each framework.\n\n"
         "poolcli conform input.npy --size 3 --stride 2 --padding 1 --op avg",
         options.TAKES["conform"],
@@ -56,7 +56,7 @@ def _show(loaded: Any, windows: Any, values: Values) -> None:
 
     array = loaded.array
     try:
-        verdicts = compare(
+        comparisons = compare(
             array,
             values["op"],
             windows,
@@ -67,8 +67,10 @@ def _show(loaded: Any, windows: Any, values: Values) -> None:
         raise InputError(f"{loaded.label}: {error}") from error
     stream = messages.results()
     if values["as_json"]:
-        for line in comparison.comparison_lines(loaded.label, verdicts):
+        for line in comparison.comparison_lines(loaded.label, comparisons):
             print(line, file=stream)
     else:
-        comparison.show_comparison(loaded.label, verdicts, stream=stream, terminal=stream.isatty())
+        comparison.show_comparison(
+            loaded.label, comparisons, stream=stream, terminal=stream.isatty()
+        )
     stream.flush()

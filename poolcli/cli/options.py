@@ -12,7 +12,9 @@ from enum import StrEnum
 
 from poolcli.cli.declare import argument, of_op, of_window, option, switch
 from poolcli.families import FAMILIES, SLIDING, Family
-from poolcli.frameworks.defaults import INDEX_CONVENTIONS, PRESETS
+from poolcli.frameworks.defaults import INDEX_CONVENTIONS
+from poolcli.frameworks.table import OPS as FRAMEWORK_OPS
+from poolcli.frameworks.table import TABLE as FRAMEWORKS
 from poolcli.layout import CHANNELS_FIRST, CHANNELS_LAST
 from poolcli.ops import OPS, Op
 
@@ -108,8 +110,8 @@ LIKE = option(
     "Take a framework's defaults for what is not given: layout, stride, counting of padding, "
     "positions, signs (default: the variable POOLCLI_LIKE).",
     "--like",
-    metavar="|".join(PRESETS),
-    words=tuple(PRESETS),
+    metavar="|".join(FRAMEWORKS),
+    words=tuple(FRAMEWORKS),
 )
 AXES = (LAYOUT, LIKE)
 
@@ -319,13 +321,19 @@ CODE = option(
     str | None,
     "Print the layers of this framework that do the same, as Python code.",
     "--code",
-    metavar="|".join(PRESETS),
-    words=tuple(PRESETS),
+    metavar="|".join(FRAMEWORKS),
+    words=tuple(FRAMEWORKS),
 )
 
 CONFORM = (
     option(
-        "op", str, "What to pool by (default: max).", "--op", metavar="max|avg|lp", default="max"
+        "op",
+        str,
+        "What to pool by (default: max).",
+        "--op",
+        metavar="|".join(FRAMEWORK_OPS),
+        words=FRAMEWORK_OPS,
+        default="max",
     ),
     option("norm", float | None, "Norm of lp (default: 2).", "--norm"),
     option(

@@ -35,7 +35,6 @@ def _command() -> Any:
 def _shape(values: Values) -> int:
     from poolcli.chain_syntax import parse_chain
     from poolcli.cli.env import read_defaults
-    from poolcli.frameworks.defaults import preset_name
     from poolcli.notation import parse_counts
 
     if values["code"] is not None and values["as_json"]:
@@ -47,7 +46,7 @@ def _shape(values: Values) -> int:
     layout = defaults.layouts.get(len(shape))
     try:
         if values["code"] is not None:
-            _print_code(chain, shape, layout, str(preset_name(values["code"])))
+            _print_code(chain, shape, layout, values["code"])
         else:
             _print_table(chain, shape, layout, values)
     except PoolError as error:
@@ -68,7 +67,7 @@ def _as_counts(text: str) -> str:
 def _print_code(chain: Chain, shape: tuple[int, ...], layout: str | None, framework: str) -> None:
     import numpy as np
 
-    from poolcli.analysis.layer_code import write_code
+    from poolcli.analysis.code import write_code
 
     plan = chain.plan(shape, np.dtype(np.float32), layout)
     _warn_of(plan.warning)
