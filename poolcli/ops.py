@@ -273,10 +273,6 @@ ROWS = (
         by_place=True,
     ),
 )
-
-
-__all__ = ["OPS", "Op", "Param", "find_op"]
-
 OPS: dict[str, Op] = {op.name: op for op in ROWS}
 _BY_ANY_NAME = {name: op for op in ROWS for name in (op.name, *op.aliases)}
 
