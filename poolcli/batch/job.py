@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from poolcli import formats
-from poolcli.batch.outcomes import Stopped
 from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.batch.pictures import Pictures
 from poolcli.errors import InputError, OutputError, UsageError
 from poolcli.formats.base import Loaded
 from poolcli.formats.table import TEXTS
 from poolcli.operation import Operation, OperationPlan
-from poolcli.outcomes import Result
+from poolcli.outcomes import Result, Stopped
 from poolcli.plan import Plan
 
 if TYPE_CHECKING:

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 from poolcli import formats
 from poolcli.batch.inputs import STDIN
 from poolcli.batch.job import Beginning, Worker, refuse_several
-from poolcli.batch.outcomes import (
+from poolcli.batch.outputs import STDOUT, Job
+from poolcli.batch.pictures import Pictures
+from poolcli.errors import InputError, OutputError, PoolError, UsageError
+from poolcli.operation import Operation
+from poolcli.outcomes import (
     Failed,
     Outcome,
+    Result,
     Settings,
     Skipped,
     Stopped,
     Watch,
     without_arrays,
 )
-from poolcli.batch.outputs import STDOUT, Job
-from poolcli.errors import InputError, OutputError, PoolError, UsageError
-from poolcli.operation import Operation
-from poolcli.outcomes import Result
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
@@ -38,13 +39,15 @@ def run(
     layouts: Mapping[int, str],
     settings: Settings = Settings(),  # noqa: B008 (it is immutable)
     *,
+    pictures: Pictures = Pictures(),  # noqa: B008 (it is immutable)
     manifest: Manifest | None = None,
     watch: Watch = Watch(),  # noqa: B008 (it has no state)
 ) -> Generator[Outcome, None, None]:
     """Do the jobs, giving each result, or the error that stopped one job; others go on.
 
-    ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``manifest``
-    notes what is done. Who stops listening stops the jobs at work, which then leave nothing.
+    ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``pictures``
+    says how pictures are read, pooled and written. ``manifest`` notes what is done. Who stops
+    listening stops the jobs at work, which then leave nothing.
 
     Raises
     ------
@@ -52,7 +55,7 @@ def run(
         nothing when others are done is an error of that input.
     """
     if manifest is not None:
-        _check_usage(jobs, Worker(operation, layouts, settings.max_bytes, settings.pictures))
+        _check_usage(jobs, Worker(operation, layouts, settings.max_bytes, pictures))
         manifest.begin()
     for folder in {os.path.dirname(path) for job in jobs for path in job.paths}:
         formats.sweep(folder)
@@ -64,9 +67,7 @@ def run(
         watch.tick(job, part)
 
     beginning = Beginning(made=manifest is not None)
-    worker = Worker(
-        operation, layouts, settings.max_bytes, settings.pictures, manifest, tick, beginning
-    )
+    worker = Worker(operation, layouts, settings.max_bytes, pictures, manifest, tick, beginning)
     at_once = min(settings.at_once or processors(), len(jobs))
     # A stream is read, or written, by one after the other.
     streams = any(job.output == STDOUT or _is_stream(job) for job in jobs)

@@ -21,6 +21,7 @@ from poolcli.errors import UsageError
 from poolcli.families import Family, WindowParam
 from poolcli.notation import shorten
 from poolcli.ops import Op
+from poolcli.outcomes import Settings
 from poolcli.plan import Request
 
 if TYPE_CHECKING:
@@ -160,10 +161,10 @@ def target_of(values: Values, op: str) -> batch.Target:
     return target
 
 
-def settings_of(values: Values, *, in_order: bool) -> batch.Settings:
+def settings_of(values: Values, *, in_order: bool) -> Settings:
     """Say how the work is to be shared out."""
     limit = values.get("max_memory")
-    return batch.Settings(
+    return Settings(
         at_once=values.get("jobs"),
         max_bytes=None if limit is None else parse_size(limit),
         fail_fast=values.get("fail_fast", False),

@@ -22,6 +22,7 @@ from poolcli.cli.requests import (
 )
 from poolcli.errors import PoolError, UsageError
 from poolcli.operation import Operation
+from poolcli.outcomes import Failed, Outcome, Result, Skipped, Watch
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 SLOW = 1.0
 
 
-class RunReporter(batch.Watch):
+class RunReporter(Watch):
     """Shows results, complains, and keeps count, for one run of jobs.
 
     A batch, which is several files into a folder, gets a bar instead of a line for each file
@@ -44,7 +45,7 @@ class RunReporter(batch.Watch):
         self._sizes = {id(job.source): _size(job) for job in self._todo}
         self._ticked: dict[int, float] = {}
         self._meter = report.Meter(len(self._todo), sum(self._sizes.values()))
-        self._counts = dict.fromkeys((report.Result, batch.Skipped, batch.Failed), 0)
+        self._counts = dict.fromkeys((Result, Skipped, Failed), 0)
         self._left = len(self._todo)
         self._said: set[str] = set()
         self._bar = self._make_bar()
@@ -52,7 +53,7 @@ class RunReporter(batch.Watch):
     @property
     def failed(self) -> bool:
         """Whether something has failed."""
-        return self._counts[batch.Failed] > 0
+        return self._counts[Failed] > 0
 
     @property
     def _tells_each(self) -> bool:
@@ -104,7 +105,7 @@ class RunReporter(batch.Watch):
         self._ticked[key] = done + part
         self._meter.advance(part, part * self._sizes.get(key, 0))
 
-    def end(self, job: batch.Job, how: type[batch.Outcome]) -> None:
+    def end(self, job: batch.Job, how: type[Outcome]) -> None:
         """Count a job."""
         self._counts[how] += 1
         self._left -= not job.skip
@@ -112,9 +113,9 @@ class RunReporter(batch.Watch):
         if key in self._sizes:
             left = 1 - self._ticked.pop(key, 0.0)
             self._meter.advance(left, left * self._sizes[key])
-            self._meter.end_file(failed=how is batch.Failed)
+            self._meter.end_file(failed=how is Failed)
 
-    def tell(self, outcome: batch.Outcome) -> None:
+    def tell(self, outcome: Outcome) -> None:
         """Show what came of a job, or complain about it."""
         if self._bar is None or (self._shows_bar_instead and not self._shares_window):
             self._tell(outcome)
@@ -122,18 +123,18 @@ class RunReporter(batch.Watch):
         with self._bar.hidden():
             self._tell(outcome)
 
-    def _tell(self, outcome: batch.Outcome) -> None:
+    def _tell(self, outcome: Outcome) -> None:
         as_json = self._values["as_json"]
-        if isinstance(outcome, batch.Failed):
+        if isinstance(outcome, Failed):
             label = outcome.job.source.label
             messages.complain_of_input(label, outcome.error, as_json=as_json)
-        elif isinstance(outcome, batch.Skipped):
+        elif isinstance(outcome, Skipped):
             if as_json:
                 _print(report.skipped_json(outcome.job.source.label, outcome.job.paths))
         else:
             self._show(outcome)
 
-    def _show(self, result: report.Result) -> None:
+    def _show(self, result: Result) -> None:
         values = self._values
         quiet = values["quiet"]
         if result.plan.warning is not None:
@@ -214,9 +215,14 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
     jobs = batch.assign(sources, target, manifest, search)
     if values.get("dry_run"):
         return _rehearse(jobs, batch.Worker(operation, layouts, pictures=pictures), values)
-    settings = settings_of(values, in_order=not values["as_json"])._replace(pictures=pictures)
+    settings = settings_of(values, in_order=not values["as_json"])
     with RunReporter(jobs, values, is_batch=is_batch) as reporter:
-        outcomes = batch.run(jobs, operation, layouts, settings, manifest=manifest, watch=reporter)
+        outcomes = batch.run(
+            *(jobs, operation, layouts, settings),
+            pictures=pictures,
+            manifest=manifest,
+            watch=reporter,
+        )
         with closing(outcomes):
             for outcome in outcomes:
                 reporter.tell(outcome)

@@ -25,7 +25,6 @@ from poolcli.report.progress import Bar, Meter
 __all__ = [
     "Bar",
     "Meter",
-    "Result",
     "failed_json",
     "json_line",
     "plain_number",
