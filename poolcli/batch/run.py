@@ -95,7 +95,7 @@ def _check_usage(jobs: Sequence[Job], worker: Worker) -> None:
         if job.skip or _is_stream(job):
             continue
         with suppress(InputError, OutputError, OSError):  # which are that input's own
-            if _is_soon_told(job) and any(isinstance(r, Result) for r in rehearse(job, worker)):
+            if _is_soon_told(job) and any(isinstance(r, Result) for r in dry_run(job, worker)):
                 return
 
 
@@ -178,7 +178,7 @@ def _unforeseen(error: Exception, label: str) -> InputError:
     return failure
 
 
-def rehearse(job: Job, worker: Worker) -> Iterator[Result | InputError]:
+def dry_run(job: Job, worker: Worker) -> Iterator[Result | InputError]:
     """Give what a job would give, without arrays; values are read only where headers end.
 
     Raises

@@ -214,7 +214,7 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
         manifest = _open_manifest(target, recipe)
     jobs = batch.assign(sources, target, manifest, search)
     if values.get("dry_run"):
-        return _rehearse(jobs, batch.Worker(operation, layouts, pictures=pictures), values)
+        return _dry_run(jobs, batch.Worker(operation, layouts, pictures=pictures), values)
     settings = settings_of(values, in_order=not values["as_json"])
     with RunReporter(jobs, values, is_batch=is_batch) as reporter:
         outcomes = batch.run(
@@ -243,14 +243,14 @@ def _open_manifest(target: batch.Target, recipe: Mapping[str, str]) -> Manifest:
     return manifest
 
 
-def _rehearse(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -> int:
+def _dry_run(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -> int:
     """Say what would be done; give the exit code."""
-    from poolcli.batch.run import rehearse
+    from poolcli.batch.run import dry_run
 
     failed, as_json = False, values["as_json"]
     for job in jobs:
         try:
-            for came in [] if job.skip else rehearse(job, worker):
+            for came in [] if job.skip else dry_run(job, worker):
                 if isinstance(came, PoolError):
                     messages.complain_of_input(job.source.label, came, as_json=as_json)
                     failed = True
