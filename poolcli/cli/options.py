@@ -349,6 +349,32 @@ CONFORM = (
 )
 
 
+# Which windows are shown, and how.
+WHICH = (
+    option(
+        "at",
+        str | None,
+        "Show the one window whose result stands there in the output: ROW,COLUMN.",
+        "--at",
+        metavar="R,C",
+    ),
+    switch("all", "Show every window, however long that gets.", "--all"),
+    option(
+        "region",
+        str | None,
+        "Show the windows within these rows and columns of the input: 0:8,0:8.",
+        "--region",
+        metavar="R:R,C:C",
+    ),
+    switch(
+        "step",
+        "Go from window to window with the keys; without a terminal, print the steps.",
+        "--step",
+    ),
+    switch("as_json", "One JSON object per input, with every window in it.", "--json"),
+)
+
+
 class Shell(StrEnum):
     """The shells that can be told."""
 
@@ -363,11 +389,11 @@ UNPOOL_WINDOWS = (
     *FAMILIES["adaptive"].params,
 )
 
+UNPOOLING = (INDICES_TO_READ, *map(of_window, UNPOOL_WINDOWS), INDEX)
+
 TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
-    "unpool": (
-        *(INPUTS, INDICES_TO_READ, *map(of_window, UNPOOL_WINDOWS), INDEX),
-        *(*AXES, *TYPES, *OUTPUT, *READING),
-    ),
+    "unpool": (INPUTS, *UNPOOLING, *AXES, *TYPES, *OUTPUT, *READING),
+    "explain unpool": (INPUTS, *UNPOOLING, *WHICH, *AXES, *TYPES, *READING),
     "chain": (STAGES, INPUTS, *AXES, *VALUES, *OUTPUT, THREADS, *BATCH, *READING),
     "shape": (
         SHAPE,
@@ -386,21 +412,30 @@ TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
 }
 
 
+def of_windows(op: Op, family: Family) -> list[inspect.Parameter]:
+    """What places the windows of ``family`` for ``op``, and the op's own options."""
+    placing = [of_window(param, op.padding) for param in family.params]
+    placing += DIVISION if family.slides and op.divides else ()
+    taken = {parameter.name for parameter in placing}
+    # A family's seed is the seed of an op that draws, too.
+    return [*placing, *(of_op(param) for param in op.params if param.name not in taken)]
+
+
 def of_pooling(op: Op, family: Family) -> Sequence[inspect.Parameter]:
     """What the command takes that pools by ``op`` with the windows of ``family``."""
-    own = [of_window(param, op.padding) for param in family.params]
-    own += DIVISION if family.slides and op.divides else ()
-    taken = {parameter.name for parameter in own}
     picks = op.winner is not None and not family.joins
     return [
-        *(INPUTS, *own),
-        # A family's seed is the seed of an op that draws, too.
-        *(of_op(param) for param in op.params if param.name not in taken),
+        *(INPUTS, *of_windows(op, family)),
         *(WINNERS if picks else ()),
         *([LINEAR] if op.blends and not family.joins else ()),
         *([BY] if picks else ()),
         *(*AXES, *VALUES, *OUTPUT, *PICTURES, THREADS, *BATCH, *READING),
     ]
+
+
+def of_explaining(op: Op, family: Family) -> Sequence[inspect.Parameter]:
+    """What the command takes that shows how ``op`` pools with the windows of ``family``."""
+    return [INPUTS, *of_windows(op, family), *WHICH, *AXES, *VALUES, *READING]
 
 
 def every_option() -> Iterator[inspect.Parameter]:
@@ -410,3 +445,4 @@ def every_option() -> Iterator[inspect.Parameter]:
     for family in FAMILIES.values():
         for op in OPS.values():
             yield from of_pooling(op, family)
+            yield from of_explaining(op, family)

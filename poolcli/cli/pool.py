@@ -7,7 +7,7 @@ every op.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,37 +17,47 @@ from poolcli.cli.declare import long_flag
 from poolcli.families import FAMILIES, SLIDING, Family
 from poolcli.ops import OPS, Op
 
-
-def op_entries() -> Mapping[str, Entry]:
-    """Give every op as a command of its own, with sliding windows."""
-    return _entries(SLIDING)
+Build = Callable[[Op, Family], object]
+"""Makes a command of an op and a family of windows."""
 
 
-def family_entries() -> Mapping[str, Entry]:
-    """Give every other family as a group of the same ops."""
-    return {name: _group(family) for name, family in FAMILIES.items() if family is not SLIDING}
+def op_entries(build: Build | None = None) -> Mapping[str, Entry]:
+    """Give every op as a command of its own, with sliding windows.
+
+    ``build`` makes commands that do something else with the same windows than pool.
+    """
+    return _entries(SLIDING, build or _command)
 
 
-def _group(family: Family) -> Entry:
-    needed = [
-        f"{long_flag(p)} {family.usage[p.name]}" for p in family.params if p.name in family.usage
-    ]
-    usage = " ".join([family.name, "OP", *needed, "INPUT..."])
+def family_entries(build: Build | None = None, command: str = "") -> Mapping[str, Entry]:
+    """Give every other family as a group of the same ops; ``command`` is what stands before."""
+    return {
+        name: _group(family, build or _command, command)
+        for name, family in FAMILIES.items()
+        if family is not SLIDING
+    }
 
-    def build() -> Any:
+
+def _group(family: Family, build: Build, command: str) -> Entry:
+    needed = (p for p in family.params if p.name in family.usage)
+    said = [f"{long_flag(param)} {family.usage[param.name]}" for param in needed]
+    usage = " ".join([family.name, "OP", *said, "INPUT..."])
+
+    def build_family() -> Any:
         def callback() -> None:
             pass
 
         summary = f"{family.summary[0].upper()}{family.summary[1:]}"
-        callback.__doc__ = f"{summary}.\n\npoolcli {usage}"
-        return build_group(family.name, _entries(family), what="op", callback=callback)
+        words = " ".join(filter(None, ("poolcli", command, usage)))
+        callback.__doc__ = f"{summary}.\n\n{words}"
+        return build_group(family.name, _entries(family, build), what="op", callback=callback)
 
-    return Entry(f"{family.summary}: {usage}", build)
+    return Entry(f"{family.summary}: {usage}", build_family)
 
 
-def _entries(family: Family) -> Mapping[str, Entry]:
+def _entries(family: Family, build: Build) -> Mapping[str, Entry]:
     return {
-        op.name: Entry(op.summary, partial(_command, op, family), op.aliases) for op in OPS.values()
+        op.name: Entry(op.summary, partial(build, op, family), op.aliases) for op in OPS.values()
     }
 
 

@@ -154,7 +154,7 @@ class RunReporter(Watch):
                 full=values["full"],
                 preview=not values["no_preview"],
                 line=not quiet,
-                advice="; --full shows all",
+                word=messages.as_typed,
             )
         elif result.written != batch.STDOUT and self._tells_each and sys.stderr is not None:
             terminal = sys.stderr.isatty()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import options
 from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from poolcli.batch.inputs import Source
+    from poolcli.unpooling import Unpool
 
 
 def entries() -> Mapping[str, Entry]:
@@ -28,6 +34,14 @@ def _command() -> Any:
 
 
 def _unpool(values: Values) -> int:
+    from poolcli.cli.runner import run
+
+    operation, sources = read_unpool(values)
+    return run(operation, {**values, "indices": None, "index": None}, sources)
+
+
+def read_unpool(values: Values) -> tuple[Unpool, list[Source]]:
+    """Give the operation, and the one source of values."""
     if values["indices"] is None:
         raise UsageError(
             "unpool needs positions: --indices i.npy, as pooling with --indices wrote them"
@@ -38,7 +52,6 @@ def _unpool(values: Values) -> int:
             "size of what was pooled: --output-size 240x320"
         )
     from poolcli.cli.requests import find_sources, unpool_of
-    from poolcli.cli.runner import run
 
     sources = find_sources({**values, "inputs": [*(values["inputs"] or []), values["indices"]]})
     if len(sources) != 2 or any(source.from_folder for source in sources):
@@ -49,10 +62,10 @@ def _unpool(values: Values) -> int:
         operation = unpool_of(values, array, options.UNPOOL_WINDOWS)
     except InputError as error:
         raise InputError(f"{positions.label}: {error}") from error
-    return run(operation, {**values, "indices": None, "index": None}, sources)
+    return operation, sources
 
 
-def _only_array(source: Any) -> Any:
+def _only_array(source: Source) -> NDArray[Any]:
     arrays = source.read()
     loaded = next(arrays)
     if next(arrays, None) is not None:

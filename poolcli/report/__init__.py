@@ -6,6 +6,7 @@ on stderr is the command line's business.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TextIO
 
 from poolcli.outcomes import Result
@@ -45,7 +46,7 @@ def show(
     full: bool = False,
     preview: bool = True,
     line: bool = True,
-    advice: str = "",
+    word: Callable[[str], str] = str,
 ) -> None:
     """Write the report of one result to ``stream``.
 
@@ -54,12 +55,12 @@ def show(
     ``full``: on a terminal, show every number as well, however many.
     ``preview``: False writes the report line alone, for results that went to a file.
     ``line``: False leaves out the report line.
-    ``advice``: said on a terminal after what was left out, such as how to see it.
+    ``word``: puts keywords that texts mark into words of who reads them.
     """
     if terminal:
         from poolcli.report.terminal import draw
 
-        draw(result, stream, full=full, preview=preview, line=line, advice=advice)
+        draw(result, stream, full=full, preview=preview, line=line, word=word)
         return
     if line:
         stream.write(encodable(f"# {report_line(result)}\n", stream))

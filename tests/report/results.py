@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from poolcli import report
+from poolcli.cli.messages import as_typed
 from poolcli.outcomes import Result
 from poolcli.plan import Request
 from poolcli.windows import Geometry, Sliding
@@ -59,7 +60,8 @@ def terminal(
     **variables: str,
 ) -> str:
     """Draw on a terminal ``width`` wide, in true colour unless the environment says otherwise."""
-    settings = {"COLUMNS": str(width), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    settings = {"COLUMNS": str(width), "LINES": "29", "TERM": "xterm-256color"}
+    settings["COLORTERM"] = "truecolor"
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding, newline="\n")
     with pytest.MonkeyPatch.context() as patch:
@@ -72,7 +74,7 @@ def terminal(
             terminal=True,
             full=full,
             preview=preview,
-            advice="; there are more",
+            word=as_typed,
         )
     stream.flush()
     text = raw.getvalue().decode(encoding)

@@ -70,9 +70,20 @@ def test_terminal_fits_width_and_height(width: int, scale: float) -> None:
     assert len(body) == 24
     assert len({len(line) for line in body}) == 1
     note = " ".join(lines[lines.index(body[-1]) + 2 :])
-    (columns,) = re.findall(r"23 of 100 rows, (\d+) of 90 columns shown; there", note)
+    (columns,) = re.findall(r"23 of 100 rows, (\d+) of 90 columns shown; --full", note)
     assert len(body[0].split()) == int(columns) + 3  # two brackets and the gap
     assert width - len(body[0]) < len(body[0]) / 3
+
+
+@pytest.mark.parametrize("height", [12, 24, 40])
+@pytest.mark.parametrize("shape", [(100, 90), (6, 100, 90), (30, 3), (2, 3, 9, 5)])
+def test_tables_are_cut_to_the_height_of_the_window(height: int, shape: tuple[int, ...]) -> None:
+    array = np.arange(np.prod(shape)).reshape(shape)
+    layout = {2: "HW", 3: "CHW", 4: "NCHW"}[len(shape)]
+    lines = terminal(identity(array, layout=layout), LINES=str(height)).rstrip("\n").split("\n")
+    assert len(lines) < height
+    body = [line for line in lines if "│" in line]
+    assert len(body) >= (min(height - 5, shape[0]) if len(shape) == 2 else min(6, shape[-2]))
 
 
 def test_terminal_shows_all_when_told() -> None:
@@ -92,7 +103,7 @@ def test_terminal_puts_channels_side_by_side_and_counts_the_rest() -> None:
     assert "  channel 0 of 64  channel 1 of 64  channel 2 of 64" in text.split("\n")[1]
     shown = re.findall(r"channel (\d+) of 64", text)
     assert shown == [str(n) for n in range(len(shown))]
-    assert f"{len(shown)} of 64 planes shown; there are more" in text
+    assert f"{len(shown)} of 64 planes shown; --full shows all" in text
     assert len(text.split("\n")) <= 32
     assert max(map(len, text.split("\n"))) <= 80
     first_rows = [int(n) for n in text.split("\n")[3].replace("│", " ").split()]
