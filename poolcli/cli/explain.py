@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from poolcli.report.canvas import Block, Screen
     from poolcli.report.windows.grid import Box
 
+STEP_LINES = 20  # of a step where several are printed
 KEYS = "→ Space next   ← back   Home End first and last   q quit"
 
 
@@ -149,9 +150,9 @@ def _step(
         for at in box.places()
     ]
 
-    def page(number: int, *, whole: bool = True) -> Block:
+    def page(number: int, *, whole: bool = True, below: int = 0) -> Block:
         which = f"{number + 1} of {len(steps)}"
-        return step_page(*steps[number], which, screen, first=whole)
+        return step_page(*steps[number], which, screen, first=whole, below=below)
 
     if not screen.is_terminal:
         _print_steps(page, len(steps), screen, every=every)
@@ -169,7 +170,7 @@ def _step(
         }
         with screen.full() as full:
             while True:
-                full.draw([*page(number), [], text_line(f"  {KEYS}", "faint")])
+                full.draw([*page(number, below=2), [], text_line(f"  {KEYS}", "faint")])
                 key = keys.key()
                 if key in ("q", "Q", "escape", "closed"):
                     break
@@ -186,7 +187,7 @@ def _print_steps(page: Any, total: int, screen: Screen, *, every: bool) -> None:
 
     lines = 0
     for number in range(total):
-        block = page(number, whole=number == 0)
+        block = page(number, whole=number == 0, below=screen.height - STEP_LINES)
         lines += len(block) + 1
         if number and lines + 1 > screen.height and not every:
             left = f"  … and {total - number} more windows: --all prints them"

@@ -57,16 +57,24 @@ def _page(parts: Sequence[tuple[Explanation, Box]], most: int, screen: Screen, r
 
 
 def step_page(
-    told: Explanation, box: Box, at: Place, which: str, screen: Screen, *, first: bool = True
+    told: Explanation,
+    box: Box,
+    at: Place,
+    which: str,
+    screen: Screen,
+    *,
+    first: bool = True,
+    below: int = 0,
 ) -> Block:
     """Return the picture of one window among the others, and its arithmetic.
 
-    ``which``: the number of the step. ``first``: with what holds for all of them.
+    ``which``: the number of the step. ``first``: with what holds for all of them. ``below``: lines
+    to be left free on the screen.
     """
     facts = _facts(told, screen) if first else []
     step = told.step(at)
     lines = _text_of(step, screen, max(LABEL, len(_name(at)) + 3))
-    height = screen.height - len(lines) - len(facts) - 7
+    height = screen.height - below - len(lines) - len(facts) - 7
     cells = _cells(told, box, screen, max(LEAST_PICTURE, height))
     heading = _heading(told, screen) if first else []
     parts = [heading, [text_line(which, "bold")], picture.step_picture(cells, at), lines, facts]

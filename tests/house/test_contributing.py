@@ -93,6 +93,11 @@ def test_the_new_ops_pool(house: Path, arguments: str, expected: object) -> None
     np.testing.assert_array_equal(numbers, expected)
 
 
+def test_they_are_explained(house: Path) -> None:
+    said = run(house, "-m", "poolcli", "explain", "midrange", "-k", "2", "--matrix", MATRIX)
+    assert "[0,0]   midrange(1, 3, 5, 6) = 3.5" in said
+
+
 def test_they_are_listed_and_have_help(house: Path) -> None:
     names = [line.split("\t")[0] for line in run(house, "-m", "poolcli", "ops").splitlines()]
     assert names[-2:] == ["upper-quartile", "midrange"]

@@ -100,6 +100,26 @@ def test_the_windows_in_the_picture_are_told_first() -> None:
     assert "          … and 32 more windows: --all prints them, --step walks through them" in lines
 
 
+@pytest.mark.parametrize("at", [(0, 0), (0, 9), (17, 3), (31, 31)])
+def test_a_step_shows_the_windows_around_it(at: tuple[int, int]) -> None:
+    (told,) = explain(Request("max", Sliding(2)), np.arange(4096).reshape(64, 64))
+    screen = Screen(io.StringIO(), terminal=False)
+    block = step_page(told, Box((0, 0), (32, 32)), at, "1 of 1", screen)
+    lines = list(plain_lines(block, ascii_only=False))
+    corner = 64 * 2 * at[0] + 2 * at[1]
+    marked = [number for line in lines for number in re.findall(r"‹(\d+)›", line)]
+    assert marked == [str(corner + offset) for offset in (0, 1, 64)]
+    others = re.findall(r" (\d+) ", " ".join(lines))
+    assert len(others) > 40  # windows around it, not lit
+
+
+def test_steps_of_draws_keep_their_lines() -> None:
+    (told,) = explain(Request("stochastic", Sliding(2)), SEED)
+    screen = Screen(io.StringIO(), terminal=False)
+    pages = [step_page(told, Box((0, 0), (2, 2)), at, "", screen) for at in told.places()]
+    assert len({len(block) for block in pages}) == 1
+
+
 def test_a_line_of_cells_has_stairs() -> None:
     lines = page(Request("max", Sliding(3, 2)), [2, 7, 1, 4, 9, 3, 5])
     assert (
