@@ -454,7 +454,7 @@ class Plan:
         except NanFound as found:
             place = dict(zip(order, found.place, strict=True))
             where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(axes.letters))
-            raise InputError(f"NaN at {where}; use --nan skip or --nan propagate") from None
+            raise InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`") from None
 
     @property
     def _refuses_nan(self) -> bool:

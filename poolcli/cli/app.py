@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from poolcli import __version__
-from poolcli.cli import chain, completion, conform, info, messages, pool, shape, unpool
+from poolcli.cli import chain, completion, conform, info, messages, ops, pool, shape, unpool
 from poolcli.cli.command import build_group, entry_in
 
 
@@ -23,6 +23,7 @@ def build() -> Any:
         "shift-test": entry_in("shift", "show what stays when the input moves: shift-test INPUT"),
         **conform.entries(),
         "explain": entry_in("explain", "show what an op does, window by window: explain OP INPUT"),
+        **ops.entries(),
         **info.entries(),
         **completion.entries(),
     }

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import messages, options
-from poolcli.cli.chain import GRAMMAR, STAGES
+from poolcli.cli.chain import GRAMMAR
 from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import PoolError, UsageError
 
@@ -19,26 +16,11 @@ if TYPE_CHECKING:
     from poolcli.analysis.summary import Row
     from poolcli.chains import Chain
 
-SHAPE = inspect.Parameter(
-    "shape",
-    inspect.Parameter.KEYWORD_ONLY,
-    annotation=Annotated[
-        str, typer.Argument(metavar="SHAPE", help="Such as 224x224x64 or (224, 224, 64).")
-    ],
-)
-CODE = options.option(
-    "code",
-    str | None,
-    "Print the layers of this framework that do the same, as Python code.",
-    "--code",
-    metavar="torch|keras|onnx",
-)
 LAYERS = (
     "Between poolings there may be layers with weights, whose number and multiply-adds are then "
     "counted: conv SIZE[/STRIDE] xFILTERS [pPADDING] [dDILATION] [groups=N] [bias], flatten, and "
     "dense UNITS [bias] after flatten or global."
 )
-JSON = options.switch("as_json", "One JSON object per stage.", "--json")
 
 
 def entries() -> Mapping[str, Entry]:
@@ -55,14 +37,13 @@ def _command() -> Any:
         f"{GRAMMAR}\n\n{LAYERS}\n\n"
         'poolcli shape 224x224x3 "conv 7/2 p3 x64 | max 3/2 p1 | global avg | dense 1000"'
     )
-    return build_command("shape", help, [SHAPE, STAGES, *options.AXES, CODE, JSON], _shape)
+    return build_command("shape", help, options.TAKES["shape"], _shape)
 
 
 def _shape(values: Values) -> int:
     from poolcli.analysis.network import parse_network
     from poolcli.chain_syntax import parse_chain
     from poolcli.cli.env import read_defaults
-    from poolcli.frameworks.defaults import preset_name
     from poolcli.notation import parse_counts
 
     if values["code"] is not None and values["as_json"]:
@@ -75,7 +56,7 @@ def _shape(values: Values) -> int:
     try:
         if values["code"] is not None:
             chain = parse_chain(values["stages"], **asked)
-            _print_code(chain, shape, layout, str(preset_name(values["code"])))
+            _print_code(chain, shape, layout, values["code"])
         else:
             _print_table(parse_network(values["stages"], **asked), shape, layout, values)
     except PoolError as error:
@@ -96,7 +77,7 @@ def _as_counts(text: str) -> str:
 def _print_code(chain: Chain, shape: tuple[int, ...], layout: str | None, framework: str) -> None:
     import numpy as np
 
-    from poolcli.analysis.layer_code import write_code
+    from poolcli.analysis.code import write_code
 
     plan = chain.plan(shape, np.dtype(np.float32), layout)
     _warn_of(plan.warning)

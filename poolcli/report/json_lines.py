@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from poolcli.report.describe import report_line
-from poolcli.report.messages import safe
+from poolcli.report.glyphs import safe
 
 if TYPE_CHECKING:
     from poolcli.operation import OperationPlan
     from poolcli.outcomes import Result
 
 
-def json_line(result: Result, *, values: bool = True) -> str:
+def json_line(result: Result, *, values: bool = True, word: Callable[[str], str] = str) -> str:
     r"""Return one line of strict, ASCII-only JSON that describes ``result``.
 
     ``values`` (nested lists, in the output's own axis order) is there unless the output was
     written to a file, or values are not wanted. Window numbers stand per spatial axis, padding as
-    [before, after] pairs, so that ``same`` tells what it came to.
+    [before, after] pairs, so that ``same`` tells what it came to. ``word`` puts warnings into words
+    of who reads them.
 
     JSON has no NaN and no infinities: they become the strings ``"NaN"``, ``"Infinity"`` and
     ``"-Infinity"``, which ``float()`` and ``numpy.array(..., float)`` read back. Bytes of a name
@@ -34,7 +35,7 @@ def json_line(result: Result, *, values: bool = True) -> str:
         "input": json_array(plan.input_shape, plan.input_dtype, plan.layout),
         "output": json_array(*_of_output(plan)),
         "dropped": dict(plan.dropped),
-        "warnings": [text(warning) for warning in result.warnings],
+        "warnings": [text(word(warning)) for warning in result.warnings],
         "written": None if result.written is None else text(result.written),
     }
     if result.indices is not None:
@@ -97,12 +98,12 @@ def planned_line(result: Result) -> str:
     return str(line._replace(label=f"{line.label} -> {safe(result.written)}"))
 
 
-def planned_json(result: Result) -> str:
+def planned_json(result: Result, *, word: Callable[[str], str] = str) -> str:
     """Return the JSON object of a result that would be made: ``would_write`` for ``written``."""
     import json  # late, as everywhere here: most reports are for people
 
     target = result.written
-    record = json.loads(json_line(result._replace(written=target or "")))
+    record = json.loads(json_line(result._replace(written=target or ""), word=word))
     del record["written"]
     return json.dumps({**record, "would_write": None if target is None else text(target)})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import IO, TYPE_CHECKING
 
-from poolcli.report.messages import encodable, safe
+from poolcli.report.glyphs import encodable, safe
 
 if TYPE_CHECKING:
     from rich.console import Console
