@@ -1,7 +1,7 @@
 """Which inputs go to which outputs, checked before any work; then the work, failure by failure.
 
 What few runs need is not handed out here but by its own module, loaded when a run needs it:
-manifests, recipes, rehearsals and templates of names.
+manifests, recipes, dry runs and templates of names.
 """
 
 from poolcli.batch.conflicts import assign, check_target
@@ -9,7 +9,6 @@ from poolcli.batch.inputs import Search, Source, find_sources
 from poolcli.batch.job import Worker
 from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch
 from poolcli.batch.outputs import STDOUT, Job, Target, is_many
-from poolcli.batch.pictures import Pictures
 from poolcli.batch.run import processors, run
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "Failed",
     "Job",
     "Outcome",
-    "Pictures",
     "Search",
     "Settings",
     "Skipped",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from poolcli.batch.outputs import Job
-from poolcli.batch.pictures import Pictures
 from poolcli.errors import PoolError
+from poolcli.images.options import ImageOptions
 from poolcli.outcomes import Result
 
 
@@ -47,7 +47,7 @@ class Settings(NamedTuple):
     max_bytes: int | None = None
     fail_fast: bool = False
     in_order: bool = True
-    pictures: Pictures = Pictures()
+    images: ImageOptions = ImageOptions()
 
 
 class Watch:

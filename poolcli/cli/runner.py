@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,8 @@ from poolcli.cli import messages
 from poolcli.cli.command import Values
 from poolcli.cli.env import read_defaults
 from poolcli.cli.requests import (
-    _read_rows,
     _refuse_contradictions,
-    pictures_of,
+    images_of,
     settings_of,
     target_of,
 )
@@ -196,7 +194,7 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
     target = target_of(values, getattr(operation, "op", "pooled"))
     _refuse_contradictions(values, target)
     batch.check_target(target)
-    pictures = pictures_of(values, target)
+    images = images_of(values, target)
     search = batch.Search(values.get("recursive", False), target.output)
     if sources is None:
         sources = find_sources(values, search)
@@ -206,14 +204,14 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
     if is_batch or target.resume:
         from poolcli.batch.manifest import recipe_of
 
-        recipe = recipe_of(operation, layouts, target.format, pictures)
+        recipe = recipe_of(operation, layouts, target.format, images)
         if values["arrays"]:
             recipe = {**recipe, "arrays": " ".join(values["arrays"])}
         manifest = _open_manifest(target, recipe)
     jobs = batch.assign(sources, target, manifest, search)
     if values.get("dry_run"):
-        return _rehearse(jobs, batch.Worker(operation, layouts, pictures=pictures), values)
-    settings = settings_of(values, in_order=not values["as_json"])._replace(pictures=pictures)
+        return _dry_run(jobs, batch.Worker(operation, layouts, images=images), values)
+    settings = settings_of(values, in_order=not values["as_json"])._replace(images=images)
     with Telling(jobs, values, is_batch=is_batch) as telling:
         outcomes = batch.run(jobs, operation, layouts, settings, manifest=manifest, watch=telling)
         with closing(outcomes):
@@ -239,9 +237,7 @@ def find_sources(
     if patterns or rows:
         from poolcli.formats.base import Members
 
-        sources = [source.choosing(Members(patterns, small=rows)) for source in sources]
-    if rows:
-        return [source._replace(read=partial(_read_rows, source.read)) for source in sources]
+        return [source.choosing(Members(patterns, small=rows)) for source in sources]
     return sources
 
 
@@ -259,14 +255,14 @@ def _open_manifest(target: batch.Target, recipe: Mapping[str, str]) -> Manifest:
     return manifest
 
 
-def _rehearse(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -> int:
+def _dry_run(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -> int:
     """Say what would be done; give the exit code."""
-    from poolcli.batch.run import rehearse
+    from poolcli.batch.run import dry_run
 
     failed, as_json = False, values["as_json"]
     for job in jobs:
         try:
-            for came in [] if job.skip else rehearse(job, worker):
+            for came in [] if job.skip else dry_run(job, worker):
                 if isinstance(came, PoolError):
                     messages.complain_of_input(job.source.label, came, as_json=as_json)
                     failed = True

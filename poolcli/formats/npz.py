@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.formats import npy
-from poolcli.formats.base import Members
-from poolcli.formats.guard import cause, check_memory, reading
+from poolcli.formats.base import Decoded, Members, OpenFile, Source, SourceInfo
+from poolcli.formats.guard import explain_error, reading
 from poolcli.formats.npy import Box, StoredNpy, runs
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 # What was unpacked last is kept, for the rows that neighbouring blocks share.
 KEPT = 1 << 22
+# Arrays up to this size are unpacked whole.
+STREAMED = 1 << 25
 _CHUNK = 1 << 18
 # What a temporary file leaves free on its disk.
 SPARED = 1 << 26
@@ -42,7 +46,6 @@ class PackedNpy:
     ) -> None:
         self._archive, self._info = archive, info
         self._header, self._max_bytes = header, max_bytes
-        self.logical_shape = header.shape
         axes = tuple(range(len(header.shape)))
         self.axes = axes[::-1] if header.fortran_order else axes
         self.shape = header.shape[::-1] if header.fortran_order else header.shape
@@ -53,14 +56,6 @@ class PackedNpy:
         self._kept = bytearray()
         self._end = 0
         """How many bytes of the member have been unpacked; the last of them are kept."""
-
-    def read_all(self) -> np.ndarray[Any, Any]:
-        """The whole array, of ``logical_shape``; refused where memory is too small for it."""
-        check_memory(self._header.nbytes, self._max_bytes)
-        whole = np.empty(self.shape, self.dtype)
-        self.read_box(tuple((0, n) for n in self.shape), whole)
-        self.finish()
-        return whole.transpose(self.axes)
 
     def read_box(self, box: Box, out: np.ndarray[Any, Any]) -> None:
         """Fill ``out``, C-contiguous and of the box's shape and this dtype.
@@ -100,12 +95,17 @@ class PackedNpy:
         try:
             if shutil.disk_usage(tempfile.gettempdir()).free < size + SPARED:
                 return None
-            with tempfile.TemporaryFile() as file:
+            file = tempfile.TemporaryFile()  # noqa: SIM115 - it ends with this
+            try:
                 while self._end < size:
                     file.write(self._need(min(_CHUNK, size - self._end)))
                 self.finish()
                 file.flush()
-                return StoredNpy(cast(BinaryIO, file), self._header, self._max_bytes)
+            except BaseException:
+                file.close()
+                raise
+            weakref.finalize(self, file.close)
+            return StoredNpy(cast(BinaryIO, file), self._header)
         except OSError:
             return None
 
@@ -138,7 +138,7 @@ class PackedNpy:
                 self._member = self._archive.open(self._info)
             piece = cast(bytes, self._member.read(size))
         except Exception as error:
-            raise InputError(cause(error)) from error
+            raise InputError(explain_error(error)) from error
         self._end += len(piece)
         self._kept += piece
         if len(self._kept) > 2 * KEPT:
@@ -210,6 +210,49 @@ def members(archive: ZipFile) -> list[tuple[str, ZipInfo]]:
     if not found:
         raise InputError(f"none of its {len(archive.infolist())} members is an .npy array")
     return found
+
+
+class NpzFile(OpenFile):
+    """An .npz archive: small arrays are unpacked whole, large ones as they are pooled."""
+
+    def sources(self) -> Iterator[Source]:
+        """Give its arrays; what is wrong with the headers of some is raised at the end."""
+        file, label, row, settings, name = self.opened
+        with reading(label):
+            archive = open_zip(file)
+        chosen = choose(archive, label, name, settings.members)
+        for member in chosen:
+            if member.header is None:
+                continue
+            header, large = member.header, member.info.file_size > STREAMED
+            large = large and not isinstance(file, io.BytesIO)
+            info = SourceInfo(
+                label=f"{label}:{member.name}",
+                shape=header.shape,
+                dtype=header.dtype,
+                row=row,
+                format=row.extensions[0],
+                member=member.name,
+                beside=member.beside,
+            )
+            limit = settings.max_bytes
+            if large:
+                yield Source(info, partial(_packed, file, member.info, header, limit), None, limit)
+            else:
+                yield Source(info, partial(_whole, archive, member.info, limit), header.shape)
+        failures = [member.problem for member in chosen if member.problem is not None]
+        if failures:
+            raise first_of(failures)
+
+
+def _whole(archive: ZipFile, info: ZipInfo, max_bytes: int | None) -> Decoded:
+    return Decoded(read_member(archive, info, max_bytes))
+
+
+def _packed(file: BinaryIO, info: ZipInfo, header: npy.NpyHeader, max_bytes: int | None) -> Decoded:
+    # Of its own, as its position is, and unpacked as it is pooled.
+    own = open_zip(cast(BinaryIO, io.BufferedReader(OwnView(file))))
+    return Decoded(PackedNpy(own, info, header, max_bytes))
 
 
 class Member(NamedTuple):
@@ -297,17 +340,17 @@ def read_member(archive: ZipFile, info: ZipInfo, max_bytes: int | None = None) -
     return array
 
 
-def open_member(archive: ZipFile, info: ZipInfo, max_bytes: int | None) -> PackedNpy:
-    """One array that is unpacked as it is read, once header and stated size agree."""
-    return PackedNpy(archive, info, _header(archive, info), max_bytes)
-
-
 def _refuse_encrypted(info: ZipInfo) -> None:
     if info.flag_bits & 1:
         raise InputError("it is encrypted; unpack the .npz and save it without a password")
 
 
-def encode(arrays: Mapping[str, np.ndarray]) -> bytes:
+def encode(array: np.ndarray, *_: object) -> Iterator[bytes | memoryview]:
+    """Return the bytes of an archive of one array, ``arr_0``."""
+    return iter([packed({"arr_0": array})])
+
+
+def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Return the archive as bytes, for pipes and devices, where nobody can go back."""
     target = io.BytesIO()
     write_members(target, arrays)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from poolcli.errors import InputError
-from poolcli.formats.metadata import Notes
+from poolcli.formats.metadata import Metadata
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DEEP = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}  # Pillow's names -> channels
@@ -115,7 +115,7 @@ def join_halves(high: np.ndarray, low: np.ndarray) -> np.ndarray:
     return joined
 
 
-def encode_deep(pixels: np.ndarray, level: int, notes: Notes) -> bytes:
+def encode_deep(pixels: np.ndarray, level: int, metadata: Metadata) -> bytes:
     """Return a PNG of uint16 pixels, (H, W) or (H, W, 2 to 4), packed at a level from 0 to 9."""
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
@@ -125,23 +125,23 @@ def encode_deep(pixels: np.ndarray, level: int, notes: Notes) -> bytes:
     rows[0, 1:] = stored[0]
     np.subtract(stored[1:], stored[:-1], out=rows[1:, 1:])
     head = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
-    chunks = [(b"IHDR", head), *_note_chunks(notes, channels)]
+    chunks = [(b"IHDR", head), *_metadata_chunks(metadata, channels)]
     chunks += [(b"IDAT", zlib.compress(rows.data, level)), (b"IEND", b"")]
     return SIGNATURE + b"".join(_chunk(name, data) for name, data in chunks)
 
 
-def _note_chunks(notes: Notes, channels: int) -> list[tuple[bytes, bytes]]:
+def _metadata_chunks(metadata: Metadata, channels: int) -> list[tuple[bytes, bytes]]:
     chunks = []
-    icc = notes.icc_for(channels, False)
+    icc = metadata.icc_for(channels, False)
     if icc is not None:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)))
-    if notes.dpi is not None:
-        x, y = (round(dots / _INCH) for dots in notes.dpi)
+    if metadata.dpi is not None:
+        x, y = (round(dots / _INCH) for dots in metadata.dpi)
         chunks.append((b"pHYs", struct.pack(">IIB", x, y, 1)))
-    if notes.exif is not None:
-        chunks.append((b"eXIf", notes.exif))
-    if notes.xmp is not None:
-        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + notes.xmp))
+    if metadata.exif is not None:
+        chunks.append((b"eXIf", metadata.exif))
+    if metadata.xmp is not None:
+        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
     return chunks
 
 

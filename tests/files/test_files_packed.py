@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from poolcli.errors import InputError
-from poolcli.formats import doors, npz
+from poolcli.formats import npz
 from poolcli.formats.doors import read_file
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Global, Sliding
@@ -19,7 +19,7 @@ from poolcli.windows import Adaptive, Global, Sliding
 
 @pytest.fixture(autouse=True)
 def everything_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "_STREAMED", 0)
+    monkeypatch.setattr(npz, "STREAMED", 0)
 
 
 def archive(folder: Path, array: np.ndarray) -> str:
@@ -94,7 +94,7 @@ def test_damage_shows_before_the_end(tmp_path: Path) -> None:
     data[len(data) // 2] ^= 0x55
     Path(path).write_bytes(data)
     (loaded,) = read_file(path)
-    plan = Request("max", Sliding(39)).plan(loaded.shape, loaded.content.dtype)
+    plan = Request("max", Sliding(39)).plan(loaded.shape, loaded.dtype)
     with pytest.raises(InputError, match="damaged"):
         plan.run(loaded.content)
 
@@ -108,7 +108,7 @@ def test_a_row_that_no_window_needs_is_checked_too(tmp_path: Path) -> None:
     path.write_bytes(data[:at] + b"\1" + data[at + 1 :])
     with pytest.raises(InputError, match="CRC"):  # noqa: PT012 - small ones show it when opened
         (loaded,) = read_file(str(path))
-        plan = Request("max", Sliding(2)).plan(loaded.shape, loaded.content.dtype)
+        plan = Request("max", Sliding(2)).plan(loaded.shape, loaded.dtype)
         plan.run(loaded.content)
 
 
