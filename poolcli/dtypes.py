@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poolcli.checks import shown
-from poolcli.engine.arrays import Array
 from poolcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from numpy.typing import DTypeLike
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def as_typed(value: float) -> Fraction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.batch.manifest import Manifest
+
+SMALL = 1000  # cells of an input that can be shown beside its result
 
 
 class Beginning:
@@ -263,7 +266,8 @@ class Task:
                 winners = plan.winners(content)
         with self._sink(planned, plan, number) as sink:
             self.worker.images.run(plan, source, sink.content, self.tick)
-        is_drawn = job.output is None and source.info.row.holds is not None
+        is_small = math.prod(source.shape) <= SMALL
+        is_drawn = job.output is None and (is_small or source.info.row.holds is not None)
         shown = source.array if is_drawn else None
         notes = (*getattr(plan, "notes", ()), *sink.lost)
         written = job.output if sink.is_written else None

@@ -103,6 +103,11 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         ) from None
 
 
+def shape_of(x: Readable) -> tuple[int, ...]:
+    """The shape of the array, with its axes in their own order."""
+    return x.shape if isinstance(x, np.ndarray) else tuple(x.shape[axis] for axis in x.axes)
+
+
 def read_whole(x: Readable) -> Array:
     """The array in memory, with its axes in their own order."""
     if isinstance(x, np.ndarray):

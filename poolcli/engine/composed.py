@@ -9,12 +9,16 @@ from poolcli.engine.floats import real_result, wide_float
 from poolcli.engine.kernel import Cells, Counts, Fold, Kernel, both, finished
 from poolcli.engine.trees import State
 from poolcli.errors import UsageError
-from poolcli.ops import find_op
 
 Formula = Callable[[Array, Array], Array]
 
 
-def composed(cells: Cells, first: str, second: str, formula: Formula) -> Fold:
+def composed(
+    cells: Cells,
+    first: Callable[[Cells], Kernel],
+    second: Callable[[Cells], Kernel],
+    formula: Formula,
+) -> Fold:
     """The fold of a formula of two ops' results: float64 for integers, else the cells' dtype."""
     wide = widened(cells)
     return compose(cells, _fold_of(first, wide), _fold_of(second, wide), formula)
@@ -42,9 +46,8 @@ def compose(cells: Cells, first: Fold, second: Fold, formula: Formula) -> Fold:
     return fold._replace(rescue=rescue)
 
 
-def _fold_of(name: str, cells: Cells) -> Fold:
-    op = find_op(name)
-    kernel: Kernel = op.kernel(cells, {param.name: param.default for param in op.params})
+def _fold_of(make: Callable[[Cells], Kernel], cells: Cells) -> Fold:
+    kernel = make(cells)
     if not isinstance(kernel, Fold):
-        raise UsageError(f"{name} looks at whole windows, so no op can be made of it")
+        raise UsageError("an op that looks at whole windows can be no part of another")
     return kernel

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from poolcli.engine.arrays import Readable, read_whole
+from poolcli.engine.arrays import Readable, read_whole, shape_of
 from poolcli.errors import InputError
 from poolcli.formats.guard import check_memory, reading, shape_text
 
@@ -303,8 +303,7 @@ class Source:
 
     def _check(self, content: Readable) -> None:
         """Refuse what the header said otherwise: it was planned for."""
-        axes = range(content.ndim) if isinstance(content, np.ndarray) else content.axes
-        shape = tuple(content.shape[axis] for axis in axes)
+        shape = shape_of(content)
         if (shape, content.dtype) != (self.info.shape, self.info.dtype):
             raise InputError(
                 f"its header says {shape_text(self.info.shape)} {self.info.dtype}, and it holds"

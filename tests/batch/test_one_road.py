@@ -61,7 +61,13 @@ def samples() -> list[str]:
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize(
     "output",
-    [(), ("-o", "out/"), ("-o", "out/", "--name-template", "{n}.npy"), ("-o", "out/", "--resume")],
+    [
+        (),
+        ("-o", "out/"),
+        ("-o", "out/", "--name-template", "{n}.npz"),
+        ("-o", "out/", "--resume"),
+        ("-o", "out/", "--dry-run"),
+    ],
 )
 def test_each_sample_is_opened_once_and_planned_once(
     poolcli: Run,

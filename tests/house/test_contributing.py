@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,21 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MATRIX = "1 3 2 4; 5 6 1 2; 2 4 0 1; 1 2 3 4"
 
 
+def blocks(heading: str) -> list[str]:
+    """Give the Python blocks below a heading of the page."""
+    page = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return BLOCK.findall(page.split(f"## {heading}\n")[1].split("\n## ")[0])
+
+
+def edit(path: Path, *changes: tuple[str, str]) -> None:
+    """Replace what stands in a file once by something else."""
+    text = path.read_text(encoding="utf-8")
+    for before, after in changes:
+        assert text.count(before) == 1, (path, before)
+        text = text.replace(before, after)
+    path.write_text(text, encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a copy of the program to which the page has been done."""
@@ -24,16 +40,16 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT / "poolcli", copy / "poolcli", ignore=ignored)
     shutil.copytree(PROJECT / "docs", copy / "docs", ignore=ignored)
-    page = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    quartile, midrange = BLOCK.findall(page.split("## Adding an op")[1])
-    records = copy / "poolcli" / "ops" / "records.py"
-    before = records.read_text(encoding="utf-8")
-    assert before.endswith("    ),\n)\n")  # the end of RECORDS
-    records.write_text(before.removesuffix(")\n") + quartile + midrange + ")\n", encoding="utf-8")
-    before = records.read_text(encoding="utf-8")
-    imports = "from poolcli.ops import Op, Param, lazy\n"
-    assert imports in before
-    records.write_text(before.replace("Param, lazy\n", "Param, lazy, made_of\n"), encoding="utf-8")
+    quartile, midrange = blocks("Adding an op")
+    edit(copy / "poolcli/ops.py", ("\n)\nOPS: ", f"\n{quartile}{midrange})\nOPS: "))
+    geometry, row = blocks("Adding a window family")
+    edit(
+        copy / "poolcli/families.py",
+        ("\nROWS = (\n", f"\n{geometry}\n\nROWS = (\n"),
+        ("\n)\nFAMILIES: ", f"\n{row})\nFAMILIES: "),
+        ("from typing import Any", "from dataclasses import dataclass\nfrom typing import Any"),
+        ("    Global,\n", "    Global,\n    Placement,\n    axis_values,\n"),
+    )
     return copy
 
 
@@ -74,6 +90,11 @@ def test_the_new_ops_pool(house: Path, arguments: str, expected: object) -> None
     np.testing.assert_array_equal(numbers, expected)
 
 
+def test_they_are_explained(house: Path) -> None:
+    said = run(house, "-m", "poolcli", "explain", "midrange", "-k", "2", "--matrix", MATRIX)
+    assert "[0,0]   midrange(1, 3, 5, 6) = 3.5" in said
+
+
 def test_they_are_listed_and_have_help(house: Path) -> None:
     names = [line.split("\t")[0] for line in run(house, "-m", "poolcli", "ops").splitlines()]
     assert names[-2:] == ["upper-quartile", "midrange"]
@@ -101,3 +122,27 @@ def test_they_get_their_sections(house: Path) -> None:
     assert "bool, uint8, int32 → float64; float16, float32, float64 are kept" in section
     assert "one in a window makes its result NaN" in section
     assert section.endswith("3.5 2.5\n2.5 2.0\n```\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("middle max --size 2", [[6]]),
+        ("middle avg -k 2x4", [[21 / 8]]),
+        ("middle midrange -k 4", [[3.0]]),
+        ("middle stochastic -k 2 --mode expected", [[(36 + 1 + 16) / 11]]),
+    ],
+)
+def test_the_new_family_pools_by_every_op(house: Path, arguments: str, expected: object) -> None:
+    printed = run(house, "-m", "poolcli", *arguments.split(), "--matrix", MATRIX)
+    np.testing.assert_allclose(np.loadtxt(printed.splitlines(), ndmin=2), expected, rtol=1e-15)
+
+
+def test_the_new_family_is_in_help_reports_chains_and_json(house: Path) -> None:
+    assert "pool the middle of each plane" in run(house, "-m", "poolcli", "--help")
+    assert "--size" in run(house, "-m", "poolcli", "middle", "max", "--help")
+    assert "middle OP SIZE" in run(house, "-m", "poolcli", "chain", "--help")
+    chained = run(house, "-m", "poolcli", "chain", "max 1 | middle max 2", "--matrix", MATRIX)
+    assert np.loadtxt(chained.splitlines()).item() == 6
+    as_json = run(house, "-m", "poolcli", "middle", "max", "-k", "2", "--json", "--matrix", MATRIX)
+    assert json.loads(as_json)["windows"] == {"kind": "middle", "size": [2, 2]}
