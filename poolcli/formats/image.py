@@ -226,7 +226,7 @@ def read_by_pillow(file: BinaryIO, name: str, settings: Reading) -> Picture:
         if name == "PNG" and png16.is_deep(image):
             if frames > 1:
                 raise InputError("it is animated with 16 bits; save its frames as a .tif")
-            array = png16.read_deep(file, image)
+            array = png16.read_deep(file)
         else:
             if name == "PNG":
                 png16.scale_transparent_grey(image)

@@ -1,8 +1,4 @@
-"""PNG beyond what Pillow does: checksums, and 16 bits a channel, which it would cut to 8 silently.
-
-Pillow undoes compression, filters and interlacing for us, but keeps one byte of each channel. So
-each deep picture is decoded twice: once for the high bytes and once for the low ones.
-"""
+"""PNG beyond what Pillow does: checksums, and 16 bits a channel, which it would cut to 8."""
 
 import struct
 import zlib
@@ -69,50 +65,12 @@ def _transparent_colour(image: Any) -> int | tuple[int, ...] | None:
     return None if isinstance(key, bytes) else key
 
 
-def read_deep(file: BinaryIO, image: Any) -> np.ndarray:
+def read_deep(file: BinaryIO) -> np.ndarray:
     """Decode a 16-bit PNG as uint16, (H, W) or (H, W, 2 to 4); a transparent colour gives alpha."""
-    raw_mode = image.tile[0].args
-    if raw_mode == "I;16B":
-        pixels = np.asarray(image).astype(np.uint16)
-    elif raw_mode == "LA;16B":  # 2 x 16 bits are laid out as 4 x 8
-        pixels = decode_raw(file, "PNG", "RGBA").view(">u2").astype(np.uint16)
-    else:
-        mode = raw_mode.removesuffix(";16B")
-        pixels = join_halves(
-            decode_raw(file, "PNG", f"{mode};16B"), decode_raw(file, "PNG", f"{mode};16L")
-        )
-    key = _transparent_colour(image)
-    if key is None:
-        return pixels
-    channels = pixels.reshape(*pixels.shape[:2], -1)
-    opaque = (channels != np.asarray(key, np.int64)).any(axis=2)
-    alpha = np.where(opaque, 65535, 0).astype(np.uint16)
-    return np.concatenate([channels, alpha[..., None]], axis=2)
-
-
-def decode_raw(file: BinaryIO, kind: str, raw_mode: str, frame: int = 0) -> np.ndarray:
-    """Decode with another reading of the stored bytes than Pillow's own choice."""
-    from PIL import Image
+    import imagecodecs
 
     file.seek(0)
-    image: Any
-    with Image.open(file, formats=(kind,)) as image:
-        image.seek(frame)
-        image.tile = [
-            tile._replace(args=_with_raw_mode(tile.args, raw_mode)) for tile in image.tile
-        ]
-        image.load()
-        return np.asarray(image)
-
-
-def _with_raw_mode(arguments: Any, raw_mode: str) -> Any:
-    return (raw_mode, *arguments[1:]) if isinstance(arguments, tuple) else raw_mode
-
-
-def join_halves(high: np.ndarray, low: np.ndarray) -> np.ndarray:
-    """Join the high and low bytes of each channel."""
-    joined: np.ndarray = high.astype(np.uint16) << 8 | low
-    return joined
+    return np.asarray(imagecodecs.png_decode(file.read()))
 
 
 def encode_deep(pixels: np.ndarray, level: int, metadata: Metadata) -> bytes:

@@ -4,7 +4,6 @@ import logging
 import math
 import os
 import struct
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from poolcli.errors import InputError
-from poolcli.formats import exif, png16
+from poolcli.formats import exif
 from poolcli.formats.base import Reading
 from poolcli.formats.geotiff import geo_of
 from poolcli.formats.guard import check_count, check_memory, shape_text, size_text
@@ -138,7 +137,7 @@ def header_of(file: BinaryIO, wanted: Reading) -> Header | None:
 
 
 def _read_by_tifffile(pages: list[Any]) -> list[np.ndarray] | None:
-    """Decode the pages, or return None where that needs a package that is not installed."""
+    """Decode the pages, or return None where the compression is not known."""
     try:
         return [_read_page(page) for page in pages]
     except (ValueError, ImportError) as error:
@@ -183,15 +182,12 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def _read_by_pillow(file: BinaryIO, pages: list[Any], wanted: Reading) -> list[np.ndarray]:
-    """Decode by Pillow, where it keeps all bits; 16-bit colour comes byte by byte, as in PNG.
-
-    Pillow itself turns the pages upright.
-    """
+    """Decode by Pillow, where it keeps all bits; it turns the pages upright by itself."""
     from PIL import UnidentifiedImageError
     from PIL.Image import getmodebands
 
     first = pages[0]
-    bits, kind, colour = first.bitspersample, first.dtype.kind, first.photometric
+    bits, kind = first.bitspersample, first.dtype.kind
     numbers = [page.index for page in pages]
     try:
         with open_image(file, "TIFF", wanted.max_pixels) as image:
@@ -200,16 +196,6 @@ def _read_by_pillow(file: BinaryIO, pages: list[Any], wanted: Reading) -> list[n
             plain = mode_to_read(image, wanted.cmyk)
     except UnidentifiedImageError as error:
         raise _refused(first) from error
-    if kind == "u" and bits == 16 and mode in ("RGB", "RGBA") and colour == 2:
-        # libtiff hands over the machine's byte order.
-        high, low = ("L", "B") if sys.byteorder == "little" else ("B", "L")
-        return [
-            png16.join_halves(
-                png16.decode_raw(file, "TIFF", f"{mode};16{high}", number),
-                png16.decode_raw(file, "TIFF", f"{mode};16{low}", number),
-            )
-            for number in numbers
-        ]
     samples = getmodebands(mode)
     exact = {
         "u": bits == 8 or (bits == 16 and mode.startswith("I;16")) or (bits == 32 and mode == "I"),
@@ -233,7 +219,7 @@ def _read_by_pillow(file: BinaryIO, pages: list[Any], wanted: Reading) -> list[n
 def _refused(page: Any) -> InputError:
     return InputError(
         f"its {page.compression.name} compression of {page.photometric.name} {page.dtype} pixels"
-        " needs the package imagecodecs installed; or save it uncompressed"
+        " is not read; save it uncompressed"
     )
 
 
