@@ -101,7 +101,7 @@ def _to_float(values: Array, out: Array) -> None:
         lost = _inexact(values, out)
         why = "is not exact in"
     if lost.any():
-        raise InputError(f"{values[lost][0]} {why} {out.dtype}; choose a wider --dtype")
+        raise InputError(f"{values[lost][0]} {why} {out.dtype}; choose a wider `dtype`")
 
 
 def _inexact(values: Array, floats: Array) -> Array:
@@ -129,13 +129,13 @@ def _to_integer(values: Array, out: Array, fit: str) -> None:
     low, high = (0, 1) if target.kind == "b" else (np.iinfo(target).min, np.iinfo(target).max)
     if values.dtype.kind == "f":
         if np.isnan(values).any():
-            raise InputError(f"NaN does not fit {target}; write a float format or use --nan skip")
+            raise InputError(f"NaN does not fit {target}; write a float format or use `nan='skip'`")
         whole = np.rint(values)
         if fit == "exact" and (whole != values).any():
             example = values[whole != values][0]
             raise InputError(
                 f"{example} is no whole number and does not fit {target}; "
-                "choose a float --dtype or --clip"
+                "choose a float `dtype` or `fit='clip'`"
             )
         least, most = (_within(end, source) for end in (low, high))
         values = whole
@@ -145,8 +145,8 @@ def _to_integer(values: Array, out: Array, fit: str) -> None:
     if outside.any():
         if fit != "clip":
             raise InputError(
-                f"{values[outside][0]} does not fit {target} ({low} to {high}); use --clip, "
-                "a wider --dtype or another format"
+                f"{values[outside][0]} does not fit {target} ({low} to {high}); use `fit='clip'`, "
+                "a wider `dtype` or another format"
             )
         out[...] = np.where(outside, 0, values).astype(target)
         out[values > most] = high

@@ -13,7 +13,8 @@ import pytest
 from examples import CONSOLE, PROJECT, commands, console_blocks, playground, replay
 
 import poolcli
-from poolcli.frameworks.defaults import PLAIN, PRESETS, Preset
+from poolcli.frameworks.defaults import PLAIN, Preset
+from poolcli.frameworks.table import TABLE
 from poolcli.ops import OPS
 
 DOCS = PROJECT / "docs"
@@ -90,8 +91,10 @@ def test_the_page_about_json_tells_every_field_that_its_examples_show() -> None:
 
 
 def test_the_table_of_frameworks_says_what_the_presets_do() -> None:
+    presets = [row.load().preset for row in TABLE.values()]
+
     def row(name: str, value: object, option: str) -> str:
-        shown = [value(preset) for preset in (*PRESETS.values(), PLAIN)]  # type: ignore[operator]
+        shown = [value(preset) for preset in (*presets, PLAIN)]  # type: ignore[operator]
         return f"| {name} | {' | '.join(shown)} | `--{option}` |"
 
     def yes(value: bool) -> str:
@@ -102,7 +105,7 @@ def test_the_table_of_frameworks_says_what_the_presets_do() -> None:
 
     page = text(DOCS / "layouts-and-frameworks.md")
     rows = [
-        f"| | {' | '.join(PRESETS)} | without `--like` | Option |",
+        f"| | {' | '.join(TABLE)} | without `--like` | Option |",
         *(row(f"{n} axes", lambda p, n=n: p.layouts[n], "layout") for n in (3, 4, 5)),
         row("stride", stride, "stride"),
         row(
@@ -123,7 +126,7 @@ def test_the_table_of_frameworks_says_what_the_presets_do() -> None:
     assert set(Preset.__dataclass_fields__) == {
         *["layouts", "unit_stride", "count_include_pad", "index", "params"]
     }
-    assert {name for preset in PRESETS.values() for name in preset.params} == {"signed"}
+    assert {name for row in TABLE.values() for name in row.load().preset.params} == {"signed"}
     for axes, letters in PLAIN.layouts.items():
         assert f"| {axes} | `{letters}` |" in page
 

@@ -7,21 +7,15 @@ manifests, recipes, dry runs and templates of names.
 from poolcli.batch.conflicts import assign, check_target
 from poolcli.batch.inputs import Search, Source, find_sources
 from poolcli.batch.job import Worker
-from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch
 from poolcli.batch.outputs import STDOUT, Job, Target, is_many
 from poolcli.batch.run import processors, run
 
 __all__ = [
     "STDOUT",
-    "Failed",
     "Job",
-    "Outcome",
     "Search",
-    "Settings",
-    "Skipped",
     "Source",
     "Target",
-    "Watch",
     "Worker",
     "assign",
     "check_target",

@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from poolcli import formats
-from poolcli.batch.outcomes import Stopped
 from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
 from poolcli.formats.base import Format, OpenFile, Source, SourceInfo
@@ -20,7 +19,7 @@ from poolcli.formats.sinks import Finished, Shaped, Sink
 from poolcli.formats.table import BY_EXTENSION, NPY
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation, OperationPlan
-from poolcli.outcomes import Result
+from poolcli.outcomes import Result, Stopped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -339,7 +338,10 @@ class Task:
             raise OutputError("standard output is closed, and the result was to go there")
         row = BY_EXTENSION.get(format)
         if (row is None or not row.is_text) and sys.stdout.isatty():
-            raise UsageError("-o - would write binary to the terminal; redirect it or use -o FILE")
+            raise UsageError(
+                "`output='-'` would write binary to the terminal; redirect it or use"
+                " `output='FILE'`"
+            )
         return formats.to_stream(sys.stdout.buffer, packing=self.worker.images.packing)
 
     def _check_memory(self, planned: Planned, plan: OperationPlan, kept: int) -> None:
@@ -353,7 +355,7 @@ class Task:
         nbytes = kept + Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype).nbytes
         advice = ""
         if self.goes_by_boxes(planned, plan):
-            advice = f"; -o FILE{NPY.extensions[0]} writes it block by block"
+            advice = f"; `output='FILE{NPY.extensions[0]}'` writes it block by block"
         what = "its result, with those before it," if kept else "its result"
         formats.check_memory(nbytes, limit, what, advice)
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli import formats
 from poolcli.batch.job import Planned, Task
-from poolcli.batch.outcomes import Failed, Outcome, Settings, Stopped, Watch, without_arrays
 from poolcli.formats.table import BY_EXTENSION
-from poolcli.outcomes import Result
+from poolcli.outcomes import Failed, Outcome, Result, Settings, Stopped, Watch, without_arrays
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 from poolcli import formats
 from poolcli.batch.inputs import STDIN
 from poolcli.batch.job import Beginning, Task, Worker
-from poolcli.batch.outcomes import (
+from poolcli.batch.outputs import STDOUT, Job
+from poolcli.errors import InputError, OutputError, PoolError, UsageError
+from poolcli.images.options import ImageOptions
+from poolcli.operation import Operation
+from poolcli.outcomes import (
     Failed,
     Outcome,
+    Result,
     Settings,
     Skipped,
     Stopped,
     Watch,
     without_arrays,
 )
-from poolcli.batch.outputs import STDOUT, Job
-from poolcli.errors import InputError, OutputError, PoolError, UsageError
-from poolcli.operation import Operation
-from poolcli.outcomes import Result
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
@@ -38,13 +39,15 @@ def run(
     layouts: Mapping[int, str],
     settings: Settings = Settings(),  # noqa: B008 (it is immutable)
     *,
+    images: ImageOptions = ImageOptions(),  # noqa: B008 (it is immutable)
     manifest: Manifest | None = None,
     watch: Watch = Watch(),  # noqa: B008 (it has no state)
 ) -> Generator[Outcome, None, None]:
     """Do the jobs, giving each result, or the error that stopped one job; others go on.
 
-    ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``manifest``
-    notes what is done. Who stops listening stops the jobs at work, which then leave nothing.
+    ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``images``
+    says how pictures are read, pooled and written. ``manifest`` notes what is done. Who stops
+    listening stops the jobs at work, which then leave nothing.
 
     Raises
     ------
@@ -59,9 +62,7 @@ def run(
         watch.tick(job, part)
 
     beginning = Beginning(made=manifest is not None)
-    worker = Worker(
-        operation, layouts, settings.max_bytes, settings.images, manifest, tick, beginning
-    )
+    worker = Worker(operation, layouts, settings.max_bytes, images, manifest, tick, beginning)
     at_once = min(settings.at_once or processors(), len(jobs))
     # A stream is read, or written, by one after the other.
     if any(job.output == STDOUT or _is_stream(job) for job in jobs):
@@ -166,7 +167,7 @@ def _is_done_meanwhile(job: Job, manifest: Manifest | None) -> bool:
 
 def _unforeseen(error: Exception, label: str) -> InputError:
     """Make one line of what nobody thought of, so that the other inputs still get their turn."""
-    what = f"unexpected {type(error).__name__}: {error}; --debug shows where"
+    what = f"unexpected {type(error).__name__}: {error}; `debug` shows where"
     if isinstance(error, MemoryError):
         what = "there is not enough memory to pool it"
     failure = InputError(f"{label}: {what}")
@@ -184,7 +185,7 @@ def dry_run(job: Job, worker: Worker) -> Iterator[Result | InputError]:
     """
     source = job.source
     if source.label == STDIN:
-        raise UsageError("--dry-run: what standard input holds shows only when it is read, once")
+        raise UsageError("`dry_run`: what standard input holds shows only when it is read, once")
     if _is_stream(job):
         raise InputError(
             f"{source.label}: it is a pipe, and what comes through it can be read only once"

@@ -28,7 +28,7 @@ def lp(cells: Cells, norm: float, signed: bool) -> Fold:
             # The root of Σx^p has no limit: for two values of opposite sign it is 0 at odd p.
             raise UsageError(
                 "norm inf is the largest magnitude, which has no sign to keep; leave signed out, "
-                "and with like torch say --no-signed (signed=False)"
+                "and with like torch say `signed=False`"
             )
         return _largest_magnitude(cells)
     return _power_fold(cells, norm, signed=signed, mean=False)

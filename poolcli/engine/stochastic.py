@@ -100,7 +100,7 @@ def _refuse_negative(values: Array) -> None:
     if (values < 0).any():
         raise InputError(
             f"stochastic pooling of a negative activation, {values[values < 0][0]}; "
-            "use --negatives relu or --negatives shift"
+            "use `negatives='relu'` or `negatives='shift'`"
         )
 
 

@@ -300,5 +300,5 @@ def _refuse_rest(totals: Array, counts: int | Array, out: Array) -> None:
     if lost.any():
         raise InputError(
             f"{(totals / counts)[lost][0]} is no whole number and does not fit {out.dtype}; "
-            "choose a float --dtype or --clip"
+            "choose a float `dtype` or `fit='clip'`"
         )

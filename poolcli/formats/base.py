@@ -345,6 +345,16 @@ class Source:
         """The name inside an archive."""
         return self.info.member
 
+    @property
+    def nodata(self) -> float | None:
+        """The value of cells that means missing, where the file names one."""
+        return self.info.nodata
+
+    @property
+    def beside(self) -> bool:
+        """Whether it is no map, and goes on as it is."""
+        return self.info.beside
+
 
 def in_memory(info: SourceInfo, array: np.ndarray, metadata: Metadata | None = None) -> Source:
     """An array in memory as a source."""

@@ -97,9 +97,9 @@ class _Stream(OpenFile):
             super().close()
 
 
-def open_matrix(text: str, settings: Reading = AS_USUAL) -> OpenFile:
+def open_matrix(text: str, settings: Reading = AS_USUAL, *, label: str = "matrix") -> OpenFile:
     """Open a typed matrix, such as ``1 3; 5 6``."""
-    return _Typed(Opened(io.BytesIO(), "--matrix", TEXT, settings), text)
+    return _Typed(Opened(io.BytesIO(), label, TEXT, settings), text)
 
 
 class _Typed(OpenFile):

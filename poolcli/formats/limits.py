@@ -37,24 +37,24 @@ def meaningless(extension: str, packing: Packing) -> str | None:
     """Say which of the wishes in ``packing`` mean nothing here; None where all is well.
 
     >>> meaningless(".png", Packing(quality=80))
-    'PNG loses nothing and has no quality; leave --quality out, or write .jpg or .webp'
+    'PNG loses nothing and has no quality; leave `quality` out, or write .jpg or .webp'
     """
     holds = holds_of(extension)
     name = extension.removeprefix(".") if holds is None else holds.name
     if packing.quality is not None:
         if holds is None or not holds.quality:
             return (
-                f"{name} loses nothing and has no quality; leave --quality out, or write"
+                f"{name} loses nothing and has no quality; leave `quality` out, or write"
                 " .jpg or .webp"
             )
         if not 1 <= packing.quality <= 100:
-            return f"--quality {packing.quality}: must be from 1 to 100"
+            return f"`quality` {packing.quality}: must be from 1 to 100"
     if packing.compression is not None:
         known = () if holds is None else holds.compressions
         if not known:
-            return f"{name} has no --compression to choose; {', '.join(_compressions())}"
+            return f"{name} has no `compression` to choose; {', '.join(_compressions())}"
         if packing.compression not in known:
-            return f"--compression {packing.compression}: {name} has {listed(known)}"
+            return f"`compression` {packing.compression}: {name} has {listed(known)}"
     return None
 
 
@@ -74,7 +74,7 @@ def cannot_hold(holds: Holds, dtype: str, names: str, channels: int = 1) -> str:
     kind = "" if channels == 1 else f" with {channels} channels"
     other = ".npy" if holds.every else ".tif or .npy"
     advice = (
-        f"write {other}, or say --normalize or --dtype" if "float" in dtype else f"write {other}"
+        f"write {other}, or say `normalize` or `dtype`" if "float" in dtype else f"write {other}"
     )
     return f"{holds.name}{kind} holds {names}, the result is {dtype}; {advice}"
 

@@ -85,7 +85,7 @@ class ImageOptions(NamedTuple):
             if not self.pools_numbers:
                 raise InputError(
                     f"{info.nodata} in it means missing, and is a value of one channel, which"
-                    " --linear and --by change; leave them out"
+                    " `linear` and `by` change; leave them out"
                 )
             operation = operation.with_nodata(info.nodata)
         if format is None or holds_of(format) is None or self.rendering is not None:
@@ -155,7 +155,7 @@ class ImageOptions(NamedTuple):
                 return
             if self.linear and source.info.row.holds is None:
                 raise InputError(
-                    "--linear is for pictures, whose values stand for light; this is none"
+                    "`linear` is for pictures, whose values stand for light; this is none"
                 )
             alpha = _has_alpha(plan.layout, source)
             write_whole(out, self.pool(plan.single, array, alpha=alpha))
@@ -213,8 +213,8 @@ class ImageOptions(NamedTuple):
             return Finished(array, layout, metadata)
         if holds is None:
             raise OutputError(
-                f"{path}: --colormap, --normalize and --grid make pictures, and {format} is none;"
-                " say --format png"
+                f"{path}: `colormap`, `normalize` and `grid` make pictures, and {format} is none;"
+                " say `format='png'`"
             )
         from poolcli.images.render import render
 

@@ -125,10 +125,16 @@ class FullScreen(NamedTuple):
 
 
 class Screen:
-    """Where blocks go: a terminal in colours, a terminal without them, or a pipe."""
+    """Where blocks go: a terminal in colours, a terminal without them, or a pipe.
 
-    def __init__(self, stream: IO[str], *, terminal: bool) -> None:
+    ``word`` puts keywords that texts mark into words of who reads them.
+    """
+
+    def __init__(
+        self, stream: IO[str], *, terminal: bool, word: Callable[[str], str] = str
+    ) -> None:
         self._stream = stream
+        self.word = word
         self._ascii = "utf" not in (getattr(stream, "encoding", None) or "utf-8").lower()
         self._console: Console | None = None
         self.coloured = False
