@@ -375,6 +375,61 @@ WHICH = (
 )
 
 
+# Several ops on the same windows: sliding ones, whose size may be left out there.
+MEASURED = SLIDING._replace(
+    params=(
+        SLIDING.params[0]._replace(help="Window size: N, HxW or DxHxW (default: 2).", examples=()),
+        *SLIDING.params[1:],
+    )
+)
+COMPARED = ("max", "avg", "median", "sum", "stochastic", "subsample")
+SHIFTED = ("max", "avg", "median", "subsample")
+SHIFT_AXES = ("width", "height", "depth")
+
+
+def _ops(default: Sequence[str]) -> inspect.Parameter:
+    return option(
+        "ops",
+        str | None,
+        f"Ops to compare, with commas between them (default: {','.join(default)}, and blur from "
+        "size 3 on).",
+        "--ops",
+        metavar="OP,OP",
+    )
+
+
+SHEET = (
+    option(
+        "output",
+        str | None,
+        "Also write a contact sheet: the input and each output in one size, as a picture.",
+        "--output",
+        "-o",
+        metavar="FILE",
+    ),
+    switch("overwrite", "Replace a sheet that exists.", "--overwrite"),
+    switch("as_json", "One JSON object per op.", "--json"),
+)
+SHIFTING = (
+    option(
+        "shifts",
+        str | None,
+        "How many cells to move by, with commas between them (default: 1,2,3,4).",
+        "--shifts",
+        metavar="N,N",
+    ),
+    option(
+        "axis",
+        str,
+        "The axis to move along (default: width).",
+        "--axis",
+        default="width",
+        metavar="|".join(SHIFT_AXES),
+        words=SHIFT_AXES,
+    ),
+)
+
+
 class Shell(StrEnum):
     """The shells that can be told."""
 
@@ -401,6 +456,15 @@ TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
         *AXES,
         CODE,
         switch("as_json", "One JSON object per stage.", "--json"),
+    ),
+    "compare": (
+        *(INPUTS, *map(of_window, MEASURED.params), _ops(COMPARED)),
+        *(*AXES, *SHEET, *READING),
+    ),
+    "shift-test": (
+        *(INPUTS, *map(of_window, MEASURED.params), _ops(SHIFTED), *SHIFTING, *AXES),
+        switch("as_json", "One JSON object per op and shift.", "--json"),
+        *READING,
     ),
     "conform": (INPUTS, *map(of_window, SLIDING.params), *CONFORM, *READING),
     "ops": (
