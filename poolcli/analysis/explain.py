@@ -50,7 +50,7 @@ from poolcli.analysis.output_size import (
     unpooled_formula,
 )
 from poolcli.analysis.steps import Array, Place, Pooling, Step, StepMaker, Unpooling
-from poolcli.engine.arrays import StoredInput, shape_of
+from poolcli.engine.arrays import StoredInput, read_whole, shape_of
 from poolcli.engine.kernel import Select
 from poolcli.engine.mirrored import mirror
 from poolcli.errors import InputError
@@ -238,7 +238,7 @@ def _explanation(whole: Plan | JoinedPlan, plan: Plan, plane: Array) -> Explanat
 @explain.register
 def _(asked: Unpool, content: Any, layout: str | None = None) -> tuple[Explanation, ...]:
     plan = asked.plan(shape_of(content), content.dtype, layout)
-    values = content if isinstance(content, np.ndarray) else content.read_all()
+    values = read_whole(content)
     unpooled, indices = plan.run(values), asked.indices.astype(np.int64)
     if values.ndim < len(plan.axes.letters):
         values, indices = (np.expand_dims(x, plan.axes.spatial) for x in (values, indices))
