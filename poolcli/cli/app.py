@@ -24,6 +24,10 @@ def build() -> Any:
             "show what an op does, window by window: explain OP INPUT",
             later("poolcli.cli.explain", "build"),
         ),
+        "animate": Entry(
+            "write what an op does as a moving picture or a page: animate OP INPUT -o x.gif",
+            later("poolcli.cli.animate", "build"),
+        ),
         **info.entries(),
         **completion.entries(),
     }
