@@ -430,6 +430,26 @@ SHIFTING = (
 )
 
 
+ANIMATION = (
+    option(
+        "output",
+        str | None,
+        "Write to this file: .gif or .png (APNG) moves, .html is a page to play with.",
+        "--output",
+        "-o",
+        metavar="FILE",
+    ),
+    option(
+        "seconds",
+        float | None,
+        "How long each window is shown (default: 0.9).",
+        "--seconds",
+    ),
+    switch("overwrite", "Replace an output that exists.", "--overwrite"),
+    switch("quiet", "Say nothing of what was written.", "--quiet", "-q"),
+)
+
+
 class Shell(StrEnum):
     """The shells that can be told."""
 
@@ -449,6 +469,7 @@ UNPOOLING = (INDICES_TO_READ, *map(of_window, UNPOOL_WINDOWS), INDEX)
 TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
     "unpool": (INPUTS, *UNPOOLING, *AXES, *TYPES, *OUTPUT, *READING),
     "explain unpool": (INPUTS, *UNPOOLING, *WHICH, *AXES, *TYPES, *READING),
+    "animate unpool": (INPUTS, *UNPOOLING, *ANIMATION, *AXES, *TYPES, *READING),
     "chain": (STAGES, INPUTS, *AXES, *VALUES, *OUTPUT, THREADS, *BATCH, *READING),
     "shape": (
         SHAPE,
@@ -502,6 +523,11 @@ def of_explaining(op: Op, family: Family) -> Sequence[inspect.Parameter]:
     return [INPUTS, *of_windows(op, family), *WHICH, *AXES, *VALUES, *READING]
 
 
+def of_animating(op: Op, family: Family) -> Sequence[inspect.Parameter]:
+    """What the command takes that writes how ``op`` pools with the windows of ``family``."""
+    return [INPUTS, *of_windows(op, family), *ANIMATION, *AXES, *VALUES, *READING]
+
+
 def every_option() -> Iterator[inspect.Parameter]:
     """The options of all commands; those of several commands come as often."""
     for parameters in TAKES.values():
@@ -510,3 +536,4 @@ def every_option() -> Iterator[inspect.Parameter]:
         for op in OPS.values():
             yield from of_pooling(op, family)
             yield from of_explaining(op, family)
+            yield from of_animating(op, family)
