@@ -4,6 +4,9 @@ Every message is one line that names the file or axis, gives the numbers and say
 The command line prints it as it stands and exits with ``exit_code``.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class PoolError(Exception):
     """Anything a user, a file or a machine can cause."""
@@ -31,3 +34,12 @@ class InputError(PoolError, ValueError):
 
 class OutputError(PoolError):
     """The result cannot be written; the target is as it was."""
+
+
+@contextmanager
+def labelled(label: str) -> Iterator[None]:
+    """Name the input in what goes wrong with it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{label}: {error}") from error

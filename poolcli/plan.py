@@ -13,8 +13,10 @@ import numpy as np
 from poolcli import checks
 from poolcli.dtypes import FITS, as_cell, number_type
 from poolcli.engine.arrays import (
+    Gathered,
     Readable,
     Writable,
+    allocate,
     memory_order,
     source_of,
     target_of,
@@ -356,7 +358,7 @@ class Plan:
     ) -> NDArray[Any]:
         """Pool ``x``, into ``out`` if given (of the output's shape and dtype, not overlapping)."""
         if out is None:
-            out = self._allocate(self.output_dtype)
+            out = allocate(self.output_shape, self.output_dtype)
         self._check(x, out)
         self._run(self.kernel, x, out, block_bytes, progress)
         return out
@@ -412,7 +414,7 @@ class Plan:
         self, make: MakeKernel, x: Readable, block_bytes: int | None = None
     ) -> NDArray[np.int64]:
         kernel = make(Cells(x.dtype.newbyteorder("="), 0, 0), self.request.op_params)
-        out = self._allocate(np.dtype(np.int64))
+        out = allocate(self.output_shape, np.dtype(np.int64))
         self._run(kernel, x, out, block_bytes, None)
         return out
 
@@ -428,6 +430,7 @@ class Plan:
         lead, order = view_order(axes.spatial, memory_order(x))
         whole, first = self.part_of or (self.kept_shape, (0,) * len(self.windows))
         window_places = self._places("NCDHW", whole, order)
+        out = out.array if isinstance(out, Gathered) else out
         if isinstance(out, np.ndarray) and not request.keepdims:
             out = np.expand_dims(out, axes.spatial)
         job = Job(
@@ -477,14 +480,6 @@ class Plan:
                 coefficients[letter] = step
                 step *= shape[self.layout.index(letter)]
         return tuple(coefficients[self.layout[axis]] for axis in order)
-
-    def _allocate(self, dtype: np.dtype[Any]) -> NDArray[Any]:
-        try:
-            return np.empty(self.output_shape, dtype)
-        except (MemoryError, ValueError, OverflowError):
-            raise InputError(
-                f"the result, {show_shape(self.output_shape)} {dtype}, does not fit in memory"
-            ) from None
 
     def _check(self, x: Readable, out: NDArray[Any]) -> None:
         if x.dtype != self.input_dtype or math.prod(x.shape) != math.prod(self.input_shape):

@@ -22,9 +22,9 @@ PAGES = sorted(DOCS.glob("*.md"))
 RUN = [page for page in PAGES if console_blocks(page.read_text(encoding="utf-8"))]
 
 
-def maker() -> ModuleType:
-    """Load the script that writes the page of the ops."""
-    spec = importlib.util.spec_from_file_location("make_ops", DOCS / "make_ops.py")
+def maker(name: str = "make_ops") -> ModuleType:
+    """Load a script that writes a page: by itself that of the ops."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -66,6 +66,10 @@ def test_the_page_of_the_ops_is_what_its_script_makes() -> None:
     made = maker().page()
     assert text(DOCS / "ops.md") == made, "renew it: python docs/make_ops.py"
     assert re.findall(r"^## (.*)$", made, re.MULTILINE) == list(OPS)
+
+
+def test_the_page_to_play_with_is_what_its_script_makes() -> None:
+    assert text(DOCS / "play.html") == maker("make_play").page(), "renew it: make docs"
 
 
 def test_the_page_about_json_tells_every_field_that_its_examples_show() -> None:

@@ -5,7 +5,7 @@ array's first plane (of the batch and the channels), and gives one :class:`Expla
 grid of windows: one as a rule, one for each level of a pyramid. What draws (a terminal, a GIF, a
 page) takes everything from these records:
 
->>> from poolcli.geometry import Sliding
+>>> from poolcli.windows import Sliding
 >>> from poolcli.plan import Request
 >>> x = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
 >>> (told,) = explain(Request("max", Sliding(2)), x)
@@ -50,7 +50,7 @@ from poolcli.analysis.output_size import (
     unpooled_formula,
 )
 from poolcli.analysis.steps import Array, Place, Pooling, Step, StepMaker, Unpooling
-from poolcli.engine.arrays import StoredInput
+from poolcli.engine.arrays import StoredInput, read_whole, shape_of
 from poolcli.engine.kernel import Select
 from poolcli.engine.mirrored import mirror
 from poolcli.errors import InputError
@@ -98,7 +98,7 @@ class Explanation:
     def place_of(self, output_at: Place) -> Place | None:
         """Return which window gives the result at a place of the output; None if no one here does.
 
-        >>> from poolcli.geometry import Sliding
+        >>> from poolcli.windows import Sliding
         >>> explain(Request("max", Sliding(2)), np.ones((4, 4)))[0].place_of((2, 0)) is None
         True
         """
@@ -203,7 +203,7 @@ def can_explain(asked: object) -> bool:
 
 @explain.register
 def _(asked: Request, content: Any, layout: str | None = None) -> tuple[Explanation, ...]:
-    whole = asked.plan(_shape(content), content.dtype, layout)
+    whole = asked.plan(shape_of(content), content.dtype, layout)
     plane = _first_plane(content, Layout(whole.layout))
     told, first = [], 0
     for number, part in enumerate(whole.parts):
@@ -237,8 +237,8 @@ def _explanation(whole: Plan | JoinedPlan, plan: Plan, plane: Array) -> Explanat
 
 @explain.register
 def _(asked: Unpool, content: Any, layout: str | None = None) -> tuple[Explanation, ...]:
-    plan = asked.plan(_shape(content), content.dtype, layout)
-    values = content if isinstance(content, np.ndarray) else content.read_all()
+    plan = asked.plan(shape_of(content), content.dtype, layout)
+    values = read_whole(content)
     unpooled, indices = plan.run(values), asked.indices.astype(np.int64)
     if values.ndim < len(plan.axes.letters):
         values, indices = (np.expand_dims(x, plan.axes.spatial) for x in (values, indices))
@@ -295,10 +295,6 @@ def _planes(shape: Place, layout: str) -> dict[str, int]:
     names = {"N": "batch", "C": "channels"}
     sizes = zip(layout, shape, strict=True)
     return {names[letter]: n for letter, n in sizes if letter in names and n > 1}
-
-
-def _shape(content: Any) -> Place:
-    return tuple(content.shape if isinstance(content, np.ndarray) else content.logical_shape)
 
 
 def _first_plane(content: Any, axes: Layout) -> Array:

@@ -8,13 +8,11 @@ from poolcli.batch.conflicts import assign, check_target
 from poolcli.batch.inputs import Search, Source, find_sources
 from poolcli.batch.job import Worker
 from poolcli.batch.outputs import STDOUT, Job, Target, is_many
-from poolcli.batch.pictures import Pictures
 from poolcli.batch.run import processors, run
 
 __all__ = [
     "STDOUT",
     "Job",
-    "Pictures",
     "Search",
     "Source",
     "Target",

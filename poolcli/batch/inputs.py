@@ -7,18 +7,16 @@ import glob
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from poolcli import formats
 from poolcli.errors import InputError, UsageError
 from poolcli.formats import base
-from poolcli.formats.base import ALL, Loaded, Members
-from poolcli.formats.metadata import AS_USUAL, PictureInput
-from poolcli.formats.table import WRITABLE
-from poolcli.formats.text import check_start
+from poolcli.formats.base import ALL, AS_USUAL, Members, OpenFile, Reading
+from poolcli.formats.table import WRITABLE, format_of
 
 STDIN = "-"
 
@@ -141,38 +139,35 @@ def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
 
 
-class Read(Protocol):
-    """Reads the arrays of a source, as ``files.read_file`` does."""
-
-    def __call__(
-        self,
-        *,
-        max_bytes: int | None = None,
-        pictures: PictureInput = AS_USUAL,
-        members: Members = ALL,
-    ) -> Iterator[Loaded]: ...
-
-
 class Source(NamedTuple):
     """Something to pool.
 
-    ``path`` is None for what is no file: standard input, a typed matrix. ``root`` is the folder
-    that was named, for a file found in it, and ``folder`` where below it, or below what stands
-    before the ``**`` of a pattern, the file lies. ``fails`` says that reading it only raises the
-    error to report, as for a folder with nothing in it.
+    ``opens`` opens it. ``path`` is None for what is no file: standard input, a typed matrix.
+    ``root`` is the folder that was named, for a file found in it, and ``folder`` where below it, or
+    below what stands before the ``**`` of a pattern, the file lies. ``fails`` says that opening it
+    only raises the error to report, as for a folder with nothing in it. ``members`` are the arrays
+    that are meant where it is an archive.
     """
 
     label: str
-    read: Read
+    opens: Callable[[Reading], OpenFile]
     path: str | None = None
     root: str | None = None
     folder: str = ""
     fails: bool = False
     members: Members = ALL
 
+    def open(self, settings: Reading = AS_USUAL) -> OpenFile:
+        """Open it. Raises InputError."""
+        return self.opens(settings._replace(members=self.members))
+
+    def read(self, settings: Reading = AS_USUAL) -> Iterator[formats.Source]:
+        """Open it and give its arrays. Raises InputError."""
+        return formats.read_arrays(self.open(settings))
+
     def choosing(self, members: Members) -> Source:
         """The same source, of which these arrays are meant where it is an archive."""
-        return self._replace(read=partial(self.read, members=members), members=members)
+        return self._replace(members=members)
 
     @property
     def from_folder(self) -> bool:
@@ -232,20 +227,12 @@ def find_sources(
 
 
 def _typed(text: str, label: str) -> Source:
-    def read(
-        *,
-        max_bytes: int | None = None,
-        pictures: PictureInput = AS_USUAL,
-        members: Members = ALL,
-    ) -> Iterator[Loaded]:
-        yield formats.parse_matrix(text, label)
-
-    return Source(label, read)
+    return Source(label, partial(formats.open_matrix, text, label=label))
 
 
 def _sources_named(name: str, search: Search) -> list[Source]:
     if name == STDIN:
-        return [Source(STDIN, _read_stdin)]
+        return [Source(STDIN, _open_stdin)]
     if os.path.isdir(name):
         return _sources_in_folder(name, search)
     if not os.path.lexists(name):
@@ -285,42 +272,20 @@ def _sources_in_folder(root: str, search: Search) -> list[Source]:
 def _file(path: str, *, found: bool = False) -> Source:
     """A file that was named, or ``found`` in a folder: only a pipe that was named is waited for."""
     streams = not found and base.is_stream(path)
-
-    def read(
-        *,
-        max_bytes: int | None = None,
-        pictures: PictureInput = AS_USUAL,
-        members: Members = ALL,
-    ) -> Iterator[Loaded]:
-        return formats.read_file(
-            path, max_bytes=max_bytes, pictures=pictures, members=members, streams=streams
-        )
-
-    return Source(path, read, path)
+    return Source(path, partial(formats.open_file, path, streams=streams), path)
 
 
 def _failing(label: str, message: str) -> Source:
-    def read(
-        *,
-        max_bytes: int | None = None,
-        pictures: PictureInput = AS_USUAL,
-        members: Members = ALL,
-    ) -> Iterator[Loaded]:
+    def opens(_: Reading) -> OpenFile:
         raise InputError(message)
 
-    return Source(label, read, fails=True)
+    return Source(label, opens, fails=True)
 
 
-def _read_stdin(
-    *,
-    max_bytes: int | None = None,
-    pictures: PictureInput = AS_USUAL,
-    members: Members = ALL,
-) -> Iterator[Loaded]:
+def _open_stdin(settings: Reading) -> OpenFile:
     if sys.stdin is None:
         raise InputError("-: standard input is closed")
-    stream = sys.stdin.buffer
-    return formats.read_stdin(stream, max_bytes=max_bytes, pictures=pictures, members=members)
+    return formats.open_stream(sys.stdin.buffer, settings, own=False)
 
 
 def _is_input(path: str) -> bool:
@@ -335,9 +300,9 @@ def _is_input(path: str) -> bool:
     try:
         with base.open_input(path, streams=False)[0] as file:
             head = file.read(base.HEAD)
-        kind = base.kind_of(head)
-        if kind == "text":
-            check_start(head if len(head) == base.HEAD else head + b"\n")
+        row = format_of(head)
+        if row.start is not None:
+            row.start(head if len(head) == base.HEAD else head + b"\n")
             return extension == ".txt"
     except OSError:
         return extension in WRITABLE

@@ -1,4 +1,4 @@
-"""One job: read, pool, write."""
+"""One job: open the source, plan once, open a sink for the plan, run, commit."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import math
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from poolcli import formats
 from poolcli.batch.outputs import STDOUT, Job, is_special
-from poolcli.batch.pictures import Pictures
-from poolcli.errors import InputError, OutputError, UsageError
-from poolcli.formats.base import Loaded
-from poolcli.formats.table import TEXTS
+from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
+from poolcli.formats.base import Format, OpenFile, Source, SourceInfo
+from poolcli.formats.sinks import Finished, Shaped, Sink
+from poolcli.formats.table import BY_EXTENSION, NPY
+from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation, OperationPlan
 from poolcli.outcomes import Result, Stopped
-from poolcli.plan import Plan
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from poolcli.batch.manifest import Manifest
 
 SMALL = 1000  # cells of an input that can be shown beside its result
@@ -51,10 +54,10 @@ class Beginning:
 
 
 class Worker(NamedTuple):
-    """Does jobs, one at a time in each thread.
+    """What all jobs of a run have in common.
 
     ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``max_bytes``
-    bounds the memory of one input, and ``pictures`` says what is asked of pictures. ``manifest`` is
+    bounds the memory of one input, and ``images`` says what is asked of pictures. ``manifest`` is
     told of outputs before they get their names. ``tick`` is called again and again with the job
     and what part of its input was pooled since; by raising it ends the job, which leaves nothing.
     ``beginning`` is told before anything is made.
@@ -63,221 +66,306 @@ class Worker(NamedTuple):
     operation: Operation
     layouts: Mapping[int, str]
     max_bytes: int | None = None
-    pictures: Pictures = Pictures()
+    images: ImageOptions = ImageOptions()
     manifest: Manifest | None = None
     tick: Callable[[Job, float], None] = lambda _job, _part: None
     beginning: Beginning = Beginning(made=True)
 
-    def do(self, job: Job) -> Iterator[Result | InputError]:
-        """Do a job, giving each array's result, then what went wrong with others of them.
+    def plan(self, info: SourceInfo, format: str | None) -> OperationPlan:
+        """Say what will be done to an array whose result is written in ``format``."""
+        if info.beside:
+            from poolcli.batch.unchanged import UnchangedPlan  # late: most inputs are no archives
+
+            return UnchangedPlan(info.shape, info.dtype)
+        layout = info.layout or self.layouts.get(len(info.shape))
+        return self.images.plan(self.operation, info, layout, format)
+
+
+class Planned(NamedTuple):
+    """An array and what will be done to it, or why nothing can be.
+
+    ``format`` is the extension that its result is written with, None where it is only shown.
+    """
+
+    source: Source
+    format: str | None
+    plan: OperationPlan | None
+    problem: PoolError | None = None
+
+    def checked(self) -> OperationPlan:
+        """The plan. Raises PoolError where there is none."""
+        if self.plan is None:
+            assert self.problem is not None
+            raise self.problem
+        return self.plan
+
+
+class Task:
+    """A job under way: its input is opened once, and for each array of it is planned once.
+
+    What was opened and planned beforehand, to be weighed, is what is done afterwards.
+    """
+
+    def __init__(self, job: Job, worker: Worker) -> None:
+        self.job, self.worker = job, worker
+        self._file: OpenFile | None = None
+        self._before: os.stat_result | None = None
+        self._planned: deque[Planned] | None = None
+        self._problem: PoolError | None = None
+
+    def close(self) -> None:
+        """Close the input, and forget what was planned."""
+        if self._file is not None:
+            self._file.close()
+        self._file = self._planned = self._problem = None
+
+    def prepare(self, *, read: int = 0) -> bool:
+        """Open the input and plan as far as headers tell; whether all is planned.
+
+        An input of up to ``read`` bytes is read where its header does not tell.
+        """
+        if self._planned is None and self._problem is None:
+            try:
+                file = self._open()
+                if file.is_told or self._size <= read:
+                    self._planned = deque()
+                    self._planned += map(self._plan, file.sources())
+            except PoolError as error:
+                self._problem = error
+        return self._planned is not None or self._problem is not None
+
+    @property
+    def planned(self) -> list[Planned]:
+        """What was prepared."""
+        return list(self._planned or ())
+
+    @property
+    def unplanned_bytes(self) -> int:
+        """About how much memory an input takes that has to be read to be planned for."""
+        return 0 if self._file is None else self._file.most_bytes
+
+    @property
+    def _size(self) -> int:
+        return sys.maxsize if self._before is None else self._before.st_size
+
+    def _open(self) -> OpenFile:
+        if self._file is None:
+            job, worker, path = self.job, self.worker, self.job.source.file
+            written = job.output is not None and job.output != STDOUT
+            settings = worker.images.reading(job.format, written=written)
+            # Before it is opened: what is written is the result of the file in this state.
+            is_file = path is not None and os.path.isfile(path)
+            self._before = os.stat(path) if path is not None and is_file else None
+            self._file = job.source.open(settings._replace(max_bytes=worker.max_bytes))
+        return self._file
+
+    def _plan(self, source: Source) -> Planned:
+        format = _written_as(self.job, source.info)
+        try:
+            with labelled(source.label):
+                return Planned(source, format, self.worker.plan(source.info, format))
+        except PoolError as error:
+            return Planned(source, format, None, error)
+
+    def arrays(self) -> Iterator[Planned]:
+        """Give the arrays of the input, each with its plan; let go of each before the next.
+
+        Raises PoolError for what cannot be read.
+        """
+        if self._planned is None and self._problem is None:
+            yield from map(self._plan, self._open().sources())
+            return
+        while self._planned:
+            yield self._planned.popleft()
+        if self._problem is not None:
+            raise self._problem
+
+    def only_array(self) -> Planned:
+        """Give the array of an input that must hold one, because a file takes one."""
+        arrays = self.arrays()
+        first = next(arrays)
+        if next(arrays, None) is not None:
+            self._refuse_several()
+        return first
+
+    def _refuse_several(self) -> NoReturn:
+        job = self.job
+        path = job.indices or job.output
+        advice = "" if path == job.indices else "write an .npz, or "
+        raise InputError(
+            f"{job.source.label}: holds several arrays and {path} takes one; {advice}pool one of"
+            " them"
+        )
+
+    def dry_run(self) -> Iterator[Result | InputError]:
+        """Give what the job would give, without arrays; values are read only where headers end.
+
+        Raises PoolErrors as :meth:`run` does, before it pools.
+        """
+        failures: list[InputError] = []
+        try:
+            for planned in [self.only_array()] if self.job.takes_one else self.arrays():
+                try:
+                    plan, info = planned.checked(), planned.source.info
+                except InputError as error:
+                    failures.append(error)
+                else:
+                    yield Result(info.label, plan, None, info.kind, written=self.job.output)
+        finally:
+            self.close()
+        yield from failures
+
+    def run(self) -> Iterator[Result | InputError]:
+        """Do the job, giving each array's result, then what went wrong with others of them.
 
         Raises PoolErrors where nothing can come of the job, or no more of it.
         """
         failures: list[InputError] = []
-        if job.takes_one:
-            yield self._do_single(job)
-        elif job.output is not None and job.output != STDOUT:
-            yield from self._write_archive(job, failures)
-        else:
-            first = True
-            for loaded, result in self._pool_each(job, failures, keeps=False):
-                if job.output is not None:
-                    result = self._write_stdout(job, loaded, result, first=first)
-                    first = False
-                yield result
+        collected: Archive | None = None
+        number = 0
+        try:
+            arrays = iter([self.only_array()]) if self.job.takes_one else self.arrays()
+            while True:
+                try:
+                    planned = next(arrays, None)
+                    if planned is None:
+                        break
+                    row = BY_EXTENSION.get(planned.format or "")
+                    if collected is None and self.job.paths and row is not None:
+                        collected = Archive(self) if row.is_archive and self.job.output else None
+                    kept = 0 if collected is None else collected.nbytes
+                    result = self._pool(planned, number, kept)
+                except InputError as error:
+                    failures.append(error)
+                    continue
+                number += 1
+                if collected is None:
+                    yield result
+                else:
+                    # Those that have failed count: a number says which array of a pipe it was.
+                    collected.add(planned, result, len(failures))
+                del planned, result  # before the next array is read
+            if collected is not None:
+                yield from collected.commit(whole=not failures)
+        finally:
+            self.close()
         yield from failures
 
-    def _pool_each(
-        self, job: Job, failures: list[InputError], *, keeps: bool
-    ) -> Iterator[tuple[Loaded, Result]]:
-        """Pool every array of a source, putting aside what goes wrong with one of them.
-
-        ``keeps`` says that all results stay in memory until the last of them is there.
-        """
-        arrays, kept = self._read(job), 0
-        while True:
-            try:
-                loaded = next(arrays, None)
-                if loaded is None:
-                    return
-                result = self._pool(loaded, job, kept)
-            except InputError as error:
-                failures.append(error)
-            else:
-                kept += result.array.nbytes if keeps else 0
-                yield loaded, result
-
-    def _read(self, job: Job) -> Iterator[Loaded]:
-        return job.source.read(max_bytes=self.max_bytes, pictures=self.pictures.reading(job))
-
-    def _do_single(self, job: Job) -> Result:
-        """Do a job whose source must hold one array, because a file takes one."""
-        ready = self._ready(job)
-        loaded = self._only_array(job)
-        if job.output is not None and job.format is None:
-            job = job._replace(format=loaded.format)
-        if job.indices is None:
-            return self._pool_and_write(job, loaded, ready)
-        with _labelled(loaded):
+    def _pool(self, planned: Planned, number: int, kept: int) -> Result:
+        """Pool one array into its sink, where ``kept`` bytes are in use by other results."""
+        job, source, plan = self.job, planned.source, planned.checked()
+        self.tick(0)
+        with labelled(source.label):
+            self._check_memory(planned, plan, kept)
+        winners = None
+        if job.indices is not None:
             # Positions first: once the result is written, nothing should be left to go wrong.
-            plan = self.plan(formats.described_as(loaded), job.format)
-            winners = plan.winners(loaded.content)
-        result = self._pool_and_write(job, loaded, ready)
-        self._make_folder(job.indices)
-        formats.write_file(
-            job.indices,
-            winners,
-            overwrite=job.overwrite,
-            format=".npy",
-            ready=ready(job.indices),
-        )
+            content = source.content
+            with labelled(source.label):
+                winners = plan.winners(content)
+        with self._sink(planned, plan, number) as sink:
+            self.worker.images.run(plan, source, sink.content, self.tick)
+        is_small = math.prod(source.shape) <= SMALL
+        is_drawn = job.output is None and (is_small or source.info.row.holds is not None)
+        shown = source.array if is_drawn else None
+        notes = (*getattr(plan, "notes", ()), *sink.lost)
+        written = job.output if sink.is_written else None
+        result = Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
+        if winners is None or job.indices is None:
+            return result
+        self._write_indices(job.indices, winners)
         return result._replace(indices=job.indices)
 
-    def _only_array(self, job: Job) -> Loaded:
-        arrays = self._read(job)
-        loaded = next(arrays)
-        if next(arrays, None) is not None:
-            refuse_several(job)
-        return loaded
-
-    def _pool_and_write(self, job: Job, loaded: Loaded, ready: _ReadyFor) -> Result:
-        path = job.output
-        if path is None:
-            return self._pool(loaded, job)
-        if path == STDOUT:
-            result = self._pool(loaded, job)
-            return self._write_stdout(job, loaded, result, first=True)
-        plainly = not self.pictures.are_concerned(loaded)
-        if job.format == ".npy" and plainly and not is_special(path):
-            with _labelled(loaded):
-                plan = self.plan(formats.described_as(loaded), ".npy")
-            if plan.single is not None:
-                return self._stream(job, loaded, plan.single, path, ready)
-        result = self._pool(loaded, job)
-        self._make_folder(path)
-        format = str(job.format)
-        written = self.pictures.writable(result.array, result.plan, loaded, format, path)
-        if format == ".npz":
-            formats.write_npz(
-                path,
-                {loaded.member or "arr_0": result.array},
-                overwrite=job.overwrite,
-                ready=ready(path),
-            )
-        else:
-            formats.write_file(
-                path,
-                written.array,
-                layout=written.layout,
-                overwrite=job.overwrite,
-                format=format,
-                notes=written.notes,
-                how=self.pictures.packing,
-                ready=ready(path),
-            )
-        return result._replace(written=path, notes=(*result.notes, *written.lost))
-
-    def _stream(self, job: Job, loaded: Loaded, plan: Plan, path: str, ready: _ReadyFor) -> Result:
-        """Pool into a new .npy file block by block: neither array need fit in memory."""
-        with _labelled(loaded):
-            self._check_window(plan)
-        self._make_folder(path)
-        with (
-            formats.npy_output(
-                path,
-                plan.output_shape,
-                plan.kept_shape,
-                plan.output_dtype,
-                overwrite=job.overwrite,
-                ready=ready(path),
-            ) as output,
-            _labelled(loaded),
-        ):
-            plan.run_into(loaded.content, output, progress=lambda part: self.tick(job, part))
-        return Result(loaded.label, plan, None, loaded.kind, written=path)
-
-    def _write_archive(self, job: Job, failures: list[InputError]) -> Iterator[Result]:
-        path = str(job.output)
-        ready = self._ready(job)
-        results: list[Result] = []
-        arrays: dict[str, Any] = {}
-        for loaded, result in self._pool_each(job, failures, keeps=True):
-            # Those that have failed count, so that a number says which array of a pipe it was.
-            arrays[loaded.member or f"arr_{len(arrays) + len(failures)}"] = result.array
-            lost = self.pictures.writable(result.array, result.plan, loaded, ".npz", path).lost
-            results.append(result._replace(written=path, notes=(*result.notes, *lost)))
-        if not arrays and failures:
-            return
-        self._make_folder(path)
-        formats.write_npz(
-            path, arrays, overwrite=job.overwrite, ready=ready(path, whole=not failures)
+    def _write_indices(self, path: str, winners: NDArray[Any]) -> None:
+        self.make_folder(path)
+        formats.write_file(
+            path,
+            winners,
+            overwrite=self.job.overwrite,
+            format=NPY.extensions[0],
+            ready=self.ready(path),
         )
-        yield from results
 
-    def _pool(self, loaded: Loaded, job: Job, kept: int = 0) -> Result:
-        """Pool into memory, where ``kept`` bytes are in use by other results of the job."""
-        self.tick(job, 0)
-        with _labelled(loaded):
-            plan = self.plan(formats.described_as(loaded), job.format)
-            self._check_memory(plan, loaded, kept)
-        loaded = self.pictures.as_planned(plan, loaded)
-        # Only a plan of windows and nothing else can pool an array that is still on disk.
-        if plan.single is None:
-            array = loaded.array
-            with _labelled(loaded):
-                pooled = plan.run(array)
+    def goes_by_boxes(self, planned: Planned, plan: OperationPlan) -> bool:
+        """Whether neither the array nor its result need fit in memory, as far as pooling goes."""
+        concerned = self.worker.images.are_concerned(planned.source.info)
+        return plan.single is not None and not concerned
+
+    def writes_boxes(self, planned: Planned, plan: OperationPlan) -> Format | None:
+        """Give the format of the result where it is written box by box, else None."""
+        row, path = BY_EXTENSION.get(planned.format or ""), self.job.output
+        if row is None or row.boxes is None or not self.goes_by_boxes(planned, plan):
+            return None
+        return None if path is None or path == STDOUT or is_special(path) else row
+
+    def _sink(
+        self, planned: Planned, plan: OperationPlan, number: int
+    ) -> AbstractContextManager[Sink]:
+        job, images, format = self.job, self.worker.images, planned.format
+        shaped = Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype)
+        row, path = BY_EXTENSION.get(format or ""), job.output
+        if path is None or (row is not None and row.is_archive and path != STDOUT):
+            return formats.kept(shaped)
+        by_boxes = self.writes_boxes(planned, plan)
+        if by_boxes is not None:
+            self.make_folder(path)
+            ready = self.ready(path)
+            return formats.boxed(shaped, by_boxes, path, overwrite=job.overwrite, ready=ready)
+        if path == STDOUT:
+            target = self._stdout(str(format))
         else:
-            if self.pictures.are_concerned(loaded):
-                loaded = loaded._replace(content=loaded.array)  # whose errors have a label
-            with _labelled(loaded):
-                pooled = self.pictures.pool(plan.single, loaded, lambda part: self.tick(job, part))
-        shows = loaded.kind == "image" or math.prod(loaded.shape) <= SMALL
-        source = loaded.array if shows else None
-        notes = getattr(plan, "notes", ())
-        return Result(loaded.label, plan, pooled, loaded.kind, source=source, notes=notes)
+            ready = self.ready(path)
+            target = formats.to_path(
+                path, overwrite=job.overwrite, ready=ready, packing=images.packing
+            )
 
-    def _check_memory(self, plan: OperationPlan, loaded: Loaded, kept: int) -> None:
-        """Refuse a result that is too large for memory before anything is pooled."""
-        self._check_window(plan)
-        nbytes = kept + math.prod(plan.output_shape) * plan.output_dtype.itemsize
-        streams = plan.single is not None and not self.pictures.are_concerned(loaded)
-        advice = "; `output='FILE.npy'` writes it block by block" if streams else ""
-        what = "its result, with those before it," if kept else "its result"
-        formats.check_memory(nbytes, self.max_bytes, what, advice)
+        def finish(array: NDArray[Any]) -> Finished:
+            finished = images.finish(array, plan, planned.source, str(format), path)
+            if path != STDOUT:
+                self.make_folder(path)
+                return finished
+            self.worker.beginning.make()
+            if row is not None and row.is_text and array.ndim == 2 and number:
+                # Without it the rows would be read as more of the matrix before.
+                shape = f"# shape: {array.shape[0]}x{array.shape[1]}\n"
+                sys.stdout.buffer.write(shape.encode("ascii"))
+            return finished
 
-    def _check_window(self, plan: OperationPlan) -> None:
-        if plan.single is not None:
-            what = f"a window, of which {plan.single.request.op} sees all cells at once,"
-            formats.check_memory(plan.single.window_bytes, self.max_bytes, what)
+        return formats.encoded(shaped, str(format), target, finish)
 
-    def _write_stdout(self, job: Job, loaded: Loaded, result: Result, *, first: bool) -> Result:
+    def _stdout(self, format: str) -> formats.Target:
         if sys.stdout is None:
             raise OutputError("standard output is closed, and the result was to go there")
-        format = _stream_format(job, loaded)
-        if format not in TEXTS and sys.stdout.isatty():
+        row = BY_EXTENSION.get(format)
+        if (row is None or not row.is_text) and sys.stdout.isatty():
             raise UsageError(
                 "`output='-'` would write binary to the terminal; redirect it or use"
                 " `output='FILE'`"
             )
-        self.beginning.make()
-        array, stream = result.array, sys.stdout.buffer
-        if format in TEXTS and array.ndim == 2 and not first:
-            # Without it the rows would be read as more of the matrix before.
-            stream.write(f"# shape: {array.shape[0]}x{array.shape[1]}\n".encode("ascii"))
-        written = self.pictures.writable(array, result.plan, loaded, format, STDOUT)
-        formats.write_stream(
-            stream,
-            written.array,
-            format=format,
-            layout=written.layout,
-            notes=written.notes,
-            how=self.pictures.packing,
-        )
-        return result._replace(written=STDOUT, notes=(*result.notes, *written.lost))
+        return formats.to_stream(sys.stdout.buffer, packing=self.worker.images.packing)
 
-    def _make_folder(self, path: str) -> None:
+    def _check_memory(self, planned: Planned, plan: OperationPlan, kept: int) -> None:
+        """Refuse what is too large for memory before anything is pooled."""
+        limit = self.worker.max_bytes
+        if plan.single is not None:
+            what = f"a window, of which {plan.single.request.op} sees all cells at once,"
+            formats.check_memory(plan.single.window_bytes, limit, what)
+        if self.writes_boxes(planned, plan) is not None:
+            return
+        nbytes = kept + Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype).nbytes
+        advice = ""
+        if self.goes_by_boxes(planned, plan):
+            advice = f"; `output='FILE{NPY.extensions[0]}'` writes it block by block"
+        what = "its result, with those before it," if kept else "its result"
+        formats.check_memory(nbytes, limit, what, advice)
+
+    def tick(self, part: float) -> None:
+        """Tell that a part of the input was pooled. Raises Stopped where that is to end."""
+        self.worker.tick(self.job, part)
+
+    def make_folder(self, path: str) -> None:
         """Make the folders of ``path``: that there is one to make them in was checked before."""
-        self.beginning.make()
+        self.worker.beginning.make()
         folder = os.path.dirname(path)
         try:
             if folder:
@@ -285,61 +373,60 @@ class Worker(NamedTuple):
         except OSError as error:
             raise OutputError(f"{folder}: {error.strerror or error}") from error
 
-    def plan(self, described: formats.Described, format: str | None) -> OperationPlan:
-        """Say what will be done to an array whose result is written in ``format``."""
-        shape = described.shape
-        if described.beside:
-            from poolcli.batch.unchanged import UnchangedPlan  # late: most inputs are no archives
+    def ready(self, path: str, *, whole: bool = True) -> formats.Ready:
+        """Give what happens just before ``path`` gets its name; not ``whole``: some have failed."""
+        source, manifest, before = self.job.source, self.worker.manifest, self._before
 
-            return UnchangedPlan(shape, described.dtype)
-        layout = described.layout or self.layouts.get(len(shape))
-        described = self.pictures.pooled_as(self.operation, format, described, layout)
-        try:
-            operation = self.pictures.ask(self.operation, format, described)
-        except OutputError as error:
-            raise OutputError(f"{described.label}: {error}") from error
-        return operation.plan(shape, described.dtype, layout)
+        def ready(output: os.stat_result) -> None:
+            self.tick(0)
+            if manifest is not None and source.file is not None and before is not None:
+                manifest.note(path, source.file, source.member, before, output, whole=whole)
 
-    def _ready(self, job: Job) -> _ReadyFor:
-        """Prepare what happens just before an output gets its name."""
-        source, manifest = job.source.file, self.manifest
-        before = None if source is None or not os.path.isfile(source) else os.stat(source)
-
-        def ready_for(path: str, whole: bool = True) -> formats.Ready:
-            def ready(output: os.stat_result) -> None:
-                self.tick(job, 0)
-                if manifest is not None and source is not None and before is not None:
-                    manifest.note(path, source, job.source.member, before, output, whole=whole)
-
-            return ready
-
-        return ready_for
+        return ready
 
 
-def refuse_several(job: Job) -> NoReturn:
-    """Say that a source holds more arrays than its output takes."""
-    path = job.indices or job.output
-    advice = "" if path == job.indices else "write an .npz, or "
-    raise InputError(
-        f"{job.source.label}: holds several arrays and {path} takes one; {advice}pool one of them"
-    )
+class Archive:
+    """The results of a job that go into one archive, which is written when all are there."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._arrays: dict[str, Any] = {}
+        self._results: list[Result] = []
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that the results take."""
+        return sum(array.nbytes for array in self._arrays.values())
+
+    def add(self, planned: Planned, result: Result, failed: int) -> None:
+        """Put a result beside the others."""
+        path = str(self._task.job.output)
+        name = planned.source.member or f"arr_{len(self._arrays) + failed}"
+        self._arrays[name] = result.array
+        images = self._task.worker.images
+        lost = images.finish(
+            result.array, result.plan, planned.source, str(planned.format), path
+        ).lost
+        self._results.append(result._replace(written=path, notes=(*result.notes, *lost)))
+
+    def commit(self, *, whole: bool) -> Iterator[Result]:
+        """Write the archive, and give what is in it; not ``whole``: some arrays have failed."""
+        if not self._arrays and not whole:
+            return
+        task, path = self._task, str(self._task.job.output)
+        task.make_folder(path)
+        ready = task.ready(path, whole=whole)
+        formats.write_npz(path, self._arrays, overwrite=task.job.overwrite, ready=ready)
+        yield from self._results
 
 
-class _ReadyFor(Protocol):
-    """Gives what happens before ``path`` gets its name; not ``whole``: some arrays have failed."""
+def _written_as(job: Job, info: SourceInfo) -> str | None:
+    """Give the extension that a result is written with; None where it is only shown.
 
-    def __call__(self, path: str, whole: bool = True) -> formats.Ready: ...
-
-
-def _stream_format(job: Job, loaded: Loaded) -> str:
-    """Text gives text and everything else .npy, unless another format was asked for."""
-    return job.format or (loaded.format if loaded.format in TEXTS else ".npy")
-
-
-@contextmanager
-def _labelled(loaded: Loaded) -> Iterator[None]:
-    """Name the input in what goes wrong with it."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{loaded.label}: {error}") from error
+    On standard output text gives text and everything else .npy, unless another was asked for.
+    """
+    if job.output is None:
+        return None
+    if job.output == STDOUT:
+        return job.format or (info.format if info.row.is_text else NPY.extensions[0])
+    return job.format or info.format

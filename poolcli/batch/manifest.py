@@ -23,8 +23,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from poolcli import formats
-from poolcli.batch.pictures import Pictures
 from poolcli.errors import OutputError
+from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation
 
 NAME = ".poolcli.jsonl"
@@ -343,7 +343,7 @@ def recipe_of(
     operation: Operation,
     layouts: Mapping[int, str],
     format: str | None,
-    pictures: Pictures = Pictures(),  # noqa: B008 (it is immutable)
+    images: ImageOptions = ImageOptions(),  # noqa: B008 (it is immutable)
 ) -> Recipe:
     """Give everything that the bytes of the results depend on, beside the inputs.
 
@@ -352,7 +352,7 @@ def recipe_of(
     >>> recipe_of(Request("max", Sliding(2)), {}, ".npy")["geometry.size"]
     '2'
     """
-    words = dict(_words("", operation)) | dict(_words("pictures", pictures))
+    words = dict(_words("", operation)) | dict(_words("images", images))
     words |= {f"layout of {axes} axes": letters for axes, letters in layouts.items()}
     return words if format is None else {**words, "format": format}
 

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from poolcli.batch.inputs import Source
 from poolcli.errors import UsageError
-from poolcli.formats.image_writer import FORMATS
-from poolcli.formats.table import TEXTS, WRITABLE
+from poolcli.formats.table import PICTURES, TEXTS, WRITABLE
 
 FIELDS = {
     "stem": "the input's name without its extension",
@@ -137,8 +136,8 @@ class Target(NamedTuple):
         if self.output is None:
             return False
         if self.format is not None:
-            return self.format in FORMATS
-        return self.is_folder or extension_of(self.output) in FORMATS
+            return self.format in PICTURES
+        return self.is_folder or extension_of(self.output) in PICTURES
 
 
 class Job(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,19 +10,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli import formats
-from poolcli.batch.job import Worker
-from poolcli.batch.outputs import Job
-from poolcli.errors import PoolError
-from poolcli.formats.image_writer import FORMATS
-from poolcli.outcomes import (
-    Failed,
-    Outcome,
-    Result,
-    Settings,
-    Stopped,
-    Watch,
-    without_arrays,
-)
+from poolcli.batch.job import Planned, Task
+from poolcli.formats.table import BY_EXTENSION
+from poolcli.outcomes import Failed, Outcome, Result, Settings, Stopped, Watch, without_arrays
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -95,58 +84,38 @@ def keep_freed_memory(limit: int) -> None:
         tune(_TRIM_THRESHOLD, 4 * kept)
 
 
-# Decoding takes so many times the pixels: its own, their bytes in pieces, and joined.
-_DECODED = {".webp": 6.2}
-_DECODED_ELSE = 3.5
-# Writing takes so many times the result: a copy in the encoder's order, and the bytes of the file.
-_ENCODED = {".tif": 4.0, ".tiff": 4.0}
-_ENCODED_PICTURE, _ENCODED_ELSE = 3.5, 1.5
-# Numbers as text become so many times the bytes of it.
-_PARSED = 8
-# Of arrays that are pooled as they are read, no more is in memory at once.
-_READ_AT_ONCE = {"npy": 0, "npz": 1 << 25}
 # One thread's blocks, and what goes with opening and writing any file.
 _BLOCKS, _LEAST = 8 << 20, 1 << 18
 
 
-def need_of(job: Job, worker: Worker) -> int:
-    """Estimate the memory that a job takes at most, in bytes."""
-    path = job.source.path
-    if job.skip or path is None:
+def estimate_memory(task: Task) -> int:
+    """Estimate the memory that a job takes at most, in bytes; it is opened and planned for that."""
+    if task.job.skip or task.job.source.path is None:
         return 0
-    try:
-        described = formats.describe_at_most(path, worker.pictures.reading(job), job.source.members)
-        if described is None:
-            return _LEAST + _PARSED * os.path.getsize(str(job.source.file))
-    except (PoolError, OSError):
-        return 0  # reading it will fail, too
-    need = _LEAST
-    with suppress(PoolError):  # as will reading other arrays of it
-        for one in described:
-            with suppress(PoolError):  # as will pooling this one, and the others go on
-                need += _need_of_array(one, job, worker)
-    return need
+    if not task.prepare():
+        return _LEAST + task.unplanned_bytes if task.unplanned_bytes else 0
+    arrays = [planned for planned in task.planned if planned.plan is not None]
+    # What cannot be read or planned takes nothing.
+    return _LEAST + sum(_bytes_of(planned, task) for planned in arrays) if arrays else 0
 
 
-def _need_of_array(described: formats.Described, job: Job, worker: Worker) -> int:
-    format = job.format or described.format
-    plan = worker.plan(described, format)
+def _bytes_of(planned: Planned, task: Task) -> int:
+    plan, source = planned.checked(), planned.source
+    info, images = source.info, task.worker.images
     count: int = math.prod(plan.output_shape)
     result: int = count * plan.output_dtype.itemsize
-    source = described.nbytes
-    blocks: int = min(_BLOCKS, source + result)
-    if plan.single is not None and not worker.pictures.are_concerned(described):
-        if described.kind == "npy" and format == ".npy" and job.output is not None:
+    held = info.nbytes
+    blocks: int = min(_BLOCKS, held + result)
+    if source.chunks is None and task.goes_by_boxes(planned, plan):
+        held = 0
+        if task.writes_boxes(planned, plan) is not None:
             return blocks  # it goes from file to file
-        source = min(source, _READ_AT_ONCE.get(described.kind, source))
-    decoding = float(source)
-    if described.kind == "image":
-        decoding *= _DECODED.get(described.format, _DECODED_ELSE)
-    pooling = blocks + result + worker.pictures.bytes_beside(described, plan)
-    if job.indices is not None:
+    decoding = held * info.row.decoded
+    pooling = blocks + result + images.bytes_beside(info, plan)
+    if task.job.indices is not None:
         pooling += 8 * count
-    encoding = _ENCODED.get(format, _ENCODED_PICTURE if format in FORMATS else _ENCODED_ELSE)
-    return math.ceil(max(decoding, source + pooling, source + encoding * result))
+    row = BY_EXTENSION[planned.format or info.format]
+    return math.ceil(max(decoding, held + pooling, held + row.encoded * result))
 
 
 # Jobs that are begun before the first of them is done, beyond those at work.
@@ -157,7 +126,7 @@ DESCRIPTORS, DESCRIPTORS_OF_OURS = 6, 16
 GRACE = 0.5
 
 
-class Crew:
+class JobPool:
     """Threads that do jobs: decoders, encoders and NumPy let each other work meanwhile.
 
     Processes are no faster at that, and know nothing of each other's memory.
@@ -165,15 +134,14 @@ class Crew:
 
     def __init__(
         self,
-        jobs: Sequence[Job],
-        worker: Worker,
-        do_job: Callable[[Job, Worker], Iterator[Outcome]],
+        tasks: Sequence[Task],
+        do_task: Callable[[Task], Iterator[Outcome]],
         settings: Settings,
         watch: Watch,
         stop: threading.Event,
         size: int,
     ) -> None:
-        self._jobs, self._worker, self._do_job = jobs, worker, do_job
+        self._tasks, self._do_task = tasks, do_task
         self._settings, self._watch, self._stop, self._size = settings, watch, stop, size
         limit = settings.max_bytes
         self._limit = formats.available_memory() // 2 if limit is None else limit
@@ -195,7 +163,7 @@ class Crew:
         pool = ThreadPoolExecutor(self._size)
         try:
             while True:
-                while begun < len(self._jobs) and not failed and self._room(running, finished):
+                while begun < len(self._tasks) and not failed and self._room(running, finished):
                     running[pool.submit(self._do, begun)] = begun
                     begun += 1
                 if not running:
@@ -203,7 +171,7 @@ class Crew:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     number, done = running.pop(future), future.result()
                     finished[number] = done
-                    self._watch.end(self._jobs[number], done.how)
+                    self._watch.end(self._tasks[number].job, done.how)
                     failed |= self._settings.fail_fast and done.how is Failed
                 while finished and (told in finished or not self._settings.in_order):
                     done = finished.pop(told if self._settings.in_order else min(finished))
@@ -225,12 +193,12 @@ class Crew:
         return len(running) + waiting < self._size + AHEAD
 
     def _do(self, number: int) -> _Done:
-        job = self._jobs[number]
-        need = need_of(job, self._worker)
+        task = self._tasks[number]
+        need = estimate_memory(task)
         self._budget.take(number, need)
-        if job.output is None:
-            return _Done(list(self._do_job(job, self._worker)), need)  # arrays that will be shown
-        outcomes = [without_arrays(outcome) for outcome in self._do_job(job, self._worker)]
+        if task.job.output is None:
+            return _Done(list(self._do_task(task)), need)  # arrays that will be shown
+        outcomes = [without_arrays(outcome) for outcome in self._do_task(task)]
         self._budget.give_back(need)
         return _Done(outcomes, None)
 

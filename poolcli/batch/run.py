@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from poolcli import formats
 from poolcli.batch.inputs import STDIN
-from poolcli.batch.job import Beginning, Worker, refuse_several
+from poolcli.batch.job import Beginning, Task, Worker
 from poolcli.batch.outputs import STDOUT, Job
-from poolcli.batch.pictures import Pictures
 from poolcli.errors import InputError, OutputError, PoolError, UsageError
+from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation
 from poolcli.outcomes import (
     Failed,
@@ -39,13 +39,13 @@ def run(
     layouts: Mapping[int, str],
     settings: Settings = Settings(),  # noqa: B008 (it is immutable)
     *,
-    pictures: Pictures = Pictures(),  # noqa: B008 (it is immutable)
+    images: ImageOptions = ImageOptions(),  # noqa: B008 (it is immutable)
     manifest: Manifest | None = None,
     watch: Watch = Watch(),  # noqa: B008 (it has no state)
 ) -> Generator[Outcome, None, None]:
     """Do the jobs, giving each result, or the error that stopped one job; others go on.
 
-    ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``pictures``
+    ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``images``
     says how pictures are read, pooled and written. ``manifest`` notes what is done. Who stops
     listening stops the jobs at work, which then leave nothing.
 
@@ -54,11 +54,6 @@ def run(
     UsageError: the request itself means nothing, and nothing was done. What an input shows to mean
         nothing when others are done is an error of that input.
     """
-    if manifest is not None:
-        _check_usage(jobs, Worker(operation, layouts, settings.max_bytes, pictures))
-        manifest.begin()
-    for folder in {os.path.dirname(path) for job in jobs for path in job.paths}:
-        formats.sweep(folder)
     stop = threading.Event()
 
     def tick(job: Job, part: float) -> None:
@@ -67,44 +62,47 @@ def run(
         watch.tick(job, part)
 
     beginning = Beginning(made=manifest is not None)
-    worker = Worker(operation, layouts, settings.max_bytes, pictures, manifest, tick, beginning)
+    worker = Worker(operation, layouts, settings.max_bytes, images, manifest, tick, beginning)
     at_once = min(settings.at_once or processors(), len(jobs))
     # A stream is read, or written, by one after the other.
-    streams = any(job.output == STDOUT or _is_stream(job) for job in jobs)
-    try:
-        if at_once < 2 or streams:
-            yield from _one_by_one(jobs, worker, settings, watch)
-        else:
-            from poolcli.batch.parallel import Crew, most_at_once  # late: one job needs none
+    if any(job.output == STDOUT or _is_stream(job) for job in jobs):
+        at_once = 1
+    if at_once > 1:
+        from poolcli.batch.parallel import JobPool, most_at_once  # late: one job needs none
 
-            at_once = min(at_once, most_at_once())
-            threads = max(1, processors() // at_once)
-            worker = worker._replace(operation=operation.with_threads(threads))
-            yield from Crew(jobs, worker, do_job, settings, watch, stop, at_once).outcomes()
+        at_once = min(at_once, most_at_once())
+        threads = max(1, processors() // at_once)
+        worker = worker._replace(operation=operation.with_threads(threads))
+    tasks = [Task(job, worker) for job in jobs]
+    if manifest is not None:
+        _check_usage(tasks)
+        manifest.begin()
+    for folder in {os.path.dirname(path) for job in jobs for path in job.paths}:
+        formats.sweep(folder)
+    try:
+        if at_once < 2:
+            yield from _one_by_one(tasks, settings, watch)
+        else:
+            yield from JobPool(tasks, do_task, settings, watch, stop, at_once).outcomes()
     finally:
         if manifest is not None:
             manifest.close()
 
 
-def _check_usage(jobs: Sequence[Job], worker: Worker) -> None:
+def _check_usage(tasks: Sequence[Task]) -> None:
     """Plan for the first input for which that can be done, so that nothing is made in vain.
 
     Raises UsageError.
     """
-    for job in jobs:
-        if job.skip or _is_stream(job):
+    for task in tasks:
+        if task.job.skip or _is_stream(task.job) or not task.prepare(read=SOON_READ):
             continue
-        with suppress(InputError, OutputError, OSError):  # which are that input's own
-            if _is_soon_told(job) and any(isinstance(r, Result) for r in dry_run(job, worker)):
+        for planned in task.planned:
+            if isinstance(planned.problem, UsageError):
+                raise planned.problem
+            if planned.problem is None:
                 return
-
-
-def _is_soon_told(job: Job) -> bool:
-    """Whether a header tells what an input is, or it is read quickly."""
-    path, file = job.source.path, job.source.file
-    if path is None or file is None:
-        return False
-    return os.path.getsize(file) <= SOON_READ or formats.describe_by_header(path) is not None
+        task.close()  # others may be as broken, and so many files cannot be open
 
 
 def _is_stream(job: Job) -> bool:
@@ -121,28 +119,27 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def _one_by_one(
-    jobs: Sequence[Job], worker: Worker, settings: Settings, watch: Watch
-) -> Iterator[Outcome]:
-    for job in jobs:
+def _one_by_one(tasks: Sequence[Task], settings: Settings, watch: Watch) -> Iterator[Outcome]:
+    for task in tasks:
         how: type[Outcome] = Result
-        for outcome in do_job(job, worker):
+        for outcome in do_task(task):
             how = type(outcome)
             # What is kept here would be in memory as long as the next job is at work.
-            outcome = outcome if job.output is None else without_arrays(outcome)
+            outcome = outcome if task.job.output is None else without_arrays(outcome)
             yield outcome
-        watch.end(job, how)
+        watch.end(task.job, how)
         if settings.fail_fast and how is Failed:
             return
 
 
-def do_job(job: Job, worker: Worker) -> Iterator[Outcome]:
+def do_task(task: Task) -> Iterator[Outcome]:
     """Do one job; what goes wrong with it, whatever it is, is an outcome, and the last one."""
+    job, worker = task.job, task.worker
     if job.skip:
         yield Skipped(job)
         return
     try:
-        for came in worker.do(job):
+        for came in task.run():
             worker.beginning.make()
             yield came if isinstance(came, Result) else Failed(job, came)
     except UsageError as error:
@@ -186,28 +183,11 @@ def dry_run(job: Job, worker: Worker) -> Iterator[Result | InputError]:
     UsageError: for standard input, which can be read only once.
     PoolError: what the job itself would raise before it pools.
     """
-    failures: list[InputError] = []
-    for number, described in enumerate(_describe(job, worker)):
-        if number and job.takes_one:
-            refuse_several(job)
-        format = None if job.output is None else job.format or described.format
-        try:
-            plan = worker.plan(described, format)
-        except InputError as error:
-            failures.append(InputError(f"{described.label}: {error}"))
-        else:
-            yield Result(described.label, plan, None, described.kind, written=job.output)
-    yield from failures
-
-
-def _describe(job: Job, worker: Worker) -> Iterator[formats.Described]:
     source = job.source
     if source.label == STDIN:
         raise UsageError("`dry_run`: what standard input holds shows only when it is read, once")
-    if source.path is None or source.fails:
-        for loaded in source.read():
-            yield formats.described_as(loaded)
-    else:
-        yield from formats.describe_file(
-            source.path, pictures=worker.pictures.reading(job), members=source.members
+    if _is_stream(job):
+        raise InputError(
+            f"{source.label}: it is a pipe, and what comes through it can be read only once"
         )
+    return Task(job, worker).dry_run()

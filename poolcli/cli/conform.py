@@ -38,7 +38,7 @@ def _conform(values: Values) -> int:
     for source in find_sources(values):
         try:
             for loaded in source.read():
-                if loaded.beside:
+                if loaded.info.beside:
                     messages.hint(f"{loaded.label}: left out, of 0 or 1 axes beside larger arrays")
                 else:
                     _show(loaded, windows, values)

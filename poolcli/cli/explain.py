@@ -74,7 +74,7 @@ def _explain(operation: Any, sources: Sequence[Any], values: Values) -> int:
     for source in sources:
         try:
             for loaded in source.read():
-                if loaded.beside:
+                if loaded.info.beside:
                     messages.hint(f"{loaded.label}: left out, of 0 or 1 axes beside larger arrays")
                     continue
                 titled = len(sources) > 1 or shown > 0

@@ -12,7 +12,7 @@ from poolcli.errors import InputError, PoolError, UsageError
 
 if TYPE_CHECKING:
     from poolcli.batch.inputs import Source
-    from poolcli.formats.base import Described
+    from poolcli.formats.base import SourceInfo
 
 
 def entries() -> Mapping[str, Entry]:
@@ -44,44 +44,42 @@ def _info(values: Values) -> int:
     return 1 if failed else 0
 
 
-def _described(source: Source, values: Values) -> Iterator[Described]:
+def _described(source: Source, values: Values) -> Iterator[SourceInfo]:
     """Describe the arrays of a source by their headers; what has none is read."""
-    from poolcli import formats
+    from poolcli.formats.base import Reading
 
     limit = values["max_pixels"]
-    if source.is_stored:
-        # Nothing is decoded, so that no size is too large unless somebody says so.
-        pictures = formats.PictureInput(limit or sys.maxsize)
-        told = formats.describe_by_header(str(source.path), pictures, source.members)
-        if told is not None:
-            yield from told
-            return
-    for loaded in source.read(pictures=formats.PictureInput(limit)):
-        yield formats.described_as(loaded)
+    # Nothing is decoded, so that no size is too large unless somebody says so.
+    file = source.open(Reading(max_pixels=limit or sys.maxsize))
+    if not file.is_told and source.is_stored and limit is None:
+        file.close()
+        file = source.open()
+    yield from (found.info for found in file.sources())
+    file.close()
 
 
-def _facts(loaded: Described, values: Values) -> dict[str, Any]:
+def _facts(info: SourceInfo, values: Values) -> dict[str, Any]:
     from poolcli.cli.env import read_defaults
     from poolcli.frameworks.defaults import find_preset
     from poolcli.layout import doubtful, find_layout
 
-    facts = {"label": loaded.label, "shape": list(loaded.shape), "dtype": str(loaded.dtype)}
-    if loaded.beside:
-        return {**facts, "layout": "", "kind": loaded.kind, "warnings": []}
-    shape, defaults = loaded.shape, read_defaults(values["like"])
+    facts = {"label": info.label, "shape": list(info.shape), "dtype": str(info.dtype)}
+    if info.beside:
+        return {**facts, "layout": "", "kind": info.kind, "warnings": []}
+    shape, defaults = info.shape, read_defaults(values["like"])
     known = values["layout"]
     if known is None:
-        known = loaded.layout or defaults.layouts.get(len(shape))
+        known = info.layout or defaults.layouts.get(len(shape))
     try:
         found = find_layout(known, shape, find_preset(defaults.like).layouts)
     except InputError as error:
-        raise InputError(f"{loaded.label}: {error}") from error
+        raise InputError(f"{info.label}: {error}") from error
     doubt = doubtful(found, shape) if known is None and defaults.like is None else None
     if doubt is not None:
-        messages.warn(f"{loaded.label}: {doubt}")
+        messages.warn(f"{info.label}: {doubt}")
     warnings = [] if doubt is None else [messages.as_typed(doubt)]
-    facts |= {"layout": found.letters, "kind": loaded.kind, "warnings": warnings}
-    return facts if loaded.nodata is None else {**facts, "nodata": loaded.nodata}
+    facts |= {"layout": found.letters, "kind": info.kind, "warnings": warnings}
+    return facts if info.nodata is None else {**facts, "nodata": info.nodata}
 
 
 def _json(record: Mapping[str, Any]) -> str:

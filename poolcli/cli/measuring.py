@@ -5,44 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from poolcli.cli import messages, options
+from poolcli.cli import messages
 from poolcli.cli.command import Values
+from poolcli.cli.options import MEASURED
 from poolcli.errors import InputError, PoolError, UsageError
-from poolcli.families import SLIDING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from poolcli.formats.base import Loaded
+    from poolcli.formats.base import Source
     from poolcli.plan import Request
     from poolcli.windows import Sliding
 
-# Of sliding windows, whose size may be left out here.
-PARAMS = (
-    SLIDING.params[0]._replace(help="Window size: N, HxW or DxHxW (default: 2).", examples=()),
-    *SLIDING.params[1:],
-)
-WINDOWS = tuple(map(options.of_window, PARAMS))
 SMOOTHER = 3  # the least size at which blur is not avg
-
-
-def ops_option(default: Sequence[str]) -> Any:
-    """Describe ``--ops``."""
-    return options.option(
-        "ops",
-        str | None,
-        f"Ops to compare, with commas between them (default: {','.join(default)}, and blur from "
-        "size 3 on).",
-        "--ops",
-        metavar="OP,OP",
-    )
 
 
 def windows_of(values: Values) -> Sliding:
     """Give the windows that are asked for."""
+    from poolcli.cli import requests
     from poolcli.windows import Sliding
 
-    read = options.read_windows(SLIDING._replace(params=PARAMS), values, "compare")
+    read = requests.windows_of(MEASURED, values, "compare")
     return Sliding(**{"size": 2} | {name: v for name, v in read.items() if v is not None})
 
 
@@ -67,19 +50,19 @@ def requests_of(values: Values, default: Sequence[str]) -> list[Request]:
     ]
 
 
-def layout_of(loaded: Loaded, values: Values) -> str | None:
+def layout_of(loaded: Source, values: Values) -> str | None:
     """Give the layout that holds where ``--layout`` says nothing."""
     from poolcli.cli.env import read_defaults
 
     return loaded.layout or read_defaults(values["like"]).layouts.get(len(loaded.shape))
 
 
-def each_input(values: Values, show: Callable[[Loaded], bool]) -> int:
+def each_input(values: Values, show: Callable[[Source], bool]) -> int:
     """Show every input, complaining of those that cannot be; give the exit code.
 
     ``show`` tells whether all went well.
     """
-    from poolcli.cli.runner import find_sources
+    from poolcli.cli.requests import find_sources
 
     failed = False
     for source in find_sources(values):
@@ -97,7 +80,7 @@ def each_input(values: Values, show: Callable[[Loaded], bool]) -> int:
     return 1 if failed else 0
 
 
-def _labelled(show: Callable[[Loaded], bool], loaded: Loaded) -> bool:
+def _labelled(show: Callable[[Source], bool], loaded: Source) -> bool:
     try:
         return show(loaded)
     except InputError as error:
@@ -119,7 +102,7 @@ def refuse_or_leave_out(refused: Sequence[Any], label: str, values: Values) -> b
     return not refused or values["ops"] is None
 
 
-def array_of(loaded: Loaded) -> NDArray[Any]:
+def array_of(loaded: Source) -> NDArray[Any]:
     """Give the array to be measured, in which what the file calls missing is NaN."""
     import numpy as np
 
@@ -133,7 +116,7 @@ def array_of(loaded: Loaded) -> NDArray[Any]:
     return x
 
 
-def check_memory(loaded: Loaded, copies: int) -> None:
+def check_memory(loaded: Source, copies: int) -> None:
     """Refuse an input of which so many copies as float64 do not fit in memory."""
     import math
 

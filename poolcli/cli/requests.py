@@ -9,8 +9,7 @@ import gc
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from poolcli import batch
@@ -27,10 +26,8 @@ from poolcli.plan import Request
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from poolcli.batch.inputs import Read
-    from poolcli.batch.pictures import Pictures
     from poolcli.chains import Chain
-    from poolcli.formats.base import Loaded
+    from poolcli.images.options import ImageOptions
     from poolcli.unpooling import Unpool
 
 _SIZE = r"(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]?)(?:i?B)?"
@@ -185,13 +182,13 @@ def parse_size(text: str) -> int:
     return size
 
 
-def pictures_of(values: Values, target: batch.Target) -> Pictures:
+def images_of(values: Values, target: batch.Target) -> ImageOptions:
     """Say in the library's words what the options ask of pictures.
 
     Raises UsageError for what is meaningless whatever the input.
     """
-    from poolcli import formats
-    from poolcli.images.options import Treatment
+    from poolcli.formats.base import PLAIN, Packing
+    from poolcli.images.options import ImageOptions
 
     linear, by = values.get("linear", False), values.get("by")
     if by is not None:
@@ -202,21 +199,24 @@ def pictures_of(values: Values, target: batch.Target) -> Pictures:
             raise UsageError("--by takes a pixel as it is, and --method is between two; leave one")
     if (linear or by is not None) and values.get("nodata") is not None:
         raise UsageError(f"--nodata is a value of one channel, and {_which(linear)} changes it")
-    look = None
+    rendering = None
     wished = [values.get(name) for name in ("colormap", "normalize", "grid")]
     if any(wish is not None for wish in wished):
         if target.output is None:
             raise UsageError("--colormap, --normalize and --grid make a picture: say -o FILE.png")
-        from poolcli.images.render import Look, parse_normalize
+        from poolcli.images.render import Rendering, parse_normalize
 
         normalize = None if wished[1] is None else parse_normalize(wished[1])
-        look = Look(wished[0], normalize, wished[2])
-        look.check()
-    packing = formats.PictureOutput(values.get("quality"), values.get("compression"))
+        rendering = Rendering(wished[0], normalize, wished[2])
+        rendering.check()
+    packing = Packing(values.get("quality"), values.get("compression"))
     extension = _extension(target)
-    if extension is not None and (problem := formats.meaningless(extension, packing)):
-        raise UsageError(problem)
-    return batch.Pictures(Treatment(linear, by), look, values.get("max_pixels"), packing)
+    if extension is not None and packing != PLAIN:
+        from poolcli.formats.limits import meaningless
+
+        if problem := meaningless(extension, packing):
+            raise UsageError(problem)
+    return ImageOptions(linear, by, rendering, values.get("max_pixels"), packing)
 
 
 def _which(linear: bool) -> str:
@@ -262,15 +262,5 @@ def find_sources(
     if patterns or rows:
         from poolcli.formats.base import Members
 
-        sources = [source.choosing(Members(patterns, small=rows)) for source in sources]
-    if rows:
-        return [source._replace(read=partial(_rows, source.read)) for source in sources]
+        return [source.choosing(Members(patterns, small=rows)) for source in sources]
     return sources
-
-
-def _rows(read: Read, **settings: Any) -> Iterator[Loaded]:
-    """Read text of one row or column as what it is meant to be where its only axis is W."""
-    for loaded in read(**settings):
-        if loaded.kind == "text" and len(loaded.shape) == 2 and 1 in loaded.shape:
-            loaded = loaded._replace(content=loaded.array.reshape(-1))
-        yield loaded

@@ -15,7 +15,7 @@ from poolcli.cli.command import Values
 from poolcli.cli.env import read_defaults
 from poolcli.cli.requests import (
     find_sources,
-    pictures_of,
+    images_of,
     refuse_contradictions,
     settings_of,
     target_of,
@@ -198,7 +198,7 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
     target = target_of(values, getattr(operation, "op", "pooled"))
     refuse_contradictions(values, target)
     batch.check_target(target)
-    pictures = pictures_of(values, target)
+    images = images_of(values, target)
     search = batch.Search(values.get("recursive", False), target.output)
     if sources is None:
         sources = find_sources(values, search)
@@ -208,18 +208,18 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
     if is_batch or target.resume:
         from poolcli.batch.manifest import recipe_of
 
-        recipe = recipe_of(operation, layouts, target.format, pictures)
+        recipe = recipe_of(operation, layouts, target.format, images)
         if values["arrays"]:
             recipe = {**recipe, "arrays": " ".join(values["arrays"])}
         manifest = _open_manifest(target, recipe)
     jobs = batch.assign(sources, target, manifest, search)
     if values.get("dry_run"):
-        return _dry_run(jobs, batch.Worker(operation, layouts, pictures=pictures), values)
+        return _dry_run(jobs, batch.Worker(operation, layouts, images=images), values)
     settings = settings_of(values, in_order=not values["as_json"])
     with RunReporter(jobs, values, is_batch=is_batch) as reporter:
         outcomes = batch.run(
             *(jobs, operation, layouts, settings),
-            pictures=pictures,
+            images=images,
             manifest=manifest,
             watch=reporter,
         )

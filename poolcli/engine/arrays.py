@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from poolcli.errors import InputError
+from poolcli.layout import show_shape
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -64,11 +67,45 @@ class StoredOutput(Protocol):
         """Store ``values``, a C-contiguous array of the box's shape and this dtype."""
 
 
+class Gathered:
+    """A result that is kept in memory, which is taken when the first of it is there."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape, self.dtype = shape, dtype
+        self._array: Array | None = None
+
+    @property
+    def array(self) -> Array:
+        """The result. Raises InputError where memory has no room for it."""
+        if self._array is None:
+            self._array = allocate(self.shape, self.dtype)
+        return self._array
+
+    def take(self, values: Array) -> None:
+        """Keep an array that was made elsewhere; it may lack axes of length 1."""
+        self._array = values.reshape(self.shape)
+
+
 Readable = Array | StoredInput
 """What cells come from."""
 
-Writable = Array | StoredOutput
+Writable = Array | StoredOutput | Gathered
 """What results go to."""
+
+
+def allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """A new array for results. Raises InputError where memory has no room for it."""
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError, OverflowError):
+        raise InputError(
+            f"the result, {show_shape(shape)} {dtype}, does not fit in memory"
+        ) from None
+
+
+def shape_of(x: Readable) -> tuple[int, ...]:
+    """The shape of the array, with its axes in their own order."""
+    return x.shape if isinstance(x, np.ndarray) else tuple(x.shape[axis] for axis in x.axes)
 
 
 def read_whole(x: Readable) -> Array:
@@ -82,6 +119,9 @@ def read_whole(x: Readable) -> Array:
 
 def write_whole(out: Writable, values: Array) -> None:
     """Store all results at once; ``values`` may lack axes of length 1."""
+    if isinstance(out, Gathered):
+        out.take(values)
+        return
     shaped = np.ascontiguousarray(values).reshape(out.shape)
     if isinstance(out, np.ndarray):
         out[...] = shaped
@@ -209,6 +249,7 @@ def source_of(x: Readable, order: tuple[int, ...]) -> Source:
 
 def target_of(out: Writable, order: tuple[int, ...]) -> Target:
     """The target that writes ``out`` with its axes permuted by ``order``."""
+    out = out.array if isinstance(out, Gathered) else out
     return ArrayTarget(out, order) if isinstance(out, np.ndarray) else StoredTarget(out, order)
 
 

@@ -1,30 +1,39 @@
-"""What every format hands over, and what a file is by its first bytes."""
+"""What every format hands over: its row in the table, open files, sources, and how both are asked.
+
+``table.py`` has the rows; what reads and writes a format is imported when a row is first used.
+"""
 
 from __future__ import annotations
 
+import importlib
 import math
 import os
 import stat
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from io import BufferedReader, FileIO
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from poolcli.engine.arrays import Readable, read_whole, shape_of
 from poolcli.errors import InputError
-from poolcli.formats.guard import reading
+from poolcli.formats.guard import check_memory, reading, shape_text
 
 if TYPE_CHECKING:
-    from poolcli.formats.metadata import Notes
-    from poolcli.formats.npy import StoredNpy
-    from poolcli.formats.npz import PackedNpy
+    from poolcli.engine.arrays import StoredOutput
+    from poolcli.formats.metadata import Metadata
+
+HEAD = 512
+"""So many of its first bytes tell what a file is."""
 
 
 class Members(NamedTuple):
     """Which arrays of an archive are meant where none is named.
 
     patterns: their names, with ``*`` and ``?`` as in the shell; none for all of them
-    small: arrays of 0 and 1 axes are pooled, too, beside larger ones
+    small: arrays of 0 and 1 axes are pooled, too, beside larger ones, and text of one row or column
+        is an array of one axis
     """
 
     patterns: tuple[str, ...] = ()
@@ -34,111 +43,322 @@ class Members(NamedTuple):
 ALL = Members()
 
 
-class Loaded(NamedTuple):
-    """One array from a file, a pipe or the command line.
+class Reading(NamedTuple):
+    """How files are read.
+
+    max_bytes: bounds the memory of one array; None: what is free
+    max_pixels: refuse larger pictures as possible decompression bombs; None: 178 956 970
+    cmyk: give CMYK pictures as their four channels instead of turning them into RGB
+    members: which arrays of an archive are meant
+    """
+
+    max_bytes: int | None = None
+    max_pixels: int | None = None
+    cmyk: bool = False
+    members: Members = ALL
+
+
+AS_USUAL = Reading()
+
+
+class Packing(NamedTuple):
+    """How pictures are packed: quality 1 to 100, and a compression that the format knows."""
+
+    quality: int | None = None
+    compression: str | None = None
+
+
+PLAIN = Packing()
+
+
+class Holds(NamedTuple):
+    """What a picture format can hold: dtypes by number of channels, and whether several frames.
+
+    ``cmyk``: the dtypes of CMYK, where it holds that. ``compressions`` are the ways to pack the
+    same values, and with ``quality`` they may be packed approximately. ``places``: it says where
+    pixels lie on the earth.
+    """
+
+    name: str
+    dtypes: Mapping[int, tuple[str, ...]]
+    every: tuple[str, ...] = ()  # dtypes for every other number of channels
+    many: bool = False
+    cmyk: tuple[str, ...] = ()
+    quality: bool = False
+    compressions: tuple[str, ...] = ()
+    places: bool = False
+
+    def has(self, channels: int) -> bool:
+        """Whether it holds pictures of so many channels."""
+        return bool(self.dtypes_of(channels))
+
+    def dtypes_of(self, channels: int) -> tuple[str, ...]:
+        """The dtypes that it holds pictures of so many channels in."""
+        return self.dtypes.get(channels, self.every)
+
+    @property
+    def every_dtype(self) -> set[str]:
+        """The dtypes that it holds at all."""
+        return set(self.every).union(*self.dtypes.values())
+
+
+Encode = Callable[..., Iterator["bytes | memoryview"]]
+"""``encode(array, extension, layout, metadata, packing)`` gives the bytes of a file in pieces.
+
+All that may be refused is refused before the first piece.
+"""
+
+
+class Format(NamedTuple):
+    """A row of the table.
+
+    name: what people call it; the name of a picture's format is of how it is read
+    extensions: those that it is written with; the first is that of what was read
+    begins: whether these are first bytes of such a file
+    opener: opens a file of it: ``opener(opened)`` gives an :class:`OpenFile`
+    encode: see :data:`Encode`
+    boxes: what writes it box by box into a file: ``boxes(label, file, shape, box_shape, dtype)``
+        gives a StoredOutput; None where it is written as a whole
+    stream: reads its arrays one after another from a pipe; None where all of it has to be there
+    start: raises InputError for what cannot be the first bytes of an endless one
+    holds: what pictures it can hold; None for what are no pictures
+    is_text, is_archive: it is read by people; it holds several arrays, which have names
+    decoded, encoded: about how many times the bytes of an array are in memory at most while it is
+        read and written
+    parsed: where no header tells what it holds, about how many bytes in memory a byte of it becomes
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    begins: Callable[[bytes], bool]
+    opener: Callable[[Opened], OpenFile]
+    encode: Encode
+    boxes: Callable[..., StoredOutput] | None = None
+    stream: Callable[[Any, str, Reading, Format], Iterator[Source]] | None = None
+    start: Callable[[bytes], None] | None = None
+    holds: Holds | None = None
+    is_text: bool = False
+    is_archive: bool = False
+    decoded: float = 1.0
+    encoded: float = 1.5
+
+    @property
+    def kind(self) -> str:
+        """What people are told it is: ``image`` for every picture, else its name."""
+        return self.name if self.holds is None else "image"
+
+
+def lazy(module: str, name: str) -> Callable[..., Any]:
+    """A function of ``poolcli.formats`` whose module is imported when it is first called."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        module_ = importlib.import_module(f"poolcli.formats.{module}")
+        return getattr(module_, name)(*arguments, **named)
+
+    return call
+
+
+class Opened(NamedTuple):
+    """A seekable file that is open, and what is wanted of it; ``member``: the array of this name.
+
+    ``label`` is what people are shown: the path, or ``-``.
+    """
+
+    file: BinaryIO
+    label: str
+    format: Format
+    reading: Reading = AS_USUAL
+    member: str | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """The length of the file."""
+        at = self.file.tell()
+        size = self.file.seek(0, os.SEEK_END)
+        self.file.seek(at)
+        return size
+
+
+class OpenFile:
+    """The arrays of an open file, by their headers as far as those tell. Each format has its own.
+
+    It is closed when nobody needs it any more: neither this nor a source of it.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self.opened = opened
+
+    @property
+    def is_told(self) -> bool:
+        """Whether headers tell what arrays there are, so that ``sources`` reads no values."""
+        return True
+
+    @property
+    def most_bytes(self) -> int:
+        """About how much memory reading takes at most, where headers do not tell."""
+        return 0
+
+    def sources(self) -> Iterator[Source]:
+        """Give the arrays. An array that is broken keeps no other back: its error comes last.
+
+        Raises InputError, one line that starts with the label.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the file: none of the sources is read any more."""
+        self.opened.file.close()
+
+
+class SourceInfo(NamedTuple):
+    """What is known of an array before its values are read.
 
     label: what people are shown: ``photo.png``, ``in.npz:features``, ``-``
-    content: the array, or one that is still on disk and is read in boxes
-    kind: "npy", "npz", "image" or "text"
-    layout: what the file itself tells ("HW", "HWC", "NHW", "NHWC" for pictures), else None
+    row: the format that it is stored in
     format: the extension that writes the same kind again: ``.npy``, ``.png``, ``.csv``
-    member: the array's name inside an .npz, else None
-    notes: what else the file tells of a picture; None for everything else
-    beside: of 0 or 1 axes beside larger arrays of an .npz: it is no map, and goes on as it is
+    layout: what the file itself tells ("HW", "HWC", "NHW", "NHWC" for pictures), else None
+    member: the array's name inside an archive, else None
+    nodata: the value of cells that means missing, where the file names one
+    beside: of 0 or 1 axes beside larger arrays of an archive: it is no map, and goes on as it is
     """
 
     label: str
-    content: np.ndarray | StoredNpy | PackedNpy
-    kind: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    row: Format
+    format: str
     layout: str | None = None
-    format: str = ".npy"
     member: str | None = None
-    notes: Notes | None = None
+    nodata: float | None = None
     beside: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What people are told it is: ``npy``, ``npz``, ``image``, ``text``."""
+        return self.row.kind
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+class Decoded(NamedTuple):
+    """Values that were read, and what else the file tells of a picture."""
+
+    content: Readable
+    metadata: Metadata | None = None
+
+
+class Source:
+    """One array of a file, a pipe or the command line, whose values may not have been read yet.
+
+    ``chunks`` is the shape of the boxes that are best read: that of the whole array where any
+    reading reads all, None where a box of any shape is as good.
+    """
+
+    def __init__(
+        self,
+        info: SourceInfo,
+        load: Callable[[], Decoded],
+        chunks: tuple[int, ...] | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        self.info, self.chunks = info, chunks
+        self._load, self._max_bytes = load, max_bytes
+        self._decoded: Decoded | None = None
+
+    @property
+    def content(self) -> Readable:
+        """The values: an array in memory, or one that is still on disk and is read in boxes.
+
+        Raises InputError, one line that starts with the label.
+        """
+        return self._read().content
+
+    @property
+    def metadata(self) -> Metadata | None:
+        """What else the file tells of a picture; None for everything else."""
+        return self._read().metadata
+
+    @property
+    def array(self) -> np.ndarray:
+        """The array in memory, as stored: in its dtype and byte order. Raises as ``content``."""
+        content = self.content
+        if isinstance(content, np.ndarray):
+            return content
+        with reading(self.label):
+            check_memory(self.info.nbytes, self._max_bytes)
+            whole = read_whole(content)
+            content.finish()
+            return whole
+
+    def _read(self) -> Decoded:
+        if self._decoded is None:
+            with reading(self.label):
+                decoded = self._load()
+                self._check(decoded.content)
+            self._decoded = decoded
+        return self._decoded
+
+    def _check(self, content: Readable) -> None:
+        """Refuse what the header said otherwise: it was planned for."""
+        shape = shape_of(content)
+        if (shape, content.dtype) != (self.info.shape, self.info.dtype):
+            raise InputError(
+                f"its header says {shape_text(self.info.shape)} {self.info.dtype}, and it holds"
+                f" {shape_text(shape)} {content.dtype}; it is damaged"
+            )
+
+    @property
+    def label(self) -> str:
+        """What people are shown."""
+        return self.info.label
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the array."""
-        if isinstance(self.content, np.ndarray):
-            return self.content.shape
-        return self.content.logical_shape
+        return self.info.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the array."""
+        return self.info.dtype
+
+    @property
+    def layout(self) -> str | None:
+        """The axis letters, where the file tells."""
+        return self.info.layout
+
+    @property
+    def kind(self) -> str:
+        """What people are told it is."""
+        return self.info.kind
+
+    @property
+    def format(self) -> str:
+        """The extension that writes the same kind again."""
+        return self.info.format
+
+    @property
+    def member(self) -> str | None:
+        """The name inside an archive."""
+        return self.info.member
 
     @property
     def nodata(self) -> float | None:
         """The value of cells that means missing, where the file names one."""
-        geo = None if self.notes is None else self.notes.geo
-        return None if geo is None else geo.missing(self.content.dtype)
+        return self.info.nodata
 
     @property
-    def array(self) -> np.ndarray:
-        """The array in memory, as stored: in its dtype and byte order."""
-        if isinstance(self.content, np.ndarray):
-            return self.content
-        with reading(self.label):
-            return self.content.read_all()
+    def beside(self) -> bool:
+        """Whether it is no map, and goes on as it is."""
+        return self.info.beside
 
 
-HEAD = 512
-
-_IMAGES = (
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"GIF87a", "gif"),
-    (b"GIF89a", "gif"),
-    (b"BM", "bmp"),
-    (b"II*\x00", "tiff"),
-    (b"MM\x00*", "tiff"),
-    (b"II+\x00", "tiff"),
-    (b"MM\x00+", "tiff"),
-)
-IMAGE_KINDS = frozenset(kind for _, kind in _IMAGES) | {"webp", "pnm"}
-
-_KNOWN_BUT_REFUSED = (
-    (b"\x1f\x8b", "gzip; unpack it first, for example with gunzip -c FILE | poolcli ... -"),
-    (b"\x89HDF", "HDF5; save the array as .npy first"),
-    (b"%!PS", "PostScript; save it as .png first"),
-    (b"\xc5\xd0\xd3\xc6", "PostScript; save it as .png first"),
-    (b"%PDF", "PDF; save it as .png first"),
-    (b"\x80\x02", "a Python pickle; save the array with numpy.save first"),
-    (b"\x80\x03", "a Python pickle; save the array with numpy.save first"),
-    (b"\x80\x04", "a Python pickle; save the array with numpy.save first"),
-    (b"\x80\x05", "a Python pickle; save the array with numpy.save first"),
-)
-
-
-def kind_of(head: bytes) -> str:
-    """Return "npy", "npz", an image kind or "text" for the first ``HEAD`` bytes of a file.
-
-    Raises ``InputError`` for an empty file and for bytes that are none of these.
-    """
-    if not head:
-        raise InputError("it is empty")
-    if head.startswith(b"\x93NUMPY"):
-        return "npy"
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return "npz"
-    for magic, kind in _IMAGES:
-        if head.startswith(magic):
-            return kind
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "webp"
-    if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in (b" ", b"\t", b"\r", b"\n"):
-        return "pnm"
-    for magic, advice in _KNOWN_BUT_REFUSED:
-        if head.startswith(magic):
-            raise InputError(f"it is {advice}")
-    if looks_like_text(head):
-        return "text"
-    raise InputError(
-        "its first bytes are no .npy, .npz, picture (PNG, JPEG, GIF, BMP, TIFF, WebP, PNM) or text"
-    )
-
-
-def looks_like_text(head: bytes) -> bool:
-    """Tell whether the bytes can begin a text file (UTF-16 counts: the text reader explains)."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return True
-    return not any(byte < 32 and byte not in b"\t\n\f\r" for byte in head) and b"\x7f" not in head
+def in_memory(info: SourceInfo, array: np.ndarray, metadata: Metadata | None = None) -> Source:
+    """An array in memory as a source."""
+    return Source(info, lambda: Decoded(array, metadata))
 
 
 def is_stream(path: str) -> bool:
@@ -192,11 +412,12 @@ class _InputFile(FileIO):
         with suppress(OSError):
             super().close()
 
+    def __del__(self) -> None:
+        # Sources keep it open as long as somebody may read them; then nobody has to say so.
+        self.close()
 
-def close_quietly(descriptor: int) -> None:
-    """Close what was only read: nothing is lost where that fails."""
-    with suppress(OSError):
-        os.close(descriptor)
+    def _dealloc_warn(self, _: object) -> None:
+        """As above."""
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -209,37 +430,3 @@ def _what_it_is(mode: int) -> str:
     if stat.S_ISSOCK(mode):
         return "a socket; name a file or a pipe"
     return "a device; name a file or a pipe"
-
-
-class Described(NamedTuple):
-    """An array that was not read; ``nodata`` means missing, and all else is as in ``Loaded``."""
-
-    label: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    kind: str
-    layout: str | None = None
-    format: str = ".npy"
-    member: str | None = None
-    nodata: float | None = None
-    beside: bool = False
-
-    @property
-    def nbytes(self) -> int:
-        """The memory that it will take."""
-        return math.prod(self.shape) * self.dtype.itemsize
-
-
-def described_as(loaded: Loaded) -> Described:
-    """Describe an array that was read."""
-    return Described(
-        loaded.label,
-        loaded.shape,
-        loaded.content.dtype,
-        loaded.kind,
-        loaded.layout,
-        loaded.format,
-        loaded.member,
-        loaded.nodata,
-        loaded.beside,
-    )

@@ -1,4 +1,4 @@
-"""EXIF notes: a TIFF structure without a picture, changed in place or carried to and from a TIFF.
+"""EXIF: a TIFF structure without a picture, changed in place or carried to and from a TIFF.
 
 In place, because cameras keep notes whose inner addresses nobody else knows: a structure that is
 written anew loses them. Everything read is checked against the data's end; what leads past it
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 ORIENTATION = 0x0112
-DETAILS, PLACE = 0x8769, 0x8825  # the directories of EXIF proper and of GPS
+EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 SHORT, LONG, BYTE = 3, 4, 1
 _WIDTH, _HEIGHT = 0xA002, 0xA003
 _HEADING = b"Exif\0\0"
@@ -74,7 +74,7 @@ def _patched(data: bytes, main: Mapping[int, int], details: Mapping[int, int]) -
     except Damaged:
         return None
     changed = bytearray(data)
-    for directory, values in ((found.main, main), (found.below.get(DETAILS, {}), details)):
+    for directory, values in ((found.main, main), (found.below.get(EXIF_IFD, {}), details)):
         for tag, value in values.items():
             entry = directory.get(tag)
             if entry is None or entry.number != 1 or entry.kind not in (SHORT, LONG):
@@ -99,7 +99,7 @@ def read_structure(fetch: Fetch, order: str, offset: int) -> Structure:
     """Read the directory at ``offset`` and the EXIF and GPS ones below it. Raises ``Damaged``."""
     main = read_directory(fetch, order, offset)
     below = {}
-    for tag in (DETAILS, PLACE):
+    for tag in (EXIF_IFD, GPS_IFD):
         if tag in main:
             below[tag] = read_directory(fetch, order, _unpack(order + "I", main[tag].data)[0])
     return Structure(order, main, below)

@@ -26,7 +26,7 @@ def reading(label: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise InputError(f"{label}: {cause(error)}") from error
+        raise InputError(f"{label}: {explain_error(error)}") from error
 
 
 @contextmanager
@@ -37,10 +37,10 @@ def writing(label: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except Exception as error:
-        raise OutputError(f"{label}: {cause(error)}") from error
+        raise OutputError(f"{label}: {explain_error(error)}") from error
 
 
-def cause(error: BaseException) -> str:
+def explain_error(error: BaseException) -> str:
     """Return what went wrong in one line of at most ``CAUSE_LENGTH`` characters."""
     if isinstance(error, (InputError, OutputError)):
         return one_line(str(error))

@@ -4,27 +4,27 @@ Only open files whose first bytes are on our list come here: names would be take
 some formats start other programs. Nothing is decoded before its size is known.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.formats import exif
-from poolcli.formats.guard import check_count, check_memory
-from poolcli.formats.metadata import Notes, PictureInput, sound_icc, upright_xmp
+from poolcli.formats.base import Decoded, OpenFile, Reading, Source, SourceInfo
+from poolcli.formats.guard import TELLING, check_count, check_memory, explain_error, reading
+from poolcli.formats.metadata import Metadata, sound_icc, upright_xmp
 
-PILLOW_NAMES = {
-    "png": "PNG",
-    "jpeg": "JPEG",
-    "gif": "GIF",
-    "bmp": "BMP",
-    "tiff": "TIFF",
-    "webp": "WEBP",
-    "pnm": "PPM",
-}
 _WEBP_SIDE = 16383
+# What Pillow calls formats that have another name elsewhere.
+_PILLOW_NAMES = {"PNM": "PPM", "WebP": "WEBP"}
 
 # Pillow mode -> (mode to read, mode to read where a transparent colour is set). None: as it is.
 _MODES: dict[str, tuple[str | None, str | None]] = {
@@ -47,48 +47,194 @@ _MODES: dict[str, tuple[str | None, str | None]] = {
 }
 
 
-@dataclass(frozen=True)
-class Picture:
+# Pillow mode, as it will be read -> (dtype, channels). Others are read to be described.
+_PIXELS = {
+    "1": (np.bool_, 1),
+    "L": (np.uint8, 1),
+    "LA": (np.uint8, 2),
+    "RGB": (np.uint8, 3),
+    "RGBA": (np.uint8, 4),
+    "CMYK": (np.uint8, 4),
+}
+
+
+class Picture(NamedTuple):
     """Decoded pixels, upright: layout "HW", "HWC", "NHW" or "NHWC"; and what the file says else."""
 
     array: np.ndarray
     layout: str
-    notes: Notes
+    metadata: Metadata
 
 
-def read_by_pillow(
-    file: BinaryIO, kind: str, max_bytes: int | None, wanted: PictureInput
-) -> Picture:
-    """Decode a picture of any kind but TIFF."""
+class Header(NamedTuple):
+    """What the header of a picture tells of its pixels as they will be read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    layout: str
+    nodata: float | None = None
+
+
+class PictureFile(OpenFile):
+    """A picture, read by Pillow."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the header tells all; of animations, and of damaged files, only decoding does."""
+        return self._header is not None
+
+    @property
+    def most_bytes(self) -> int:
+        """About how much memory reading takes at most, with a result as large; 0 if damaged."""
+        with _quiet(), suppress(Exception):  # as of headers
+            return math.ceil((1 + self.opened.format.decoded) * self.most())
+        return 0
+
+    def sources(self) -> Iterator[Source]:
+        """Give the picture, which is decoded when its pixels are wanted.
+
+        Grey is "HW", colour "HWC" with 3 or 4 channels (grey with transparency: 2), animations and
+        several pages have "N" before. 1 bit gives bool, 8 bits uint8, 16 bits uint16. Palettes are
+        expanded, with their transparency; CMYK becomes RGB where it is not wanted; an EXIF
+        orientation is applied.
+        """
+        header = self._header
+        if header is not None:
+            yield Source(self._info(header), self._load, header.shape)
+            return
+        with reading(self.opened.label):
+            array, layout, metadata = self._picture()
+        geo = metadata.geo
+        nodata = None if geo is None else geo.missing(array.dtype)
+        info = self._info(Header(array.shape, array.dtype, layout, nodata))
+        yield Source(info, lambda: Decoded(array, metadata))
+
+    def _info(self, header: Header) -> SourceInfo:
+        label, row = self.opened.label, self.opened.format
+        shape, dtype, layout, nodata = header
+        return SourceInfo(label, shape, dtype, row, row.extensions[0], layout, None, nodata)
+
+    def _load(self) -> Decoded:
+        array, _, metadata = self._picture()
+        return Decoded(array, metadata)
+
+    def _picture(self) -> Picture:
+        try:
+            with _quiet():
+                return self.decode()
+        except InputError:
+            raise
+        except Exception as error:  # decoders raise anything on damaged data
+            raise InputError(_reason(error, self.opened.format.name)) from error
+
+    @cached_property
+    def _header(self) -> Header | None:
+        """What the header tells; None where that is not all, also as it is damaged.
+
+        Decoding a damaged one then says what is the matter.
+        """
+        try:
+            with _quiet():
+                return self.header()
+        except Exception:  # as above
+            return None
+
+    def header(self) -> Header | None:
+        """Read what the header tells; None where that is not all."""
+        file, _, row, settings, _ = self.opened
+        if row.name == "PNM":  # its depth is not what Pillow says
+            return _pnm_header(file, settings)
+        return _header_by_pillow(file, row.name, settings)
+
+    def decode(self) -> Picture:
+        """Decode the picture."""
+        file, _, row, settings, _ = self.opened
+        return read_by_pillow(file, row.name, settings)
+
+    def most(self) -> int:
+        """About how many bytes its pixels have at most."""
+        file, _, row, settings, _ = self.opened
+        with open_image(file, row.name, settings.max_pixels) as image:
+            width, height = image.size
+            frames = getattr(image, "n_frames", 1)
+        # Frames of 8 bits are read with transparency, single pictures of 16 or 32 bits are grey.
+        return int(frames * height * width * 4)
+
+
+def _pnm_header(file: BinaryIO, settings: Reading) -> Header:
+    from poolcli.formats import pnm
+
+    shape, dtype = pnm.read_shape(file)
+    check_count((shape[1], shape[0]), settings.max_pixels)
+    return Header(shape, dtype, "HWC"[: len(shape)])
+
+
+def _header_by_pillow(file: BinaryIO, name: str, settings: Reading) -> Header | None:
+    from poolcli.formats import png16
+
+    with open_image(file, name, settings.max_pixels) as image:
+        if name != "JPEG" and getattr(image, "n_frames", 1) > 1:
+            return None
+        dtype: Any
+        if name == "PNG" and png16.is_deep(image):
+            dtype, channels = np.uint16, png16.channels_of_deep(image)
+        else:
+            mode = mode_to_read(image, settings.cmyk) or image.mode
+            if mode not in _PIXELS:
+                return None
+            dtype, channels = _PIXELS[mode]
+        width, height = image.size
+        if orientation_of(image) > 4:
+            width, height = height, width
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    return Header(shape, np.dtype(dtype), "HWC"[: len(shape)])
+
+
+def _reason(error: Exception, name: str) -> str:
+    if isinstance(error, TELLING) and type(error).__name__ != "UnidentifiedImageError":
+        return f"it cannot be decoded as {name}: {explain_error(error)}"
+    return f"it cannot be decoded as {name}: it is damaged or truncated"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the decoders' warnings from the user; what matters is checked and raised."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def read_by_pillow(file: BinaryIO, name: str, settings: Reading) -> Picture:
+    """Decode a picture of the format ``name``."""
     from poolcli.formats import png16, pnm
 
-    if kind == "pnm":
-        pixels = pnm.read_deep(file, max_bytes, wanted.max_pixels)
+    if name == "PNM":
+        pixels = pnm.read_deep(file, settings.max_bytes, settings.max_pixels)
         if pixels is not None:
-            return Picture(pixels, layout_of(pixels, False), Notes("I;16"))
-    if kind == "png":
+            return Picture(pixels, layout_of(pixels, False), Metadata("I;16"))
+    if name == "PNG":
         png16.check_checksums(file)
-    with open_image(file, PILLOW_NAMES[kind], wanted.max_pixels) as image:
-        if kind == "webp" and max(image.size) > _WEBP_SIDE:
+    with open_image(file, name, settings.max_pixels) as image:
+        if name == "WebP" and max(image.size) > _WEBP_SIDE:
             raise InputError(f"it claims {image.height}x{image.width} pixels, too many for WebP")
         # A JPEG's further pictures are a camera's previews and depth maps, not frames.
-        frames = 1 if kind == "jpeg" else getattr(image, "n_frames", 1)
+        frames = 1 if name == "JPEG" else getattr(image, "n_frames", 1)
         skipped = 1 if getattr(image, "default_image", False) else 0  # for viewers that do not play
-        check_frames(image.size, frames, max_bytes)
+        check_frames(image.size, frames, settings.max_bytes)
         mode: str | None = None
         durations: list[float] = []
-        if kind == "png" and png16.is_deep(image):
+        if name == "PNG" and png16.is_deep(image):
             if frames > 1:
                 raise InputError("it is animated with 16 bits; save its frames as a .tif")
-            array = png16.read_deep(file, image)
+            array = png16.read_deep(file)
         else:
-            if kind == "png":
+            if name == "PNG":
                 png16.scale_transparent_grey(image)
-            mode = mode_to_read(image, wanted.inks)
+            mode = mode_to_read(image, settings.cmyk)
             if frames == 1:
                 array = np.asarray(image if mode is None else image.convert(mode))
             else:
-                if (kind, image.mode, mode) != ("png", "L", None):
+                if (name, image.mode, mode) != ("PNG", "L", None):
                     mode = "RGBA"  # each frame may have colours and transparency of its own
                 decoded, durations = decode_frames(file, mode, skipped, frames)
                 array = np.stack(decoded) if frames - skipped > 1 else decoded[0]
@@ -100,14 +246,14 @@ def read_by_pillow(
         array = upright(array, orientation_of(image), 1 if many else 0)
         layout = layout_of(array, many)
         channels = array.shape[-1] if "C" in layout else 1
-        inks = wanted.inks and image.mode == "CMYK"
-        notes = _notes_of(image, file, kind, tuple(durations) if many else ())
-        notes = notes._replace(inks=inks, alpha=channels in (2, 4) and not inks)
-        return Picture(array, layout, notes)
+        cmyk = settings.cmyk and image.mode == "CMYK"
+        metadata = _metadata_of(image, file, name, tuple(durations) if many else ())
+        metadata = metadata._replace(cmyk=cmyk, alpha=channels in (2, 4) and not cmyk)
+        return Picture(array, layout, metadata)
 
 
 def open_image(file: BinaryIO, name: str, max_pixels: int | None) -> Any:
-    """Open a picture of Pillow's format ``name``; only its header is read.
+    """Open a picture of the format ``name``; only its header is read.
 
     Raises ``InputError`` for more than ``max_pixels`` (None: than is usual).
     """
@@ -115,16 +261,16 @@ def open_image(file: BinaryIO, name: str, max_pixels: int | None) -> Any:
 
     Image.MAX_IMAGE_PIXELS = None  # it warns from its limit on and refuses from twice that on
     file.seek(0)
-    image = Image.open(file, formats=(name,))
+    image = Image.open(file, formats=(_PILLOW_NAMES.get(name, name),))
     check_count(image.size, max_pixels)
     return image
 
 
-def mode_to_read(image: Any, inks: bool = False) -> str | None:
+def mode_to_read(image: Any, cmyk: bool = False) -> str | None:
     """Return the Pillow mode that loses nothing of a single image; None: as it is."""
     if image.mode not in _MODES:
         raise InputError(f"pictures of mode {image.mode} are not read; save it as RGB or grey")
-    if inks and image.mode == "CMYK":
+    if cmyk and image.mode == "CMYK":
         return None
     plain, transparent = _MODES[image.mode]
     if "transparency" in image.info or (
@@ -186,18 +332,18 @@ def layout_of(array: np.ndarray, many: bool) -> str:
     return ("N" if many else "") + ("HWC" if array.ndim - many == 3 else "HW")
 
 
-def _notes_of(image: Any, file: BinaryIO, kind: str, durations: tuple[float, ...]) -> Notes:
+def _metadata_of(image: Any, file: BinaryIO, name: str, durations: tuple[float, ...]) -> Metadata:
     info = image.info
     raw = exif.without_heading(info.get("exif"))
     resolution = info.get("dpi")
     tables: tuple[tuple[int, ...], ...] = ()
     sampling = -1
-    if kind == "jpeg":
+    if name == "JPEG":
         from PIL.JpegImagePlugin import get_sampling
 
         tables = tuple(tuple(table) for table in image.quantization.values())
         sampling = get_sampling(image)
-    return Notes(
+    return Metadata(
         mode=image.mode,
         icc=sound_icc(info.get("icc_profile")),
         exif=exif.upright(raw) if raw else None,
@@ -207,7 +353,7 @@ def _notes_of(image: Any, file: BinaryIO, kind: str, durations: tuple[float, ...
         loop=info.get("loop") if isinstance(info.get("loop"), int) else None,
         tables=tables,
         sampling=sampling,
-        lossy=kind == "webp" and _is_lossy_webp(file),
+        lossy=name == "WebP" and _is_lossy_webp(file),
     )
 
 

@@ -18,12 +18,12 @@ _ICC_SPACES = {b"GRAY": (1, 2), b"RGB ": (3, 4), b"CMYK": (4,)}
 _XMP_ORIENTATION = rb"""(tiff:Orientation(?:=["']|>)\s*)[1-8]"""
 
 
-class Notes(NamedTuple):
+class Metadata(NamedTuple):
     """What came with the pixels of a picture, to be written again with those of its result.
 
     mode: Pillow's name for how the pixels are stored: "L", "RGBA", "P", "CMYK", ...
     alpha: the last channel says how opaque the others are
-    inks: the channels are cyan, magenta, yellow and black
+    cmyk: the channels are cyan, magenta, yellow and black
     icc, exif, xmp: as stored, upright; exif is the TIFF structure itself, without a heading
     dpi: horizontal and vertical pixels per inch
     durations: of the frames, in milliseconds; loop: how often to play them, 0 for ever
@@ -34,7 +34,7 @@ class Notes(NamedTuple):
 
     mode: str = ""
     alpha: bool = False
-    inks: bool = False
+    cmyk: bool = False
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
@@ -47,40 +47,23 @@ class Notes(NamedTuple):
     packed: bool = False
     geo: GeoTags | None = None
 
-    def icc_for(self, channels: int, inks: bool) -> bytes | None:
+    def icc_for(self, channels: int, cmyk: bool) -> bytes | None:
         """Return the profile where it describes pixels of so many channels, else None."""
-        if self.icc is None or inks != (self.icc[16:20] == b"CMYK"):
+        if self.icc is None or cmyk != (self.icc[16:20] == b"CMYK"):
             return None
         return self.icc if channels in _ICC_SPACES.get(self.icc[16:20], ()) else None
 
-    def sized(self, height: int, width: int) -> Notes:
-        """Return the notes of a picture of this size."""
+    def without_colours(self) -> Metadata:
+        """Return what is still true of the picture in other colours."""
+        return Metadata(exif=self.exif, xmp=self.xmp, dpi=self.dpi)
+
+    def sized(self, height: int, width: int) -> Metadata:
+        """Return the metadata of a picture of this size."""
         if self.exif is None:
             return self
         from poolcli.formats.exif import with_size  # late: few pictures have any
 
         return self._replace(exif=with_size(self.exif, height, width))
-
-
-class PictureInput(NamedTuple):
-    """How pictures are to be read.
-
-    max_pixels: refuse larger pictures as possible decompression bombs; None: 178 956 970
-    inks: give CMYK as its four channels instead of turning it into RGB
-    """
-
-    max_pixels: int | None = None
-    inks: bool = False
-
-
-AS_USUAL = PictureInput()
-
-
-class PictureOutput(NamedTuple):
-    """How pictures are to be packed: quality 1 to 100, and a compression that the format knows."""
-
-    quality: int | None = None
-    compression: str | None = None
 
 
 def sound_icc(data: object) -> bytes | None:
@@ -115,11 +98,11 @@ _INCHES = {2: 1.0, 3: 2.54}  # by unit, how many pixels per inch one per unit is
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 
 
-def notes_of(file: BinaryIO, page: Any) -> Notes:
-    """Return the notes of a page that tifffile has opened."""
+def metadata_of(file: BinaryIO, page: Any) -> Metadata:
+    """Return the metadata of a page that tifffile has opened."""
     xmp = page.tags.valueof(_XMP)
     icc = page.tags.valueof(_ICC)
-    return Notes(
+    return Metadata(
         mode=page.photometric.name if hasattr(page.photometric, "name") else "",
         alpha=page.samplesperpixel in (2, 4)
         and page.extrasamples in ((_PREMULTIPLIED,), (_STRAIGHT,)),
@@ -132,7 +115,7 @@ def notes_of(file: BinaryIO, page: Any) -> Notes:
 
 
 def _exif_of(file: BinaryIO, page: Any) -> bytes | None:
-    """Return the page's notes as EXIF; None for those of a BigTIFF, which EXIF cannot address."""
+    """Return the page's tags as EXIF; None for those of a BigTIFF, which EXIF cannot address."""
     file.seek(0)
     head = file.read(4)
     if head not in (b"II*\0", b"MM\0*"):
@@ -178,7 +161,7 @@ def unmultiplied(array: np.ndarray) -> np.ndarray:
     return result
 
 
-def add_notes(tiff: bytes, notes: Notes) -> bytes:
+def add_metadata(tiff: bytes, metadata: Metadata) -> bytes:
     """Return a classic TIFF file with EXIF and XMP on its first page.
 
     The page's directory is written anew at the end, where its values have room, and what comes
@@ -187,15 +170,15 @@ def add_notes(tiff: bytes, notes: Notes) -> bytes:
     main: exif.Directory = {}
     below: dict[int, exif.Directory] = {}
     order = exif.order_of(tiff)
-    if notes.exif is not None:
+    if metadata.exif is not None:
         try:
-            found = exif.parse(notes.exif)
+            found = exif.parse(metadata.exif)
         except exif.Damaged:
             found = exif.Structure(order, {}, {})
         main = {tag: entry for tag, entry in found.main.items() if tag in _KEPT}
         below = found.below
-    if notes.xmp is not None:
-        main[_XMP] = exif.Entry(exif.BYTE, len(notes.xmp), notes.xmp)
+    if metadata.xmp is not None:
+        main[_XMP] = exif.Entry(exif.BYTE, len(metadata.xmp), metadata.xmp)
     if not main and not below:
         return tiff
     stream = io.BytesIO(tiff)
@@ -213,6 +196,6 @@ def add_notes(tiff: bytes, notes: Notes) -> bytes:
     return tiff[:4] + struct.pack(order + "I", len(tiff)) + tiff[8:] + added
 
 
-def byte_order(notes: Notes) -> Literal["<", ">"]:
-    """Return the byte order that a TIFF with these notes is to be written in."""
-    return "<" if notes.exif is None or exif.order_of(notes.exif) == "<" else ">"
+def byte_order(metadata: Metadata) -> Literal["<", ">"]:
+    """Return the byte order that a TIFF with this metadata is to be written in."""
+    return "<" if metadata.exif is None or exif.order_of(metadata.exif) == "<" else ">"

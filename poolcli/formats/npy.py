@@ -10,15 +10,21 @@ import re
 import struct
 import sys
 import threading
-import weakref
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 
 from poolcli.errors import InputError, OutputError
-from poolcli.formats.base import close_quietly
-from poolcli.formats.guard import cause, check_memory, shape_text, size_text, writing
+from poolcli.formats.base import Decoded, OpenFile, Reading, Source, SourceInfo, in_memory
+from poolcli.formats.guard import (
+    check_memory,
+    explain_error,
+    reading,
+    shape_text,
+    size_text,
+    writing,
+)
 
 MAGIC = b"\x93NUMPY"
 MAX_HEADER = 65_535
@@ -51,6 +57,12 @@ class Reader(Readable, Protocol):
     """What an array is read from."""
 
     def readinto(self, buffer: Any, /) -> int | None: ...
+
+
+class Stream(Reader, Protocol):
+    """What arrays are read from one after another."""
+
+    def peek(self, size: int, /) -> bytes: ...
 
 
 class Writable(Protocol):
@@ -229,9 +241,38 @@ def read_exactly(file: Readable, count: int) -> bytes:
 
 def write_array(stream: Writable, array: np.ndarray) -> None:
     """Write header and data, in C order and in the array's own dtype; works on pipes."""
-    write_all(stream, header_bytes(array.shape, array.dtype))
-    for block in _blocks(array):
-        write_all(stream, block)
+    for piece in encode(array):
+        write_all(stream, piece)
+
+
+def encode(array: np.ndarray, *_: object) -> Iterator[bytes | memoryview]:
+    """Return the bytes of a file: header, then data in C order and in the array's own dtype."""
+    return itertools.chain([header_bytes(array.shape, array.dtype)], _blocks(array))
+
+
+class NpyFile(OpenFile):
+    """An .npy file, whose array is read in boxes where it can be; from memory it is read whole."""
+
+    def sources(self) -> Iterator[Source]:
+        """Give its array."""
+        file, label, row, settings, _ = self.opened
+        with reading(label):
+            header = read_header(file)
+            check_size(header, self.opened.nbytes, "the file")
+            stored = StoredNpy(file, header)
+        info = SourceInfo(label, header.shape, header.dtype, row, row.extensions[0])
+        yield Source(info, lambda: Decoded(stored), max_bytes=settings.max_bytes)
+
+
+def read_stream(stream: Stream, label: str, settings: Reading, row: Any) -> Iterator[Source]:
+    """Read one array after another, to the end of a pipe; raises as :class:`OpenFile`."""
+    for count in itertools.count(1):
+        this = label if count == 1 else f"{label}#{count}"
+        with reading(this):
+            if not stream.peek(1):
+                return
+            array = read_array(stream, None, settings.max_bytes)
+        yield in_memory(SourceInfo(this, array.shape, array.dtype, row, row.extensions[0]), array)
 
 
 def header_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
@@ -271,30 +312,19 @@ class StoredNpy:
     """An .npy file's array, read box by box; ``shape`` is in the order that it is stored in.
 
     ``axes[i]`` is the stored axis of the array's axis i: they are reversed in Fortran order.
-    Several threads may read at once, in any order. It has a descriptor of its own, open for as long
-    as it lives.
+    Several threads may read at once, in any order, while the file is open.
     """
 
     sequential = False
 
-    def __init__(self, file: BinaryIO, header: NpyHeader, max_bytes: int | None = None) -> None:
-        self._descriptor = os.dup(file.fileno())
-        weakref.finalize(self, close_quietly, self._descriptor)
-        self._header, self._max_bytes = header, max_bytes
+    def __init__(self, file: BinaryIO, header: NpyHeader) -> None:
+        self._file, self._header = file, header
         self._lock = threading.Lock()
         reverse = header.fortran_order
-        self.logical_shape = header.shape
         self.shape = header.shape[::-1] if reverse else header.shape
         self.dtype = header.dtype
         count = len(header.shape)
         self.axes = tuple(range(count))[::-1] if reverse else tuple(range(count))
-
-    def read_all(self) -> np.ndarray[Any, Any]:
-        """The whole array, of ``logical_shape``; refused where memory is too small for it."""
-        check_memory(self._header.nbytes, self._max_bytes)
-        whole = np.empty(self.shape, self.dtype)
-        self.read_box(tuple((0, n) for n in self.shape), whole)
-        return whole.transpose(self.axes)
 
     def read_box(self, box: Box, out: np.ndarray[Any, Any]) -> None:
         """Fill ``out``, C-contiguous and of the box's shape and this dtype.
@@ -325,14 +355,14 @@ class StoredNpy:
     def _read_some(self, buffer: memoryview, offset: int) -> int:
         try:
             if hasattr(os, "preadv"):
-                return os.preadv(self._descriptor, [buffer], offset)
+                return os.preadv(self._file.fileno(), [buffer], offset)
             with self._lock:
-                os.lseek(self._descriptor, offset, os.SEEK_SET)
-                data = os.read(self._descriptor, len(buffer))
+                os.lseek(self._file.fileno(), offset, os.SEEK_SET)
+                data = os.read(self._file.fileno(), len(buffer))
                 buffer[: len(data)] = data
                 return len(data)
         except OSError as error:
-            raise InputError(cause(error)) from error
+            raise InputError(explain_error(error)) from error
 
 
 class NpyOutput:

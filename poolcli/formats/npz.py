@@ -2,191 +2,88 @@
 
 from __future__ import annotations
 
+import errno
 import io
-import os
 import shutil
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+import struct
+import weakref
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.formats import npy
-from poolcli.formats.base import Members
-from poolcli.formats.guard import cause, check_memory, reading
-from poolcli.formats.npy import Box, StoredNpy, runs
+from poolcli.formats.base import Decoded, Members, Opened, OpenFile, Source, SourceInfo
+from poolcli.formats.guard import reading
+from poolcli.formats.npy import StoredNpy
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
 
-# What was unpacked last is kept, for the rows that neighbouring blocks share.
-KEPT = 1 << 22
-_CHUNK = 1 << 18
+# Arrays up to this size are read whole.
+STREAMED = 1 << 25
 # What a temporary file leaves free on its disk.
 SPARED = 1 << 26
+_CHUNK = 1 << 20
+_LOCAL_HEADER = 30  # bytes, before the name and the extra field of an entry
 
 
-class PackedNpy:
-    """One array of an .npz, read box by box; ``shape`` is in the order that it is stored in.
+class StoredMember(StoredNpy):
+    """An array that is not compressed, as ``numpy.savez`` writes it, read where it stands."""
 
-    Reading goes forwards. Where it first goes back further than the ``KEPT`` bytes, everything is
-    unpacked into a temporary file without a name, and read from there. Where the disk has no room
-    for that, it starts again from the beginning, which is slow and right. One thread reads at a
-    time.
-    """
-
-    sequential = True
-
-    def __init__(
-        self, archive: ZipFile, info: ZipInfo, header: npy.NpyHeader, max_bytes: int | None = None
-    ) -> None:
-        self._archive, self._info = archive, info
-        self._header, self._max_bytes = header, max_bytes
-        self.logical_shape = header.shape
-        axes = tuple(range(len(header.shape)))
-        self.axes = axes[::-1] if header.fortran_order else axes
-        self.shape = header.shape[::-1] if header.fortran_order else header.shape
-        self.dtype = header.dtype
-        self._unpacked: StoredNpy | None = None
-        self._may_unpack = True
-        self._member: Any = None
-        self._kept = bytearray()
-        self._end = 0
-        """How many bytes of the member have been unpacked; the last of them are kept."""
-
-    def read_all(self) -> np.ndarray[Any, Any]:
-        """The whole array, of ``logical_shape``; refused where memory is too small for it."""
-        check_memory(self._header.nbytes, self._max_bytes)
-        whole = np.empty(self.shape, self.dtype)
-        self.read_box(tuple((0, n) for n in self.shape), whole)
-        self.finish()
-        return whole.transpose(self.axes)
-
-    def read_box(self, box: Box, out: np.ndarray[Any, Any]) -> None:
-        """Fill ``out``, C-contiguous and of the box's shape and this dtype.
-
-        Raises InputError (without a label) where the entry is damaged.
-        """
-        first = next(runs(self.shape, box, self.dtype.itemsize), (0, 0))[0]
-        if self._is_gone(self._header.data_offset + first) and self._may_unpack:
-            self._unpacked = self._unpack_all()
-            self._may_unpack = False
-        if self._unpacked is not None:
-            self._unpacked.read_box(box, out)
-            return
-        data = out.reshape(-1).view(np.uint8).data
-        done = 0
-        for offset, size in runs(self.shape, box, self.dtype.itemsize):
-            self._read(data[done : done + size], self._header.data_offset + offset)
-            done += size
-        npy.check_bools(out)
+    def __init__(self, file: BinaryIO, info: ZipInfo, header: npy.NpyHeader) -> None:
+        file.seek(info.header_offset)
+        local = file.read(_LOCAL_HEADER)
+        if len(local) < _LOCAL_HEADER:
+            raise InputError("its zip entry ends within its header; it is truncated")
+        self._start = info.header_offset + _LOCAL_HEADER + sum(struct.unpack("<26xHH", local))
+        super().__init__(file, header._replace(data_offset=self._start + header.data_offset))
+        self._info, self._is_checked = info, False
 
     def finish(self) -> None:
-        """Unpack what is left: at the end the zip library compares the checksum."""
-        while self._member is not None and self._unpack(_CHUNK):
-            pass
-        self._restart()
+        """Compare the checksum, once: boxes are read in any order, and not all of it need be."""
+        if self._is_checked:
+            return
+        crc, offset, left = 0, self._start, self._info.file_size
+        buffer = memoryview(bytearray(_CHUNK))
+        while left:
+            part = buffer[: min(left, _CHUNK)]
+            self._read(part, offset)
+            crc, offset, left = zlib.crc32(part, crc), offset + len(part), left - len(part)
+        if crc != self._info.CRC:
+            raise InputError(f"Bad CRC-32 for file {self._info.filename!r}")
+        self._is_checked = True
 
-    def _is_gone(self, offset: int) -> bool:
-        """Whether what stands there was unpacked, and is no longer kept."""
-        return offset < self._end - len(self._kept)
 
-    def _unpack_all(self) -> StoredNpy | None:
-        """Unpack into a file that ends with this process; None where there is no room for it."""
-        import tempfile  # late: most are read as they are packed
+def _unpacked(archive: ZipFile, info: ZipInfo, header: npy.NpyHeader) -> StoredNpy | None:
+    """Unpack into a file that ends with the array; None where its disk has no room for it."""
+    import tempfile  # late: few arrays are large and compressed
 
-        self._restart()
-        size = self._info.file_size
-        try:
-            if shutil.disk_usage(tempfile.gettempdir()).free < size + SPARED:
-                return None
-            with tempfile.TemporaryFile() as file:
-                while self._end < size:
-                    file.write(self._need(min(_CHUNK, size - self._end)))
-                self.finish()
-                file.flush()
-                return StoredNpy(cast(BinaryIO, file), self._header, self._max_bytes)
-        except OSError:
+    try:
+        if shutil.disk_usage(tempfile.gettempdir()).free < info.file_size + SPARED:
             return None
-
-    def _read(self, buffer: memoryview, offset: int) -> None:
-        if self._is_gone(offset):
-            self._restart()
-        while self._end < offset:
-            self._need(min(_CHUNK, offset - self._end))
-        start = len(self._kept) - (self._end - offset)
-        known = self._kept[start : start + len(buffer)]
-        buffer[: len(known)] = known
-        done = len(known)
-        while done < len(buffer):
-            piece = self._need(min(_CHUNK, len(buffer) - done))
-            buffer[done : done + len(piece)] = piece
-            done += len(piece)
-
-    def _need(self, size: int) -> bytes:
-        piece = self._unpack(size)
-        if not piece:
-            raise InputError(
-                f"header says {self._header} = {self._header.nbytes} bytes, and its zip entry "
-                f"ends after {self._end - self._header.data_offset}; it is truncated"
-            )
-        return piece
-
-    def _unpack(self, size: int) -> bytes:
-        try:
-            if self._member is None:
-                self._member = self._archive.open(self._info)
-            piece = cast(bytes, self._member.read(size))
-        except Exception as error:
-            raise InputError(cause(error)) from error
-        self._end += len(piece)
-        self._kept += piece
-        if len(self._kept) > 2 * KEPT:
-            del self._kept[:-KEPT]
-        return piece
-
-    def _restart(self) -> None:
-        if self._member is not None:
-            self._member.close()
-        self._member, self._kept, self._end = None, bytearray(), 0
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - it ends with the array
+    except OSError:
+        return None
+    try:
+        with archive.open(info) as member:
+            while piece := member.read(_CHUNK):
+                file.write(piece)
+        file.flush()
+    except BaseException as error:
+        file.close()
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return None
+        raise
+    stored = StoredNpy(cast(BinaryIO, file), header)
+    weakref.finalize(stored, file.close)
+    return stored
 
 
-class OwnView(io.RawIOBase):
-    """A file seen through a descriptor of its own, at a position of its own."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._descriptor = os.dup(file.fileno())
-        self._size = os.fstat(self._descriptor).st_size
-        self._position = 0
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move the position of this view alone."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        """Read at this view's position."""
-        data = os.pread(self._descriptor, len(buffer), self._position)
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-    def close(self) -> None:
-        """Close this view's descriptor."""
-        if not self.closed:
-            os.close(self._descriptor)
-        super().close()
-
-
+_STORED = 0  # a way to compress
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the same arrays give the same bytes on every day
 
 
@@ -210,6 +107,47 @@ def members(archive: ZipFile) -> list[tuple[str, ZipInfo]]:
     if not found:
         raise InputError(f"none of its {len(archive.infolist())} members is an .npy array")
     return found
+
+
+class NpzFile(OpenFile):
+    """An .npz archive: small arrays are read whole, large ones in boxes."""
+
+    def sources(self) -> Iterator[Source]:
+        """Give its arrays; what is wrong with the headers of some is raised at the end."""
+        file, label, row, settings, name = self.opened
+        with reading(label):
+            archive = open_zip(file)
+        chosen = choose(archive, label, name, settings.members)
+        for member in chosen:
+            if member.header is None:
+                continue
+            header, large = member.header, member.info.file_size > STREAMED
+            large = large and not isinstance(file, io.BytesIO)
+            info = SourceInfo(
+                label=f"{label}:{member.name}",
+                shape=header.shape,
+                dtype=header.dtype,
+                row=row,
+                format=row.extensions[0],
+                member=member.name,
+                beside=member.beside,
+            )
+            load = partial(_load, self.opened, archive, member.info, header if large else None)
+            yield Source(info, load, None if large else header.shape, settings.max_bytes)
+        failures = [member.problem for member in chosen if member.problem is not None]
+        if failures:
+            raise first_of(failures)
+
+
+def _load(opened: Opened, archive: ZipFile, info: ZipInfo, header: npy.NpyHeader | None) -> Decoded:
+    """Read one array; with its ``header``, as it is large, so that it is read in boxes."""
+    if header is not None:
+        if info.compress_type == _STORED:
+            return Decoded(StoredMember(opened.file, info, header))
+        unpacked = _unpacked(archive, info, header)
+        if unpacked is not None:
+            return Decoded(unpacked)
+    return Decoded(read_member(archive, info, opened.reading.max_bytes))
 
 
 class Member(NamedTuple):
@@ -297,17 +235,17 @@ def read_member(archive: ZipFile, info: ZipInfo, max_bytes: int | None = None) -
     return array
 
 
-def open_member(archive: ZipFile, info: ZipInfo, max_bytes: int | None) -> PackedNpy:
-    """One array that is unpacked as it is read, once header and stated size agree."""
-    return PackedNpy(archive, info, _header(archive, info), max_bytes)
-
-
 def _refuse_encrypted(info: ZipInfo) -> None:
     if info.flag_bits & 1:
         raise InputError("it is encrypted; unpack the .npz and save it without a password")
 
 
-def encode(arrays: Mapping[str, np.ndarray]) -> bytes:
+def encode(array: np.ndarray, *_: object) -> Iterator[bytes | memoryview]:
+    """Return the bytes of an archive of one array, ``arr_0``."""
+    return iter([packed({"arr_0": array})])
+
+
+def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Return the archive as bytes, for pipes and devices, where nobody can go back."""
     target = io.BytesIO()
     write_members(target, arrays)

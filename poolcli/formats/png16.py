@@ -1,8 +1,4 @@
-"""PNG beyond what Pillow does: checksums, and 16 bits a channel, which it would cut to 8 silently.
-
-Pillow undoes compression, filters and interlacing for us, but keeps one byte of each channel. So
-each deep picture is decoded twice: once for the high bytes and once for the low ones.
-"""
+"""PNG beyond what Pillow does: checksums, and 16 bits a channel, which it would cut to 8."""
 
 import struct
 import zlib
@@ -11,7 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from poolcli.errors import InputError
-from poolcli.formats.metadata import Notes
+from poolcli.formats.metadata import Metadata
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DEEP = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}  # Pillow's names -> channels
@@ -69,53 +65,15 @@ def _transparent_colour(image: Any) -> int | tuple[int, ...] | None:
     return None if isinstance(key, bytes) else key
 
 
-def read_deep(file: BinaryIO, image: Any) -> np.ndarray:
+def read_deep(file: BinaryIO) -> np.ndarray:
     """Decode a 16-bit PNG as uint16, (H, W) or (H, W, 2 to 4); a transparent colour gives alpha."""
-    raw_mode = image.tile[0].args
-    if raw_mode == "I;16B":
-        pixels = np.asarray(image).astype(np.uint16)
-    elif raw_mode == "LA;16B":  # 2 x 16 bits are laid out as 4 x 8
-        pixels = decode_raw(file, "PNG", "RGBA").view(">u2").astype(np.uint16)
-    else:
-        mode = raw_mode.removesuffix(";16B")
-        pixels = join_halves(
-            decode_raw(file, "PNG", f"{mode};16B"), decode_raw(file, "PNG", f"{mode};16L")
-        )
-    key = _transparent_colour(image)
-    if key is None:
-        return pixels
-    channels = pixels.reshape(*pixels.shape[:2], -1)
-    opaque = (channels != np.asarray(key, np.int64)).any(axis=2)
-    alpha = np.where(opaque, 65535, 0).astype(np.uint16)
-    return np.concatenate([channels, alpha[..., None]], axis=2)
-
-
-def decode_raw(file: BinaryIO, kind: str, raw_mode: str, frame: int = 0) -> np.ndarray:
-    """Decode with another reading of the stored bytes than Pillow's own choice."""
-    from PIL import Image
+    import imagecodecs
 
     file.seek(0)
-    image: Any
-    with Image.open(file, formats=(kind,)) as image:
-        image.seek(frame)
-        image.tile = [
-            tile._replace(args=_with_raw_mode(tile.args, raw_mode)) for tile in image.tile
-        ]
-        image.load()
-        return np.asarray(image)
+    return np.asarray(imagecodecs.png_decode(file.read()))
 
 
-def _with_raw_mode(arguments: Any, raw_mode: str) -> Any:
-    return (raw_mode, *arguments[1:]) if isinstance(arguments, tuple) else raw_mode
-
-
-def join_halves(high: np.ndarray, low: np.ndarray) -> np.ndarray:
-    """Join the high and low bytes of each channel."""
-    joined: np.ndarray = high.astype(np.uint16) << 8 | low
-    return joined
-
-
-def encode_deep(pixels: np.ndarray, level: int, notes: Notes) -> bytes:
+def encode_deep(pixels: np.ndarray, level: int, metadata: Metadata) -> bytes:
     """Return a PNG of uint16 pixels, (H, W) or (H, W, 2 to 4), packed at a level from 0 to 9."""
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
@@ -125,23 +83,23 @@ def encode_deep(pixels: np.ndarray, level: int, notes: Notes) -> bytes:
     rows[0, 1:] = stored[0]
     np.subtract(stored[1:], stored[:-1], out=rows[1:, 1:])
     head = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
-    chunks = [(b"IHDR", head), *_note_chunks(notes, channels)]
+    chunks = [(b"IHDR", head), *_metadata_chunks(metadata, channels)]
     chunks += [(b"IDAT", zlib.compress(rows.data, level)), (b"IEND", b"")]
     return SIGNATURE + b"".join(_chunk(name, data) for name, data in chunks)
 
 
-def _note_chunks(notes: Notes, channels: int) -> list[tuple[bytes, bytes]]:
+def _metadata_chunks(metadata: Metadata, channels: int) -> list[tuple[bytes, bytes]]:
     chunks = []
-    icc = notes.icc_for(channels, False)
+    icc = metadata.icc_for(channels, False)
     if icc is not None:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)))
-    if notes.dpi is not None:
-        x, y = (round(dots / _INCH) for dots in notes.dpi)
+    if metadata.dpi is not None:
+        x, y = (round(dots / _INCH) for dots in metadata.dpi)
         chunks.append((b"pHYs", struct.pack(">IIB", x, y, 1)))
-    if notes.exif is not None:
-        chunks.append((b"eXIf", notes.exif))
-    if notes.xmp is not None:
-        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + notes.xmp))
+    if metadata.exif is not None:
+        chunks.append((b"eXIf", metadata.exif))
+    if metadata.xmp is not None:
+        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
     return chunks
 
 

@@ -4,16 +4,63 @@ A ``# shape: 2x3x4`` comment says that the rows after it are the slices of one a
 new array; every other comment is skipped. ``numpy.loadtxt`` reads the same text as a 2-D matrix.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from poolcli.errors import InputError
+from poolcli.errors import InputError, OutputError
+from poolcli.formats.base import OpenFile, Reading, Source, SourceInfo, in_memory
+from poolcli.formats.guard import check_memory, reading
 
 _SHAPE = r"\s*#\s*shape:\s*(\d{1,18}(?:x\d{1,18}){0,31})\s*"
 _WHOLE_NUMBER_BYTES = b"0123456789+-,; \t\n"
 Lines = list[tuple[int, str]]  # line numbers in the file, counted from 1, and texts without comment
+
+
+# A byte of text becomes so many at most while it is read.
+_PARSED = 8
+_USUAL = ".txt"
+
+
+class TextFile(OpenFile):
+    """A text file, which has no header: all of it has to be read to tell what it holds."""
+
+    is_told = False
+
+    @property
+    def most_bytes(self) -> int:
+        """About how much memory reading takes at most."""
+        return _PARSED * self.opened.nbytes
+
+    def sources(self) -> Iterator[Source]:
+        """Give its matrices, and the arrays whose shapes comments tell."""
+        file, label, row, settings, _ = self.opened
+        extension = os.path.splitext(label)[1].lower()
+        with reading(label):
+            check_memory(self.opened.nbytes, settings.max_bytes)
+            arrays = list(read_text(file.read()))
+        for number, array in enumerate(arrays, 1):
+            array = meant(array, settings)
+            this = label if number == 1 else f"{label}#{number}"
+            known = extension if extension in row.extensions else _USUAL
+            yield in_memory(SourceInfo(this, array.shape, array.dtype, row, known), array)
+
+
+def meant(array: np.ndarray, settings: Reading) -> np.ndarray:
+    """Return text of one row or column as an array of one axis, where such arrays are meant."""
+    if settings.members.small and array.ndim == 2 and 1 in array.shape:
+        return array.reshape(-1)
+    return array
+
+
+def encode(array: np.ndarray, extension: str, *_: object) -> Iterator[bytes | memoryview]:
+    """Return the bytes of a text file, line by line."""
+    if array.dtype.kind not in "biuf":
+        raise OutputError(f"an array of {array.dtype} cannot be written; numbers and bool can")
+    lines = format_plain(array, SEPARATORS[extension])
+    return (f"{line}\n".encode("ascii") for line in lines)
 
 
 def read_text(data: bytes) -> Iterator[np.ndarray]:

@@ -4,7 +4,6 @@ import logging
 import math
 import os
 import struct
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +12,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from poolcli.errors import InputError
-from poolcli.formats import exif, png16
+from poolcli.formats import exif
+from poolcli.formats.base import Reading
 from poolcli.formats.geotiff import geo_of
 from poolcli.formats.guard import check_count, check_memory, shape_text, size_text
 from poolcli.formats.image import (
+    Header,
     Picture,
+    PictureFile,
     check_frames,
     decode_frames,
     layout_of,
@@ -25,40 +27,63 @@ from poolcli.formats.image import (
     open_image,
     upright,
 )
-from poolcli.formats.metadata import PictureInput, notes_of, unmultiplied
+from poolcli.formats.metadata import metadata_of, unmultiplied
 
 GREY_OR_RGB = {0, 1, 2}  # photometric: white is zero, black is zero, RGB
-INKS = 5  # photometric: cyan, magenta, yellow, black
+CMYK = 5  # photometric: separated
 _PREMULTIPLIED = 1  # an extra sample that is alpha, and multiplied into the others
 _PACKBITS = 32773  # a compression
 _ONE_AT_A_TIME = threading.Lock()
-# Photometric, bits and samples of what Pillow turns into RGB of 8 bits: palettes, inks, YCbCr.
-_BECOMES_RGB = {(3, 8, 1), (INKS, 8, 4), (6, 8, 3)}
+# Photometric, bits and samples of what Pillow turns into RGB of 8 bits: palettes, CMYK, YCbCr.
+_BECOMES_RGB = {(3, 8, 1), (CMYK, 8, 4), (6, 8, 3)}
 _REDUCED = 1  # a page that is a smaller version of another
 
 
-def read_tiff(file: BinaryIO, max_bytes: int | None, wanted: PictureInput) -> Picture:
-    """Read every page: "HW" or "HWC", with "N" before when there are several."""
+class TiffFile(PictureFile):
+    """A TIFF file: "HW" or "HWC", with "N" before when there are several pages."""
+
+    def header(self) -> Header | None:
+        """Read what the headers tell; None where that is not all."""
+        return header_of(self.opened.file, self.opened.reading)
+
+    def decode(self) -> Picture:
+        """Decode every page."""
+        return read_tiff(self.opened.file, self.opened.reading)
+
+    def most(self) -> int:
+        """About how many bytes its pixels have at most."""
+        import tifffile
+
+        self.opened.file.seek(0)
+        with tifffile.TiffFile(self.opened.file) as tiff:
+            page: Any = tiff.pages[0]
+            samples = len(tiff.pages) * page.imagelength * page.imagewidth
+            samples *= max(4, page.samplesperpixel)
+            return int(samples * (1 if page.dtype is None else page.dtype.itemsize))
+
+
+def read_tiff(file: BinaryIO, wanted: Reading) -> Picture:
+    """Read every page that is a picture in its own right."""
     with _opened(file, wanted.max_pixels) as pages:
         first = pages[0]
-        check_memory(2 * sum(page.nbytes for page in pages), max_bytes)
+        check_memory(2 * sum(page.nbytes for page in pages), wanted.max_bytes)
         arrays = None
-        inks = wanted.inks and first.photometric == INKS and first.samplesperpixel == 4
-        if first.photometric in GREY_OR_RGB or inks:
+        cmyk = wanted.cmyk and first.photometric == CMYK and first.samplesperpixel == 4
+        if first.photometric in GREY_OR_RGB or cmyk:
             arrays = _read_by_tifffile(pages)
-        notes = notes_of(file, first)._replace(geo=geo_of(pages))
+        metadata = metadata_of(file, first)._replace(geo=geo_of(pages))
         if arrays is None:
             with _silent_stderr():
-                arrays = _read_by_pillow(file, pages, max_bytes, wanted)
-            notes = notes._replace(alpha=arrays[0].ndim == 3 and arrays[0].shape[2] in (2, 4))
+                arrays = _read_by_pillow(file, pages, wanted)
+            has_alpha = arrays[0].ndim == 3 and arrays[0].shape[2] in (2, 4)
+            metadata = metadata._replace(alpha=has_alpha)
         elif first.extrasamples == (_PREMULTIPLIED,):
             arrays = [unmultiplied(array) for array in arrays]
     many = len(arrays) > 1
     array = np.stack(arrays) if many else arrays[0]
-    inks = inks and array.shape[-1] == 4
-    return Picture(
-        array, layout_of(array, many), notes._replace(inks=inks, alpha=notes.alpha and not inks)
-    )
+    cmyk = cmyk and array.shape[-1] == 4
+    metadata = metadata._replace(cmyk=cmyk, alpha=metadata.alpha and not cmyk)
+    return Picture(array, layout_of(array, many), metadata)
 
 
 @contextmanager
@@ -82,9 +107,7 @@ def _opened(file: BinaryIO, max_pixels: int | None) -> Iterator[list[Any]]:
         yield pages
 
 
-def header_of(
-    file: BinaryIO, wanted: PictureInput
-) -> tuple[tuple[int, ...], str, np.dtype[Any], float | None] | None:
+def header_of(file: BinaryIO, wanted: Reading) -> Header | None:
     """Return shape, layout, dtype and the value that means missing of what ``read_tiff`` gives.
 
     None where that shows only when it is decoded.
@@ -92,7 +115,7 @@ def header_of(
     with _opened(file, wanted.max_pixels) as pages:
         first, geo = pages[0], geo_of(pages)
         as_it_is = first.photometric in GREY_OR_RGB or (
-            first.photometric == INKS and first.samplesperpixel == 4 and wanted.inks
+            first.photometric == CMYK and first.samplesperpixel == 4 and wanted.cmyk
         )
         if as_it_is:
             channels, dtype = first.samplesperpixel, first.dtype.newbyteorder("=")
@@ -110,11 +133,11 @@ def header_of(
             shape, layout = (*shape, channels), layout + "C"
         if len(pages) > 1:
             shape, layout = (len(pages), *shape), "N" + layout
-        return shape, layout, dtype, None if geo is None else geo.missing(dtype)
+        return Header(shape, dtype, layout, None if geo is None else geo.missing(dtype))
 
 
 def _read_by_tifffile(pages: list[Any]) -> list[np.ndarray] | None:
-    """Decode the pages, or return None where that needs a package that is not installed."""
+    """Decode the pages, or return None where the compression is not known."""
     try:
         return [_read_page(page) for page in pages]
     except (ValueError, ImportError) as error:
@@ -158,36 +181,21 @@ def _silent_stderr() -> Iterator[None]:
             os.close(kept)
 
 
-def _read_by_pillow(
-    file: BinaryIO, pages: list[Any], max_bytes: int | None, wanted: PictureInput
-) -> list[np.ndarray]:
-    """Decode by Pillow, where it keeps all bits; 16-bit colour comes byte by byte, as in PNG.
-
-    Pillow itself turns the pages upright.
-    """
+def _read_by_pillow(file: BinaryIO, pages: list[Any], wanted: Reading) -> list[np.ndarray]:
+    """Decode by Pillow, where it keeps all bits; it turns the pages upright by itself."""
     from PIL import UnidentifiedImageError
     from PIL.Image import getmodebands
 
     first = pages[0]
-    bits, kind, colour = first.bitspersample, first.dtype.kind, first.photometric
+    bits, kind = first.bitspersample, first.dtype.kind
     numbers = [page.index for page in pages]
     try:
         with open_image(file, "TIFF", wanted.max_pixels) as image:
-            check_frames(image.size, len(pages), max_bytes)
+            check_frames(image.size, len(pages), wanted.max_bytes)
             mode = image.mode
-            plain = mode_to_read(image, wanted.inks)
+            plain = mode_to_read(image, wanted.cmyk)
     except UnidentifiedImageError as error:
         raise _refused(first) from error
-    if kind == "u" and bits == 16 and mode in ("RGB", "RGBA") and colour == 2:
-        # libtiff hands over the machine's byte order.
-        high, low = ("L", "B") if sys.byteorder == "little" else ("B", "L")
-        return [
-            png16.join_halves(
-                png16.decode_raw(file, "TIFF", f"{mode};16{high}", number),
-                png16.decode_raw(file, "TIFF", f"{mode};16{low}", number),
-            )
-            for number in numbers
-        ]
     samples = getmodebands(mode)
     exact = {
         "u": bits == 8 or (bits == 16 and mode.startswith("I;16")) or (bits == 32 and mode == "I"),
@@ -211,7 +219,7 @@ def _read_by_pillow(
 def _refused(page: Any) -> InputError:
     return InputError(
         f"its {page.compression.name} compression of {page.photometric.name} {page.dtype} pixels"
-        " needs the package imagecodecs installed; or save it uncompressed"
+        " is not read; save it uncompressed"
     )
 
 

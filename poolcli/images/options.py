@@ -1,43 +1,167 @@
-"""How the picture is pooled that a plan is for."""
+"""What is asked of pictures: how they are read, pooled, rendered and packed."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poolcli.errors import UsageError
-from poolcli.ops import OPS, find_op
+import numpy as np
+
+from poolcli.dtypes import number_type
+from poolcli.engine.arrays import Writable, write_whole
+from poolcli.errors import InputError, OutputError, labelled
+from poolcli.formats.base import PLAIN, Packing, Reading, Source, SourceInfo
+from poolcli.formats.sinks import Finished
+from poolcli.formats.table import holds_of
+from poolcli.operation import Operation, OperationPlan
+from poolcli.ops import find_op
+from poolcli.plan import Plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from poolcli.plan import Plan
+    from poolcli.formats.geotiff import GeoTags
+    from poolcli.images.render import Rendering
+
+# Bytes for each number of a result, or for each pixel that has a key.
+_OF_RENDERING, _OF_BLEND, _OF_KEY, _OF_SEEN = 24, 8, 16, 24
+
+_GREYS = ("uint8", "uint16")
 
 
-class Treatment(NamedTuple):
-    """What is asked of pictures besides a Request.
+class ImageOptions(NamedTuple):
+    """What is asked of pictures.
 
     linear: means are of light instead of its codes
     by: the channel, or luma, that decides which whole pixel is picked
+    rendering: how results are to be seen; None where they are written as the numbers they are
+    max_pixels: refuse larger pictures as possible decompression bombs; None: 178 956 970
+    packing: how results are packed
     """
 
     linear: bool = False
     by: str | None = None
+    rendering: Rendering | None = None
+    max_pixels: int | None = None
+    packing: Packing = PLAIN
 
-    def check(self, op: str) -> None:
-        """Raise UsageError where ``op`` has no use for it."""
-        record = find_op(op)
-        if self.linear and not record.blends:
-            known = ", ".join(name for name, other in OPS.items() if other.blends)
-            raise UsageError(f"`linear` is for means ({known}); {op} is none")
+    @property
+    def pools_numbers(self) -> bool:
+        """Whether nothing is asked of the pooling itself."""
+        return not self.linear and self.by is None
+
+    def reading(self, format: str | None, *, written: bool) -> Reading:
+        """How pictures are read: CMYK stays CMYK where the result can be, and nothing needs RGB.
+
+        ``format`` is the extension that results are ``written`` with, None that of each input.
+        """
+        as_it_is = self.rendering is None and self.pools_numbers
+        holds = holds_of(format)
+        can_be = format is None or (holds is not None and bool(holds.cmyk))
+        return Reading(max_pixels=self.max_pixels, cmyk=written and as_it_is and can_be)
+
+    def are_concerned(self, info: SourceInfo) -> bool:
+        """Whether pooling the input is more than pooling its numbers."""
+        return info.row.holds is not None or not self.pools_numbers
+
+    def plan(
+        self, operation: Operation, info: SourceInfo, layout: str | None, format: str | None
+    ) -> OperationPlan:
+        """Plan for an input whose result is written in ``format``, None where it is only shown.
+
+        A picture can hold rounded values of the depth that the input had, or that was asked for.
+        Raises OutputError where it cannot.
+        """
+        info = self._pooled_as(operation, info, layout, format)
+        try:
+            operation = self._ask(operation, info, format)
+        except OutputError as error:
+            raise OutputError(f"{info.label}: {error}") from error
+        return operation.plan(info.shape, info.dtype, layout)
+
+    def _ask(self, operation: Operation, info: SourceInfo, format: str | None) -> Operation:
+        if info.nodata is not None:
+            if not self.pools_numbers:
+                raise InputError(
+                    f"{info.nodata} in it means missing, and is a value of one channel, which"
+                    " `linear` and `by` change; leave them out"
+                )
+            operation = operation.with_nodata(info.nodata)
+        if format is None or holds_of(format) is None or self.rendering is not None:
+            if self.by is None or operation.dtype is not None:
+                return operation
+            return operation.with_results(info.dtype.newbyteorder("="), operation.fit)
+        from poolcli.formats.limits import target_dtype  # late: few results are pictures
+
+        fit = "clip" if operation.fit == "clip" else "round"
+        dtype = operation.dtype or target_dtype(format, info.dtype)
+        return operation.with_results(dtype, fit)
+
+    def _pooled_as(
+        self, operation: Operation, info: SourceInfo, layout: str | None, format: str | None
+    ) -> SourceInfo:
+        """Say as what a picture is pooled: one of one bit as grey, where its result is no such.
+
+        Means of black and white are greys. Its white is then the largest number of the type.
+        """
+        holds = holds_of(format) if self.rendering is None else None
+        one_bit = info.row.holds is not None and info.dtype == np.bool_
+        if holds is None or not one_bit or operation.nodata is not None:
+            return info
+        if operation.dtype is not None:
+            wanted = number_type(operation.dtype).newbyteorder("=")
+            grey = wanted.name if wanted.name in _GREYS else None
+        else:
+            bits = "bool" in holds.dtypes_of(1)
+            result = operation.plan(info.shape, info.dtype, layout).output_dtype
+            grey = None if bits and result == np.bool_ else _GREYS[0]
+        if grey is None or grey not in holds.dtypes_of(1):
+            return info
+        return info._replace(dtype=np.dtype(grey))
+
+    def bytes_beside(self, info: SourceInfo, plan: OperationPlan) -> int:
+        """About how many bytes are in memory besides the input and its result, until it is made."""
+        numbers: int = math.prod(plan.output_shape)
+        if self.rendering is not None:
+            return _OF_RENDERING * numbers
         if self.by is not None:
-            if record.winner is None:
-                known = ", ".join(name for name, other in OPS.items() if other.winner is not None)
-                raise UsageError(f"`by` is for ops that pick a pixel ({known}); {op} picks none")
-            from poolcli.images.whole_pixels import check_key
+            return _OF_KEY * math.prod(info.shape) // max(1, info.shape[-1])
+        alpha = info.layout is not None and info.shape[-1] in (2, 4)
+        if self.linear or (alpha and plan.single is not None and _blends(plan.single)):
+            return _OF_BLEND * numbers
+        if alpha and plan.single is not None:
+            # The picture in a wider type where some window has nothing to be seen.
+            return _OF_SEEN * numbers + 4 * info.nbytes
+        return 0
 
-            check_key(self.by)
+    def run(
+        self,
+        plan: OperationPlan,
+        source: Source,
+        out: Writable,
+        progress: Callable[[float], None],
+    ) -> None:
+        """Pool an input as ``plan`` says into ``out``. Raises InputError."""
+        if plan.single is not None and not self.are_concerned(source.info):
+            content = source.content
+            with labelled(source.label):
+                plan.run_into(content, out, progress=progress)
+            return
+        array = _as_planned(plan, source)
+        with labelled(source.label):
+            if plan.single is None:
+                plan.run_into(array, out)
+                return
+            if self.linear and source.info.row.holds is None:
+                raise InputError(
+                    "`linear` is for pictures, whose values stand for light; this is none"
+                )
+            alpha = _has_alpha(plan.layout, source)
+            write_whole(out, self.pool(plan.single, array, alpha=alpha))
+            progress(1)
 
-    def run(self, plan: Plan, array: NDArray[Any], *, alpha: bool) -> NDArray[Any]:
+    def pool(self, plan: Plan, array: NDArray[Any], *, alpha: bool) -> NDArray[Any]:
         """Pool the pixels of a picture; ``alpha``: its last channel says how opaque the others are.
 
         Raises InputError where the picture is not of the kind that was asked for.
@@ -58,3 +182,93 @@ class Treatment(NamedTuple):
 
             return blend(plan, array, alpha=weighted, linear=self.linear)
         return plan.run(array)
+
+    def finish(
+        self, array: NDArray[Any], plan: OperationPlan, source: Source, format: str, path: str
+    ) -> Finished:
+        """Give the result as it is to be written. Raises OutputError."""
+        seen = self._rendered(array, plan.output_layout, source, format, path)
+        geo = None if source.metadata is None else source.metadata.geo
+        if geo is None:
+            return seen
+        holds = holds_of(format)
+        if holds is None or not holds.places:
+            lost, advice = geo.without_place().without_values().lost, "; .tif has a place for it"
+            return seen._replace(lost=_sentence(lost, advice))
+        # Planes that stand side by side lie nowhere.
+        is_one = _plane(seen.array, seen.layout) == _plane(array, plan.output_layout)
+        geo = _moved(geo, plan, source) if is_one else geo.without_place()
+        geo = geo if self.rendering is None else geo.without_values()
+        from poolcli.formats.metadata import Metadata  # late: few results are pictures
+
+        metadata = (seen.metadata or Metadata())._replace(geo=geo)
+        return seen._replace(metadata=metadata, lost=_sentence(geo.lost))
+
+    def _rendered(
+        self, array: NDArray[Any], layout: str, source: Source, format: str, path: str
+    ) -> Finished:
+        """Give the result as it is seen: as it is, or as it is to be rendered."""
+        metadata, holds = source.metadata, holds_of(format)
+        if self.rendering is None or format == ".npz":
+            return Finished(array, layout, metadata)
+        if holds is None:
+            raise OutputError(
+                f"{path}: `colormap`, `normalize` and `grid` make pictures, and {format} is none;"
+                " say `format='png'`"
+            )
+        from poolcli.images.render import render
+
+        alpha = _has_alpha(layout, source)
+        try:
+            seen = render(
+                array,
+                layout,
+                self.rendering,
+                alpha=source.dtype if alpha else None,
+                nan="transparent" if holds.has(4) else "colour" if holds.has(3) else "black",
+            )
+        except OutputError as error:
+            raise OutputError(f"{path}: {error}") from error
+        if metadata is not None and seen[1] != layout:
+            # Other colours: what describes the old ones is no longer true.
+            metadata = metadata.without_colours()
+        return Finished(*seen, metadata)
+
+
+def _as_planned(plan: OperationPlan, source: Source) -> NDArray[Any]:
+    """Give the array in memory, and a picture of one bit in the grey that ``plan`` is for."""
+    array = source.array
+    if source.info.row.holds is None or array.dtype != np.bool_ or plan.input_dtype == np.bool_:
+        return array
+    grey = plan.input_dtype
+    return np.asarray(array * grey.type(np.iinfo(grey).max))
+
+
+def _moved(geo: GeoTags, plan: OperationPlan, source: Source) -> GeoTags:
+    """Say where on the earth the pixels of a result lie, and which value of them means missing."""
+    given, grids = plan.nodata, plan.grids
+    if given is not None and given != source.info.nodata:
+        geo = geo._replace(nodata=str(int(given) if given == given // 1 else given))
+    # Another layout may have other axes of the file for height and width.
+    is_turned = any(plan.layout.find(axis) != str(source.layout).find(axis) for axis in "HW")
+    if is_turned or not {"H", "W"} <= set(grids):
+        return geo.without_place()
+    return geo.on_grid(grids["H"], grids["W"])
+
+
+def _plane(array: NDArray[Any], layout: str | None) -> list[int]:
+    return [n for letter, n in zip(layout or "", array.shape, strict=True) if letter in "HW"]
+
+
+def _sentence(lost: tuple[str, ...], advice: str = "") -> tuple[str, ...]:
+    return (f"not in the result: {', '.join(lost)}{advice}",) if lost else ()
+
+
+def _has_alpha(layout: str, source: Source) -> bool:
+    """Whether the last channel is still the one that the file calls alpha."""
+    metadata = source.metadata
+    return metadata is not None and metadata.alpha and layout == source.layout
+
+
+def _blends(plan: Plan) -> bool:
+    return find_op(plan.request.op).blends

@@ -19,7 +19,7 @@ Nan = Literal["transparent", "colour", "black"]
 GAP = 255  # the value between the planes of a grid, in every channel
 
 
-class Look(NamedTuple):
+class Rendering(NamedTuple):
     """How numbers are to be seen.
 
     colormap: the name of one; None for grey, or for the colours that the channels are
@@ -56,7 +56,7 @@ def parse_normalize(text: str) -> Range:
 
 
 def render(
-    values: Array, layout: str, look: Look, *, alpha: np.dtype[Any] | None, nan: Nan
+    values: Array, layout: str, rendering: Rendering, *, alpha: np.dtype[Any] | None, nan: Nan
 ) -> tuple[Bytes, str]:
     """Return a result as the bytes of a picture, and their layout.
 
@@ -71,19 +71,19 @@ def render(
         raise OutputError(f"there is no plane to see in {shape}; write .npy or .csv")
     channels = values.shape[layout.index("C")] if "C" in layout else 1
     plain = "D" not in layout and "H" in layout and (channels in (1, 3) or alpha is not None)
-    if look.colormap is None and look.columns is None and plain:
-        return _scaled_picture(values, layout, look, alpha, nan)
+    if rendering.colormap is None and rendering.columns is None and plain:
+        return _scaled_picture(values, layout, rendering, alpha, nan)
     planes = _planes(values, layout)
-    parts = list(planes) if look.normalize == "each" else [planes]
-    scaled = np.stack([_scaled(part, *_range(part, look.normalize)) for part in parts])
+    parts = list(planes) if rendering.normalize == "each" else [planes]
+    scaled = np.stack([_scaled(part, *_range(part, rendering.normalize)) for part in parts])
     scaled = scaled.reshape(planes.shape)
-    pixels = _coloured(scaled, look.colormap, nan)
-    grid = _grid(pixels, look.columns or 0)
+    pixels = _coloured(scaled, rendering.colormap, nan)
+    grid = _grid(pixels, rendering.columns or 0)
     return grid, "HW" if grid.ndim == 2 else "HWC"
 
 
 def _scaled_picture(
-    values: Array, layout: str, look: Look, alpha: np.dtype[Any] | None, nan: Nan
+    values: Array, layout: str, rendering: Rendering, alpha: np.dtype[Any] | None, nan: Nan
 ) -> tuple[Bytes, str]:
     """Scale the colours alike, or each channel by itself; a pixel with NaN is not seen."""
     channels_last = (
@@ -92,10 +92,10 @@ def _scaled_picture(
     count = channels_last.shape[-1] - (alpha is not None)
     out = np.empty(channels_last.shape, np.uint8)
     missing = np.zeros(channels_last.shape[:-1], bool)
-    parts = range(count) if look.normalize == "each" else [slice(0, count)]
+    parts = range(count) if rendering.normalize == "each" else [slice(0, count)]
     for part in parts:
         chosen = channels_last[..., part]
-        scaled = _scaled(chosen, *_range(chosen, look.normalize))
+        scaled = _scaled(chosen, *_range(chosen, rendering.normalize))
         out[..., part] = np.rint(np.nan_to_num(scaled) * 255)
         lost = np.isnan(scaled)
         missing |= lost if lost.ndim == missing.ndim else lost.any(axis=-1)

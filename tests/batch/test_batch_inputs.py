@@ -193,7 +193,7 @@ def test_a_file_that_becomes_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="it is a pipe or a device by now"):
             next(source.read())
         with pytest.raises(InputError, match="it is a pipe"):
-            formats.describe_at_most(str(source.path))
+            next(formats.describe_file(str(source.path)))
         Path("in", "a.npy").unlink()
         save(Path("in", "a.npy"))
 

@@ -312,7 +312,8 @@ def test_a_budget_that_is_over_lets_nobody_wait() -> None:
 
 
 def test_the_need_of_a_job_is_about_what_it_takes(poolcli: Run) -> None:
-    from poolcli.batch.parallel import need_of
+    from poolcli.batch.job import Task
+    from poolcli.batch.parallel import estimate_memory
     from poolcli.plan import Request
     from poolcli.windows import Sliding
 
@@ -322,7 +323,7 @@ def test_the_need_of_a_job_is_about_what_it_takes(poolcli: Run) -> None:
     Path("in", "d.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     jobs = batch.assign(batch.find_sources(["in"]), batch.Target("out/"))
     worker = batch.Worker(Request("avg", Sliding(2)), {})
-    needs = [need_of(job, worker) / 1e6 for job in jobs]
+    needs = [estimate_memory(Task(job, worker)) / 1e6 for job in jobs]
     decoded = 2000 * 2000 * 3 / 1e6
     assert 3 * decoded < needs[0] < 4 * decoded
     assert needs[1] < 10  # it goes from file to file

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
-from poolcli.formats.doors import npy_output, read_file
+from poolcli.formats.doors import read_file
+from poolcli.formats.sinks import Shaped, boxed
+from poolcli.formats.table import NPY
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Global, Sliding
 
@@ -64,9 +66,9 @@ def check(request_of, x, tmp_path, ways=WAYS):
     for number, (threads, block_bytes) in enumerate(ways):
         plan = request_of(threads).plan(x.shape, x.dtype)
         path = tmp_path / f"y{number}.npy"
-        settings = (plan.output_shape, plan.kept_shape, plan.output_dtype)
-        with npy_output(str(path), *settings) as target:
-            plan.run_into(source, target, block_bytes=block_bytes)
+        shaped = Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype)
+        with boxed(shaped, NPY, str(path)) as sink:
+            plan.run_into(source, sink.content, block_bytes=block_bytes)
         assert path.read_bytes() == expected, (threads, block_bytes)
 
 

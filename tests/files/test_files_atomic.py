@@ -15,7 +15,7 @@ import pytest
 from poolcli.errors import OutputError
 from poolcli.formats import atomic
 from poolcli.formats.atomic import atomic_target
-from poolcli.formats.doors import write_file, write_npz
+from poolcli.formats.sinks import write_file, write_npz
 
 ARRAY = np.arange(6.0).reshape(2, 3)
 NAMES = ["a.npy", "a.npz", "a.csv", "a.tif"]

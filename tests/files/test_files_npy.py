@@ -10,7 +10,9 @@ import pytest
 
 from poolcli.errors import InputError, OutputError
 from poolcli.formats import npy
-from poolcli.formats.doors import read_file, read_stdin, write_file, write_stream
+from poolcli.formats.base import Reading
+from poolcli.formats.doors import read_file, read_stdin
+from poolcli.formats.sinks import write_file, write_stream
 
 DTYPES = ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "g")
 ARRAYS = {
@@ -84,8 +86,8 @@ def test_header_says_all_before_any_data_is_read() -> None:
 def test_memory_limit_is_checked_before_allocation(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros(1000))
     with pytest.raises(InputError, match="it needs 8000 bytes of memory, and 7999 bytes are"):
-        next(read_file(str(tmp_path / "a.npy"), max_bytes=7999)).array  # noqa: B018 - it reads
-    assert next(read_file(str(tmp_path / "a.npy"), max_bytes=8000)).array.shape == (1000,)
+        next(read_file(str(tmp_path / "a.npy"), Reading(max_bytes=7999))).array  # noqa: B018 - it reads
+    assert next(read_file(str(tmp_path / "a.npy"), Reading(max_bytes=8000))).array.shape == (1000,)
 
 
 class Shrinking(io.BytesIO):

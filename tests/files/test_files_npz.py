@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from poolcli.errors import InputError, OutputError
-from poolcli.formats.doors import read_file, read_stdin, write_file, write_npz, write_stream
+from poolcli.formats.base import Reading
+from poolcli.formats.doors import read_file, read_stdin
+from poolcli.formats.sinks import write_file, write_npz, write_stream
 
 ARRAYS = {
     "features": np.arange(24, dtype=">f4").reshape(2, 3, 4),
@@ -91,7 +93,7 @@ def npy_bytes(array: np.ndarray) -> bytes:
 def test_memory_limit_per_array(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "zeros.npz", a=np.zeros(2**20, np.uint8))
     with pytest.raises(InputError, match=r"zeros\.npz:a: it needs 1\.0 MiB of memory, and 1000 b"):
-        list(read_file(str(tmp_path / "zeros.npz"), max_bytes=1000))
+        list(read_file(str(tmp_path / "zeros.npz"), Reading(max_bytes=1000)))
 
 
 def test_through_a_pipe(archive: Path) -> None:

@@ -1,25 +1,27 @@
-"""Arrays inside an .npz are pooled while they are unpacked."""
+"""Large arrays inside an .npz are read in boxes, where they stand or once they are unpacked."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from zipfile import ZipFile
 
 import numpy as np
 import pytest
 
 from poolcli.errors import InputError
-from poolcli.formats import doors, npz
+from poolcli.formats import npz
+from poolcli.formats.base import Reading
 from poolcli.formats.doors import read_file
+from poolcli.formats.npy import StoredNpy
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Global, Sliding
 
 
 @pytest.fixture(autouse=True)
 def everything_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "_STREAMED", 0)
+    monkeypatch.setattr(npz, "STREAMED", 0)
 
 
 def archive(folder: Path, array: np.ndarray) -> str:
@@ -40,21 +42,20 @@ CASES = [
 
 @pytest.mark.parametrize(("shape", "layout", "order"), CASES)
 @pytest.mark.parametrize("geometry", [Sliding(2), Sliding(3, 1, 1), Global(), Adaptive(4)])
-@pytest.mark.parametrize("kept", [npz.KEPT, 64])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_the_same_as_in_memory(
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     shape: tuple[int, ...],
     layout: str,
     order: str,
     geometry: Sliding | Global | Adaptive,
-    kept: int,
+    save: Callable[..., None],
 ) -> None:
-    monkeypatch.setattr(npz, "KEPT", kept)  # a small one goes back to the start often
     array = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     array = np.asarray(array, order=order)  # type: ignore[call-overload]
-    (loaded,) = read_file(archive(tmp_path, array))
-    assert isinstance(loaded.content, npz.PackedNpy)
+    save(tmp_path / "b.npz", other=np.ones(3), a=array)
+    (loaded,) = read_file(str(tmp_path / "b.npz:a"))
+    assert isinstance(loaded.content, StoredNpy)
     plan = Request("avg", geometry, layout=layout, threads=4).plan(array.shape, array.dtype)
     expected = plan.run(array).tobytes()
     for block_bytes in (200, 10_000, None):
@@ -63,29 +64,32 @@ def test_the_same_as_in_memory(
 
 
 @pytest.mark.parametrize("spared", [npz.SPARED, 1 << 60])
-def test_what_is_not_read_in_its_order_is_unpacked_once_where_there_is_room(
+def test_what_is_compressed_is_unpacked_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spared: int
 ) -> None:
-    monkeypatch.setattr(npz, "KEPT", 64)
+    """Into a file without a name, or into memory where its disk has no room."""
     monkeypatch.setattr(npz, "SPARED", spared)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     array = np.random.default_rng(0).normal(size=(300, 200))
     (loaded,) = read_file(archive(tmp_path, array))
-    assert isinstance(loaded.content, npz.PackedNpy)
-    begun = []
-    open_member = ZipFile.open
-    monkeypatch.setattr(
-        ZipFile, "open", lambda self, info: begun.append(info) or open_member(self, info)
-    )
-    tile = np.empty((300, 10))
+    assert isinstance(loaded.content, StoredNpy) == (spared < 1 << 60)
+    plan = Request("max", Sliding(10)).plan(array.shape, array.dtype)
     for _ in range(2):
-        for first in range(0, 200, 10):
-            loaded.content.read_box(((0, 300), (first, first + 10)), tile)
-            np.testing.assert_array_equal(tile, array[:, first : first + 10])
-        loaded.content.finish()
-    # For the first tile, and for all others.
-    assert len(begun) == (2 if spared < 1 << 60 else 40)
+        assert plan.run(loaded.content, block_bytes=999).tobytes() == plan.run(array).tobytes()
     assert os.listdir(tmp_path) == ["a.npz"]
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_large_arrays_take_no_memory(tmp_path: Path, save: Callable[..., None]) -> None:
+    """One of 8 MB is pooled with 1 MB allowed: it is read in boxes."""
+    save(tmp_path / "a.npz", a=np.zeros((1000, 1000)))
+    settings = Reading(max_bytes=1 << 20)
+    (loaded,) = read_file(str(tmp_path / "a.npz"), settings)
+    assert loaded.chunks is None
+    with pytest.raises(InputError, match=r"a\.npz:a: it needs 7\.6 MiB of memory"):
+        _ = loaded.array
+    plan = Request("max", Sliding(2)).plan(loaded.shape, loaded.dtype)
+    assert not plan.run(loaded.content).any()
 
 
 def test_damage_shows_before_the_end(tmp_path: Path) -> None:
@@ -93,10 +97,8 @@ def test_damage_shows_before_the_end(tmp_path: Path) -> None:
     data = bytearray(Path(path).read_bytes())
     data[len(data) // 2] ^= 0x55
     Path(path).write_bytes(data)
-    (loaded,) = read_file(path)
-    plan = Request("max", Sliding(39)).plan(loaded.shape, loaded.content.dtype)
     with pytest.raises(InputError, match="damaged"):
-        plan.run(loaded.content)
+        next(read_file(path))
 
 
 def test_a_row_that_no_window_needs_is_checked_too(tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_a_row_that_no_window_needs_is_checked_too(tmp_path: Path) -> None:
     path.write_bytes(data[:at] + b"\1" + data[at + 1 :])
     with pytest.raises(InputError, match="CRC"):  # noqa: PT012 - small ones show it when opened
         (loaded,) = read_file(str(path))
-        plan = Request("max", Sliding(2)).plan(loaded.shape, loaded.content.dtype)
+        plan = Request("max", Sliding(2)).plan(loaded.shape, loaded.dtype)
         plan.run(loaded.content)
 
 

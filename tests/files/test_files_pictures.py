@@ -14,9 +14,10 @@ from PIL import Image
 
 from poolcli.errors import InputError, OutputError
 from poolcli.formats import guard, png16
-from poolcli.formats.base import Loaded
-from poolcli.formats.doors import read_file, read_picture, write_file
-from poolcli.formats.image_writer import target_dtype
+from poolcli.formats.base import Reading, Source
+from poolcli.formats.doors import read_file, read_stdin
+from poolcli.formats.limits import target_dtype
+from poolcli.formats.sinks import write_file
 
 RNG = np.random.default_rng(11)
 H, W = 6, 9
@@ -51,7 +52,7 @@ def pixels(dtype: str, channels: int | None, frames: int | None) -> np.ndarray:
     return RNG.integers(0, top, shape).astype(dtype)
 
 
-def only(path: Path) -> Loaded:
+def only(path: Path) -> Source:
     (loaded,) = read_file(str(path))
     return loaded
 
@@ -249,7 +250,8 @@ def test_a_transparent_grey_of_few_bits(bits: int) -> None:
     for key in range(min(levels, 20)):
         data = png16.SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, rows, bits, 0, 0, 0, 0))
         data += chunk(b"tRNS", struct.pack(">H", key)) + chunk(b"IDAT", zlib.compress(lines))
-        read = read_picture(io.BytesIO(data + chunk(b"IEND", b"")), "png").array
+        (picture,) = read_stdin(io.BytesIO(data + chunk(b"IEND", b"")))
+        read = picture.array
         np.testing.assert_array_equal(read[..., 0], greys * 255 // (levels - 1))
         np.testing.assert_array_equal(read[..., 1], (greys != key) * 255)
 
@@ -274,7 +276,7 @@ def test_a_transparent_colour_becomes_alpha(tmp_path: Path) -> None:
 def test_cmyk_becomes_rgb_and_says_so(tmp_path: Path) -> None:
     Image.new("CMYK", (4, 4), (255, 0, 0, 0)).save(tmp_path / "a.jpg")
     loaded = only(tmp_path / "a.jpg")
-    assert loaded.notes.mode == "CMYK"
+    assert loaded.metadata.mode == "CMYK"
     assert loaded.array.shape == (4, 4, 3)
     assert loaded.array[0, 0, 0] < 10 < 245 < loaded.array[0, 0, 1]
 
@@ -319,7 +321,7 @@ def test_memory_limit(tmp_path: Path) -> None:
     for name in ("a.png", "a.tif"):
         write_file(str(tmp_path / name), np.zeros((100, 100), np.uint8))
         with pytest.raises(InputError, match="bytes of memory, and 1000 bytes are available"):
-            list(read_file(str(tmp_path / name), max_bytes=1000))
+            list(read_file(str(tmp_path / name), Reading(max_bytes=1000)))
 
 
 def test_a_failing_encoder_leaves_the_target(

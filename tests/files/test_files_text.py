@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from poolcli.errors import InputError
-from poolcli.formats.doors import parse_matrix, read_file, read_stdin, write_file, write_stream
+from poolcli.formats.base import Reading
+from poolcli.formats.doors import parse_matrix, read_file, read_stdin
+from poolcli.formats.sinks import write_file, write_stream
 from poolcli.formats.text import format_plain
 
 RNG = np.random.default_rng(5)
@@ -133,7 +135,7 @@ def test_an_endless_text_of_numbers_meets_the_limit() -> None:
             return b"1\n" * max(1, size // 2)
 
     with pytest.raises(InputError, match=r"^-: more than 4\.0 MiB came"):
-        list(read_stdin(Endless(), max_bytes=2**22))  # type: ignore[arg-type]
+        list(read_stdin(Endless(), Reading(max_bytes=2**22)))  # type: ignore[arg-type]
 
 
 def test_a_large_matrix() -> None:

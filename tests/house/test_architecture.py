@@ -24,6 +24,7 @@ ONLY_IN = {
     "imageio": "formats",
     "PIL": "formats",
     "tifffile": "formats",
+    "imagecodecs": "formats",
 }
 # What `poolcli --help` loads stands on the standard library alone.
 WITHOUT_NUMPY = (

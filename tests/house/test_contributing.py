@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md says about adding ops, families and frameworks is all there is to it."""
+"""What CONTRIBUTING.md says about adding rows to the tables is all there is to it."""
 
 from __future__ import annotations
 
@@ -50,6 +50,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("from typing import Any", "from dataclasses import dataclass\nfrom typing import Any"),
         ("    Global,\n", "    Global,\n    Placement,\n    axis_values,\n"),
     )
+    row, file = blocks("Adding a format")
+    edit(copy / "poolcli/formats/table.py", ("\n    TEXT,  # the", f"\n{row}    TEXT,  # the"))
+    (copy / "poolcli/formats/idx.py").write_text(file, encoding="utf-8")
     row, file = blocks("Adding a framework")
     edit(copy / "poolcli/frameworks/table.py", ("\n)\nTABLE: ", f"\n{row})\nTABLE: "))
     (copy / "poolcli/frameworks/tinygrad.py").write_text(file, encoding="utf-8")
@@ -189,3 +192,36 @@ def test_the_new_framework_is_in_help(house: Path) -> None:
     )
     for command in (["max"], ["shape"]):
         assert "torch|keras|onnx|tinygrad" in run(house, "-m", "poolcli", *command, "--help")
+
+
+def test_the_new_format_is_written_and_read_by_its_first_bytes(house: Path, tmp_path: Path) -> None:
+    path, other = tmp_path / "a.idx", tmp_path / "digits"
+    run(house, "-m", "poolcli", "max", "-k", "1", "--dtype", "uint8", "--matrix", MATRIX, "-q",
+        "-o", str(path))  # fmt: skip
+    assert path.read_bytes()[:12] == b"\0\0\x08\x02\0\0\0\x04\0\0\0\x04"
+    path.rename(other)
+    assert run(house, "-m", "poolcli", "info", str(other)) == f"{other}: 4x4 HW uint8 (idx)\n"
+    printed = run(house, "-m", "poolcli", "max", "-k", "2", str(other))
+    assert np.loadtxt(printed.splitlines()).tolist() == [[6, 4], [4, 4]]
+    out = f"{tmp_path}/out/"
+    run(house, "-m", "poolcli", "max", "-k", "2", str(other), "--to", "idx", "-q", "-o", out)
+    assert Path(out, "digits.idx").read_bytes()[12:] == bytes([6, 4, 4, 4])
+
+
+def test_the_new_format_is_in_messages_and_is_refused_in_one_line(
+    house: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cut").write_bytes(b"\0\0\x08\x01\0\0\0\x09abc")
+    for arguments, said in (
+        (["max", "-k", "1", "cut"], "cut: its header needs 17 bytes, it has 11"),
+        (["max", "-k", "1", "--matrix", "1", "-o", "a.nothing"], ".npy .npz .idx"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "poolcli", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(house)},
+            capture_output=True,
+            text=True,
+        )
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1

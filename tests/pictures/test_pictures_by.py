@@ -9,7 +9,7 @@ import pytest
 from pictured import Run, done, noise, pixels
 from PIL import Image
 
-from poolcli.images.options import Treatment
+from poolcli.images.options import ImageOptions
 from poolcli.plan import Request
 from poolcli.windows import Global, Sliding
 
@@ -49,7 +49,9 @@ def test_against_loops(op: str, by: str, channels: int, size: int, stride: int, 
     array = noise(11, 13, channels, dtype=dtype)
     array[:6] //= np.iinfo(dtype).max // 4  # many ties
     request = Request(op, Sliding(size, stride=stride), dtype=array.dtype)
-    got = Treatment(by=by).run(request.plan(array.shape, array.dtype), array, alpha=channels == 4)
+    got = ImageOptions(by=by).pool(
+        request.plan(array.shape, array.dtype), array, alpha=channels == 4
+    )
     expected = naive(array, op, by, size, stride)
     if by == "luma" or op != "median":
         np.testing.assert_array_equal(got, expected)
@@ -63,7 +65,7 @@ def test_any_layout(layout: str, keepdims: bool) -> None:
     sizes = {"N": 2, "D": 2, "H": 4, "W": 6, "C": 3}
     array = noise(*(sizes[letter] for letter in layout))
     request = Request("max", Global(), layout=layout, keepdims=keepdims)
-    got = Treatment(by="1").run(request.plan(array.shape, array.dtype), array, alpha=False)
+    got = ImageOptions(by="1").pool(request.plan(array.shape, array.dtype), array, alpha=False)
     frames = array if "N" in layout else array[np.newaxis]
     letters = layout if "N" in layout else "N" + layout
     ordered = frames.transpose([letters.index(c) for c in ("NDHWC" if "D" in layout else "NHWC")])
@@ -90,11 +92,11 @@ def test_padding_never_wins_and_nan_does() -> None:
     array = noise(4, 4, 3).astype(np.float32)
     array[1, 2] = (np.nan, 5, 6)
     request = Request("max", Sliding(3, stride=2, padding=1))
-    got = Treatment(by="R").run(request.plan(array.shape, array.dtype), array, alpha=False)
+    got = ImageOptions(by="R").pool(request.plan(array.shape, array.dtype), array, alpha=False)
     np.testing.assert_array_equal(got[0, 1], array[1, 2])
     skip = Request("max", Sliding(2), nan="skip")
     array[:2, :2] = np.nan
-    got = Treatment(by="R").run(skip.plan(array.shape, array.dtype), array, alpha=False)
+    got = ImageOptions(by="R").pool(skip.plan(array.shape, array.dtype), array, alpha=False)
     assert np.isnan(got[0, 0]).all()
     assert not np.isnan(got[0, 1]).any()
 

@@ -10,7 +10,7 @@ from pictured import Run, done, noise, opened, pixels
 
 from poolcli.errors import UsageError
 from poolcli.images import colormaps
-from poolcli.images.render import GAP, Look, Nan, parse_normalize, render
+from poolcli.images.render import GAP, Nan, Rendering, parse_normalize, render
 
 # First and last colour, as published.
 ENDS = {
@@ -53,7 +53,7 @@ def test_turbo_is_brightest_inside() -> None:
 
 
 def see(values: np.ndarray, layout: str = "HW", **how: object) -> np.ndarray:
-    look = Look(**how)  # type: ignore[arg-type]
+    look = Rendering(**how)  # type: ignore[arg-type]
     return render(values, layout, look, alpha=None, nan="colour")[0]
 
 
@@ -86,7 +86,7 @@ def test_nan_is_not_seen_where_pictures_stay_what_they_are(
     shape = [sizes[letter] for letter in layout]
     values = np.arange(np.prod(shape), dtype=float).reshape(shape)
     values[tuple(1 for _ in layout)] = np.nan
-    seen, told = render(values, layout, Look(normalize=normalize), alpha=None, nan=nan)
+    seen, told = render(values, layout, Rendering(normalize=normalize), alpha=None, nan=nan)
     assert told == layout.replace("C", "") + "C"
     assert seen.shape[-1] == (4 if nan == "transparent" else 3)
     place = tuple(1 for letter in layout if letter != "C")
@@ -119,13 +119,13 @@ def test_every_format_takes_nan(
 def test_nan_is_transparent_in_pictures_that_have_alpha() -> None:
     values = np.full((2, 3, 4), 0.5)
     values[0, 0, 1] = np.nan
-    seen, _ = render(values, "HWC", Look(), alpha=np.dtype("f4"), nan="transparent")
+    seen, _ = render(values, "HWC", Rendering(), alpha=np.dtype("f4"), nan="transparent")
     assert (seen[..., 3] == [[0, 128, 128], [128, 128, 128]]).all()
 
 
 def test_nan_is_transparent_or_of_a_colour_of_its_own() -> None:
     values = np.array([[0.0, np.nan, 1.0]])
-    look = Look("viridis")
+    look = Rendering("viridis")
     through, layout = render(values, "HW", look, alpha=None, nan="transparent")
     assert layout == "HWC"
     assert through[0, :, 3].tolist() == [255, 0, 255]

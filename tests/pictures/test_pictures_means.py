@@ -11,7 +11,7 @@ from pictured import Run, done, noise, opened, pixels
 from PIL import Image
 
 from poolcli.images import colour
-from poolcli.images.options import Treatment
+from poolcli.images.options import ImageOptions
 from poolcli.ops import OPS
 from poolcli.plan import Request
 from poolcli.windows import Global, Sliding
@@ -26,7 +26,7 @@ def pool(array: np.ndarray, op: str, size: int = 2, **how: object) -> np.ndarray
     layout = "HWC" if array.ndim == 3 else "HW"
     plan = request.plan(array.shape, array.dtype, layout)
     alpha = array.ndim == 3 and array.shape[2] in (2, 4)
-    return Treatment(linear).run(plan, array, alpha=alpha)
+    return ImageOptions(linear).pool(plan, array, alpha=alpha)
 
 
 def half_even(value: Fraction) -> int:

@@ -12,7 +12,7 @@ from pictured import Run, done, noise, pixels
 from PIL import Image
 
 from poolcli import OPS
-from poolcli.images.options import Treatment
+from poolcli.images.options import ImageOptions
 from poolcli.plan import Request
 from poolcli.windows import Global, Sliding
 
@@ -52,7 +52,7 @@ def naive(array: np.ndarray, op: str, size: int, stride: int, padding: int) -> n
 def test_against_loops(op: str, size: int, stride: int, padding: int, channels: int, dtype: str):
     array = half_seen(11, 13, channels, dtype=dtype)
     plan = Request(op, Sliding(size, stride, padding)).plan(array.shape, array.dtype)
-    got = Treatment().run(plan, array, alpha=True)
+    got = ImageOptions().pool(plan, array, alpha=True)
     assert got.dtype == plan.output_dtype
     if op == "subsample":  # which takes the pixel that stands there
         np.testing.assert_array_equal(got, plan.run(array))
@@ -72,7 +72,7 @@ def test_any_layout_and_whole_pictures(layout: str, keepdims: bool) -> None:
     for op, alpha in (("max", 255), ("min", 0)):
         request = Request(op, Global(), layout=layout, keepdims=keepdims)
         plan = request.plan(turned.shape, turned.dtype)
-        got = Treatment().run(plan, turned, alpha=True)
+        got = ImageOptions().pool(plan, turned, alpha=True)
         assert got.shape == plan.output_shape
         assert got.ravel().tolist() == [9, 9, 9, alpha]
 
@@ -80,7 +80,7 @@ def test_any_layout_and_whole_pictures(layout: str, keepdims: bool) -> None:
 def test_nodata_leaves_channels_alone() -> None:
     array = half_seen(8, 8, 4)
     plan = Request("max", Sliding(2), nodata=3).plan(array.shape, array.dtype)
-    np.testing.assert_array_equal(Treatment().run(plan, array, alpha=True), plan.run(array))
+    np.testing.assert_array_equal(ImageOptions().pool(plan, array, alpha=True), plan.run(array))
 
 
 @pytest.mark.parametrize("by", ["luma", "R", "2", "A"])
@@ -88,7 +88,7 @@ def test_nodata_leaves_channels_alone() -> None:
 def test_whole_pixels_are_taken_of_those_that_are_seen(op: str, by: str) -> None:
     array = half_seen(12, 12, 4)
     plan = Request(op, Sliding(3), dtype="uint8").plan(array.shape, array.dtype)
-    got = Treatment(by=by).run(plan, array, alpha=True)
+    got = ImageOptions(by=by).pool(plan, array, alpha=True)
     for y, x in np.ndindex(4, 4):
         cells = array[3 * y : 3 * y + 3, 3 * x : 3 * x + 3].reshape(-1, 4)
         if by == "A":

@@ -1,0 +1,274 @@
+"""Where results go: files and streams that get their arrays box by box or as a whole, or nowhere.
+
+A sink is opened for an array of a known shape and dtype, written, and complete when its block ends
+well; when the block raises, nothing of it is left.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
+
+import numpy as np
+
+from poolcli.engine.arrays import Gathered, Writable
+from poolcli.errors import OutputError
+from poolcli.formats import npy
+from poolcli.formats.atomic import Ready, atomic_target
+from poolcli.formats.base import PLAIN, Format, Packing
+from poolcli.formats.guard import writing
+from poolcli.formats.table import NPY, WRITABLE, row_of
+
+if TYPE_CHECKING:
+    from poolcli.formats.metadata import Metadata
+
+
+class Shaped(NamedTuple):
+    """What a sink gets; ``box_shape`` is ``shape`` with the axes of length 1 that boxes keep."""
+
+    shape: tuple[int, ...]
+    box_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+        size = self.dtype.itemsize
+        for n in self.shape:
+            size *= n
+        return size
+
+
+class Finished(NamedTuple):
+    """An array as it is to be encoded, and what of its input is lost, a sentence each."""
+
+    array: np.ndarray
+    layout: str | None = None
+    metadata: Metadata | None = None
+    lost: tuple[str, ...] = ()
+
+
+def as_it_is(array: np.ndarray) -> Finished:
+    """Encode the numbers as they are."""
+    return Finished(array)
+
+
+class Sink(Protocol):
+    """A result that is being made.
+
+    ``content`` is what the engine writes. ``chunks`` is the shape of the boxes that it is best
+    written in, None where any are as good. ``array`` is the result, where it is in memory, and
+    ``lost`` what its input says and it cannot, both once it is complete. ``is_written``: it went to
+    a file or a stream.
+    """
+
+    @property
+    def content(self) -> Writable: ...
+    @property
+    def chunks(self) -> tuple[int, ...] | None: ...
+    @property
+    def array(self) -> np.ndarray | None: ...
+    @property
+    def lost(self) -> tuple[str, ...]: ...
+    @property
+    def is_written(self) -> bool: ...
+
+
+class Kept:
+    """A sink that keeps the array, to be shown or encoded."""
+
+    chunks = None
+
+    def __init__(self, shaped: Shaped) -> None:
+        self.content = Gathered(shaped.shape, shaped.dtype)
+        self.lost: tuple[str, ...] = ()
+        self.is_written = False
+
+    @property
+    def array(self) -> np.ndarray:
+        """The result."""
+        return self.content.array
+
+
+class Boxed:
+    """A sink whose file is written box by box."""
+
+    chunks = None
+    array = None
+    lost: tuple[str, ...] = ()
+    is_written = True
+
+    def __init__(self, content: Writable) -> None:
+        self.content = content
+
+
+Open = Callable[[], AbstractContextManager[BinaryIO]]
+Finish = Callable[[np.ndarray], Finished]
+
+
+@contextmanager
+def kept(shaped: Shaped) -> Iterator[Kept]:
+    """Give a sink for a result that is only looked at."""
+    yield Kept(shaped)
+
+
+@contextmanager
+def encoded(
+    shaped: Shaped, extension: str, target: Target, finish: Finish = as_it_is
+) -> Iterator[Kept]:
+    """Give a sink that is encoded as a whole, and written when its block ends well.
+
+    ``finish`` says as what. Raises ``OutputError`` with the label of ``target``.
+    """
+    sink = Kept(shaped)
+    yield sink
+    finished = finish(sink.array)
+    target.write(finished, extension)
+    sink.lost, sink.is_written = finished.lost, True
+
+
+@contextmanager
+def boxed(
+    shaped: Shaped, row: Format, path: str, *, overwrite: bool = False, ready: Ready | None = None
+) -> Iterator[Boxed]:
+    """Give a sink that is written box by box into a file that becomes ``path``.
+
+    Only for paths that are, or will be, regular files. Raises ``OutputError``, one line that starts
+    with the path; what the block raises passes as it is.
+    """
+    assert row.boxes is not None, row.name
+    target = atomic_target(path, overwrite, ready)
+    try:
+        with writing(path):
+            file = target.__enter__()
+            content = row.boxes(path, file, shaped.shape, shaped.box_shape, shaped.dtype)
+        yield Boxed(content)
+    except BaseException:
+        target.__exit__(*sys.exc_info())
+        raise
+    with writing(path):
+        target.__exit__(None, None, None)
+
+
+class Target(NamedTuple):
+    """Where encoded bytes go: ``opens`` gives a file, and ``label`` is its name in errors."""
+
+    label: str
+    opens: Open
+    packing: Packing = PLAIN
+
+    def write(self, finished: Finished, extension: str) -> None:
+        """Write an array; everything that may be refused is refused before any file is opened."""
+        array, layout, metadata, _ = finished
+        with writing(self.label):
+            row = row_of(extension)
+            if row is None:
+                named = (
+                    f"extension {extension!r} is unknown" if extension else "it has no extension"
+                )
+                raise OutputError(f"{named}; those written are {' '.join(WRITABLE)}")
+            if row.holds is None and array.dtype.kind not in "biuf":
+                raise OutputError(
+                    f"an array of {array.dtype} cannot be written; numbers and bool can"
+                )
+            pieces = row.encode(array, extension.lower(), layout, metadata, self.packing)
+            with self.opens() as stream:
+                for piece in pieces:
+                    npy.write_all(stream, piece)
+                stream.flush()
+
+
+def to_path(
+    path: str,
+    *,
+    overwrite: bool = False,
+    ready: Ready | None = None,
+    packing: Packing = PLAIN,
+) -> Target:
+    """Write to a path: an existing file is replaced only if told so, and only by a complete one."""
+    return Target(path, lambda: atomic_target(path, overwrite, ready), packing)
+
+
+def to_stream(stream: BinaryIO, *, packing: Packing = PLAIN) -> Target:
+    """Write to an open stream, such as stdout, and flush it."""
+
+    @contextmanager
+    def opens() -> Iterator[BinaryIO]:
+        yield stream
+
+    return Target("-", opens, packing)
+
+
+def write_file(
+    path: str,
+    array: np.ndarray,
+    *,
+    layout: str | None = None,
+    overwrite: bool = False,
+    format: str | None = None,
+    metadata: Metadata | None = None,
+    packing: Packing = PLAIN,
+    ready: Ready | None = None,
+) -> None:
+    """Write an array to a path, in the format that ``format`` or the path's extension names.
+
+    Those of the table; a device or pipe without an extension gets .npy. ``layout`` tells a picture
+    which axes are height, width, channels and frames, ``metadata`` what else to write into it and
+    ``packing`` the way it is packed. An existing file is replaced only with ``overwrite``, and only
+    by a complete one.
+
+    Raises ``OutputError``, one line that starts with the path.
+    """
+    extension = (format or os.path.splitext(path)[1]).lower()
+    with writing(path):
+        if not extension and os.path.exists(path) and not os.path.isfile(path):
+            extension = NPY.extensions[0]
+    target = to_path(path, overwrite=overwrite, ready=ready, packing=packing)
+    target.write(Finished(array, layout, metadata), extension)
+
+
+def write_stream(
+    stream: BinaryIO,
+    array: np.ndarray,
+    *,
+    format: str = ".npy",
+    layout: str | None = None,
+    metadata: Metadata | None = None,
+    packing: Packing = PLAIN,
+) -> None:
+    """Write an array to an open stream, such as stdout, and flush it; see :func:`write_file`.
+
+    Raises ``BrokenPipeError`` when the reader has gone, ``OutputError`` for everything else.
+    """
+    to_stream(stream, packing=packing).write(Finished(array, layout, metadata), format)
+
+
+def write_bytes(path: str, content: bytes, *, overwrite: bool = False) -> None:
+    """Write what is encoded already, beside its target first.
+
+    An existing file is replaced only with ``overwrite``. Raises ``OutputError``, one line that
+    starts with the path.
+    """
+    with writing(path), atomic_target(path, overwrite) as stream:
+        npy.write_all(stream, content)
+
+
+def write_npz(
+    path: str,
+    arrays: Mapping[str, np.ndarray],
+    *,
+    overwrite: bool = False,
+    ready: Ready | None = None,
+) -> None:
+    """Write several arrays as one .npz; the same arrays give the same bytes."""
+    from poolcli.formats import npz
+
+    with writing(path), atomic_target(path, overwrite, ready) as stream:
+        if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            npz.write_members(stream, arrays)
+        else:
+            npy.write_all(stream, npz.packed(arrays))
