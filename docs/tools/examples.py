@@ -1,6 +1,6 @@
 """Examples in Markdown: what is typed in console blocks, and what it prints.
 
-``python tests/examples.py README.md`` runs them and writes what they print now into the page.
+``python docs/tools/examples.py README.md`` runs them and writes what they print now into the page.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (.*)$", re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""Draw the picture in the README again: ``python docs/images/make.py``.
+"""Draw the picture in the README again: ``python docs/tools/images.py``.
 
 Colours are opaque and the captions a middle grey, so that the picture reads on a light and on a
 dark page alike.
@@ -90,4 +90,6 @@ def arrow(left: float, right: float, y: float) -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("max-pooling.svg").write_text(draw(), "utf-8", newline="\n")
+    Path(__file__).parents[1].joinpath("images", "max-pooling.svg").write_text(
+        draw(), "utf-8", newline="\n"
+    )

@@ -1,4 +1,4 @@
-"""Write ops.md from the records of the ops: ``make docs``, or ``python docs/make_ops.py``.
+"""Write ops.md from the records of the ops: ``make docs``, or ``python docs/tools/make_ops.py``.
 
 What a record says is quoted. What it does not say (types, NaN, padding) is tried out on a few
 cells, so that the page cannot say what the program does not do.
@@ -22,14 +22,14 @@ from poolcli.ops import OPS, Op
 from poolcli.plan import Request
 from poolcli.windows import Global
 
-PAGE = Path(__file__).with_name("ops.md")
+PAGE = Path(__file__).parents[1] / "ops.md"
 INTRODUCTION = """\
 # Operations
 
 An operation says how the values of one window become one number. Every one of them works in every
 family of [windows](windows.md), in every [layout](layouts-and-frameworks.md) and with every type.
 
-This page is made by `docs/make_ops.py` from the records in `poolcli/ops/records.py` and from what
+This page is made by `docs/tools/make_ops.py` from the rows of `poolcli/ops.py` and from what
 the ops do to a few cells. n is the number of cells in a window.
 
 Results hold to the ends of what float64 holds, also where sums or squares on the way there would

@@ -1,4 +1,4 @@
-"""Each framework's rules against the numbers of the framework itself (see make_goldens.py)."""
+"""Each framework's rules against the numbers of the framework itself (see tests/data/make_conform.py)."""
 
 import json
 import math
@@ -13,7 +13,7 @@ import pytest
 from poolcli.analysis.conform import compare
 from poolcli.windows import Sliding
 
-HERE = Path(__file__).parent
+DATA = Path(__file__).parents[1] / "data"
 LAYOUTS = {3: "NCW", 4: "NCHW"}
 
 
@@ -23,8 +23,8 @@ def cases() -> list[dict[str, Any]]:
 
 
 def read_cases() -> Iterator[dict[str, Any]]:
-    stored = json.loads((HERE / "goldens.json").read_text(encoding="utf-8"))["cases"]
-    with np.load(HERE / "goldens.npz") as file:
+    stored = json.loads((DATA / "conform.json").read_text(encoding="utf-8"))["cases"]
+    with np.load(DATA / "conform.npz") as file:
         arrays = dict(file)
     place = 0
     for case in stored:

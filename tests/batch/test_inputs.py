@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import contents, fill, pixels, save
-from program import PROJECT, Outcome, finished
 
 from poolcli import batch, formats
 from poolcli.errors import InputError
+from tests.helpers.folders import contents, fill, pixels, save
+from tests.helpers.program import PROJECT, Outcome, finished
 
 Run = Callable[..., Outcome]
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from folders import contents, fill
-from program import Outcome, finished, start
 
 from poolcli.formats import npy
+from tests.helpers.folders import contents, fill
+from tests.helpers.program import Outcome, finished, start
 
 Run = Callable[..., Outcome]
 KILLS = 30

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from many import make, run
+
+from tests.helpers.many import make, run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems count otherwise")
 MOST_KIB = 8 * 1024  # for ten times as many files

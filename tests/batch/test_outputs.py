@@ -10,8 +10,9 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 import pytest
-from folders import MANIFEST, contents, fill, save
-from program import Outcome
+
+from tests.helpers.folders import MANIFEST, contents, fill, save
+from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from folders import MANIFEST, contents, fill, save
-from program import Outcome, finished, start
 
 from poolcli import formats
 from poolcli.batch.manifest import Manifest
 from poolcli.errors import OutputError
+from tests.helpers.folders import MANIFEST, contents, fill, save
+from tests.helpers.program import Outcome, finished, start
 
 Run = Callable[..., Outcome]
 AVG = ("avg", "-k", 2, "in", "-o", "out/")

@@ -17,9 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from folders import KINDS, MANIFEST, contents, fill, save
 from PIL import Image
-from program import HANGS, PROJECT, Outcome, finished, on_a_terminal, start
 
 from poolcli import batch, formats
 from poolcli.batch.job import Beginning
@@ -30,6 +28,8 @@ from poolcli.cli.runner import RunReporter
 from poolcli.errors import OutputError, UsageError
 from poolcli.outcomes import Result, Skipped, Stopped
 from poolcli.plan import Request
+from tests.helpers.folders import KINDS, MANIFEST, contents, fill, save
+from tests.helpers.program import HANGS, PROJECT, Outcome, finished, on_a_terminal, start
 
 Run = Callable[..., Outcome]
 

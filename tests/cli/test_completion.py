@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from program import PROJECT, Outcome
 
 from poolcli.cli.app import build
 from poolcli.engine.ranked import METHODS
 from poolcli.engine.stochastic import MODES, NEGATIVES
 from poolcli.ops import OPS
+from tests.helpers.program import PROJECT, Outcome
 
 Run = Callable[..., Outcome]
 

@@ -1,9 +1,9 @@
-"""Make `goldens.json` and `goldens.npz`: how PyTorch, Keras and onnxruntime pool one window each.
+"""Make `conform.json` and `conform.npz`: how PyTorch, Keras and onnxruntime pool one window each.
 
 Run once, by hand, in an environment of its own; the tests need none of them:
 
     pip install torch==2.13.0 tensorflow-cpu==2.21.0 keras==3.15.1 onnx==1.22.0 onnxruntime==1.31.1
-    python tests/conform/make_goldens.py
+    python -m tests.data.make_conform
 
 A case is what `poolcli conform` is asked; what is None is left to the framework's own default. Its
 answers are stored as flat float32 in the .npz, in order; a framework that refuses, that has no
@@ -165,8 +165,8 @@ def main() -> None:
     versions = {module.__name__: module.__version__ for module in modules}
     lines = ",\n".join(json.dumps(case) for case in cases)
     text = f'{{"versions": {json.dumps(versions)},\n"cases": [\n{lines}\n]}}\n'
-    (HERE / "goldens.json").write_text(text, encoding="utf-8")
-    np.savez_compressed(HERE / "goldens.npz", values=np.concatenate(values), **inputs)
+    (HERE / "conform.json").write_text(text, encoding="utf-8")
+    np.savez_compressed(HERE / "conform.npz", values=np.concatenate(values), **inputs)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Run once, by hand, in an environment of its own; the tests need neither framework:
 
     pip install torch==2.13.0 onnx==1.22.0 onnxruntime==1.31.1
-    python tests/golden/make_goldens.py
+    python -m tests.data.make_goldens
 
 A case names the framework's function and its own arguments, nothing of ours. Inputs and outputs are
 stored as flat float32 and int64 in the .npz, in order; the .json says which part is whose.

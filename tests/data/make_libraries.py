@@ -3,7 +3,7 @@
 Run once, by hand, in an environment of its own; the tests need none of them:
 
     pip install tensorflow-cpu==2.21.0 keras==3.15.1 scikit-image==0.26.0 scipy==1.17.1
-    python tests/golden/make_library_goldens.py
+    python -m tests.data.make_libraries
 
 A case names the library's function and its own arguments, nothing of ours.
 """

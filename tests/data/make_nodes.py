@@ -3,7 +3,7 @@
 Run by hand, in an environment of its own; the tests do not need onnx:
 
     pip install onnx==1.22.0
-    python tests/onnx_nodes/convert_nodes.py
+    python -m tests.data.make_nodes
 
 Most of the bytes would be inputs made by NumPy's legacy `randn` and the outputs of three large
 cases. Of the former only the place in the stream is stored, where that gives every bit; of the
@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from nodes import HERE, Node, randn
 from onnx import helper, numpy_helper
+
+from tests.elsewhere.onnx_nodes import DATA, Node, randn
 
 LARGE, THINNING = 20_000, 23
 
@@ -70,9 +71,9 @@ def main() -> None:
         case["inputs"] = [stored(x, thin=False) for x in node.inputs]
         case["outputs"] = [stored(x, thin=True) for x in node.outputs]
         cases.append(json.dumps(case))
-    np.savez_compressed(HERE / "nodes.npz", **arrays)
+    np.savez_compressed(DATA / "nodes.npz", **arrays)
     text = ",\n".join(cases)
-    (HERE / "nodes.json").write_text(
+    (DATA / "nodes.json").write_text(
         f'{{"onnx": "{onnx.__version__}",\n"cases": [\n{text}\n]}}\n', encoding="utf-8"
     )
     print(f"{len(cases)} cases, {len(arrays)} arrays")

@@ -1,20 +1,19 @@
 """Where a framework departs from the rules, and why the rules stay as they are.
 
 The one table: the golden tests and the random campaigns excuse a disagreement only by an entry of
-it, and `docs/differences.md` is written from it (`python tests/differences.py`).
+it, and `docs/differences.md` is written from it (`docs/tools/make_differences.py`).
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from golden_cases import Golden
-from golden_windows import (
+
+from tests.elsewhere.golden import Golden
+from tests.elsewhere.windows import (
     exceeds_padded_input,
     explicit_axes,
     from_rounded_starts,
@@ -27,8 +26,6 @@ from golden_windows import (
     unit_steps,
     whole_kernel,
 )
-
-PAGE = Path(__file__).parents[1] / "docs" / "differences.md"
 
 
 @dataclass(frozen=True)
@@ -273,7 +270,7 @@ ONNX = [
     ),
 ]
 
-# By the name of the onnx package's test; tests/onnx_nodes says exactly how they differ.
+# By the name of the onnx package's test; tests/numbers/test_onnx_nodes.py says exactly how they differ.
 NODE_DIFFERENCES = {
     "maxpool_with_argmax_2d_precomputed_strides": Difference(
         "indices counted down the columns",
@@ -291,7 +288,7 @@ NODE_DIFFERENCES = {
     ),
 }
 
-# Of answers that tests/core/test_library_goldens.py asks for; it says exactly how they differ.
+# Of answers that tests/numbers/test_library_goldens.py asks for; it says exactly how they differ.
 LIBRARY_DIFFERENCES = [
     Difference(
         "NaN in max pooling",
@@ -332,6 +329,8 @@ LIBRARY_DIFFERENCES = [
 ]
 
 DIFFERENCES = [*BOTH, *TORCH, *ONNX]
+# The others are met in the campaigns only.
+GOLDEN_DIFFERENCES = [d for d in DIFFERENCES if d.golden]
 
 
 def named_differences(golden: Golden, about: str = "values") -> list[str]:
@@ -340,47 +339,3 @@ def named_differences(golden: Golden, about: str = "values") -> list[str]:
         for d in DIFFERENCES
         if golden.framework in d.frameworks and d.about == about and d.applies(golden)
     ]
-
-
-HEADER = """# Where frameworks differ
-
-What poolcli does is written down as rules (the S numbers below), and tested against numbers that
-PyTorch, Keras, TensorFlow, ONNX's reference, onnxruntime, scikit-image, SciPy and NumPy computed.
-`make parity` compares thousands of random cases more. This is every place where an answer differs,
-and why poolcli keeps its own. Refusing means: one line that names the axis and the numbers.
-
-The rules that are cited: S1, output sizes as in the ONNX text; S2, no window without a real cell
-and no kernel that exceeds the padded input; S3, padding is never a candidate and adds nothing; S5,
-NaN propagates and infinities are values like others; S6, averages of integers are float64, sums and
-ranges 64 bits wide; S11, the position of the first winner; S12, windows of adaptive and fractional
-pooling; S13, the formulae of lp, gem, lse and soft.
-
-This page is written by `python tests/differences.py` from the table that the tests use.
-"""
-NAMES = {
-    "torch": "PyTorch",
-    "keras": "Keras",
-    "tensorflow": "TensorFlow",
-    "onnx": "ONNX: the reference and the test suite",
-    "onnxruntime": "onnxruntime",
-    "skimage": "scikit-image",
-    "scipy": "SciPy",
-    "numpy": "NumPy",
-}
-
-
-def page() -> str:
-    """`docs/differences.md`."""
-    table = [*DIFFERENCES, *NODE_DIFFERENCES.values(), *LIBRARY_DIFFERENCES]
-    parts = [HEADER]
-    for framework, name in NAMES.items():
-        parts.append(f"\n## {name}\n\n")
-        for d in table:
-            if framework in d.frameworks:
-                parts.append(f"- **{d.name[0].upper()}{d.name[1:]}.** {d.reason}\n")
-    return "".join(parts)
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    sys.stdout.write(f"{PAGE}\n")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-HERE = Path(__file__).parent
+DATA = Path(__file__).parents[1] / "data"
 OPS = {"MaxPool": "max", "AveragePool": "avg", "LpPool": "lp"}
 WORDS = {"SAME_UPPER": "same", "SAME_LOWER": "same-lower", "VALID": "valid"}
 
@@ -97,8 +97,8 @@ def randn(shape: tuple[int, ...], skipped: int) -> np.ndarray:
 
 def read_nodes() -> list[Node]:
     """The committed tests."""
-    cases = json.loads((HERE / "nodes.json").read_text(encoding="utf-8"))["cases"]
-    with np.load(HERE / "nodes.npz") as file:
+    cases = json.loads((DATA / "nodes.json").read_text(encoding="utf-8"))["cases"]
+    with np.load(DATA / "nodes.npz") as file:
         arrays = dict(file)
 
     def read(how: dict[str, Any]) -> np.ndarray:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from golden_cases import GEOMETRIES, Golden
-from naive_windows import Refused, Window, spatial_axes
+
+from tests.elsewhere.golden import GEOMETRIES, Golden
+from tests.spec.windows import Refused, Window, spatial_axes
 
 
 def explicit_axes(g: Golden) -> list[tuple[int, int, int, int, tuple[int, int]]]:

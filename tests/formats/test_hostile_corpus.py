@@ -3,14 +3,14 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_case import Case
-from make_corpus import all_cases, make
 
-HERE = Path(__file__).parent
+from tests.helpers.hostile.case import Case
+from tests.helpers.hostile.make_corpus import all_cases, make
+from tests.helpers.program import PROJECT
+
 CASES = all_cases()
 
 
@@ -19,11 +19,11 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("corpus")
     make(folder, CASES)
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(HERE / "walk.py"), str(folder)],
+        [sys.executable, "-W", "error", "-m", "tests.helpers.hostile.walk", str(folder)],
         capture_output=True,
         text=True,
         timeout=120,  # a hang is the failure meant here, not slowness
-        env={"PYTHONPATH": str(HERE.parents[1]), "OPENBLAS_NUM_THREADS": "1"},
+        env={"PYTHONPATH": str(PROJECT), "OPENBLAS_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
     return {**json.loads(done.stdout), "stderr": done.stderr}

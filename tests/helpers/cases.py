@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from naive import naive_pool
-from naive_windows import Refused, adaptive, fractional, sliding, whole
 
 from poolcli.errors import PoolError
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Fractional, Global, Sliding
+from tests.spec.pooling import naive_pool
+from tests.spec.windows import Refused, adaptive, fractional, sliding, whole
 
 FLOATS = ("f2", "f4", "f8")
 INTEGERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")

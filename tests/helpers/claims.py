@@ -1,6 +1,6 @@
 """What is often said of pooling, measured: each function gives figures of docs/tutorial.md.
 
-``python tests/analysis/claims.py`` prints them all.
+``python -m tests.helpers.claims`` prints them all.
 """
 
 from __future__ import annotations

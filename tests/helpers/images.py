@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
-from program import Outcome
+
+from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from program import Outcome
 
 from poolcli.cli.main import main
+from tests.helpers.program import Outcome
 
 
 @pytest.fixture(autouse=True)

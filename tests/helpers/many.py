@@ -1,6 +1,6 @@
 """How a batch of very many small pictures goes: memory, progress, and taking it up again.
 
-``python tests/batch/many.py 10000`` makes the pictures, pools them and prints the figures.
+``python -m tests.helpers.many 10000`` makes the pictures, pools them and prints the figures.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 HANGS = 120  # seconds
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 
 class Outcome(NamedTuple):

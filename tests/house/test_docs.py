@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import doctest
-import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from examples import CONSOLE, PROJECT, commands, console_blocks, playground, replay
 
+import make_differences
+import make_ops
 import poolcli
+from examples import CONSOLE, PROJECT, commands, console_blocks, playground, replay
 from poolcli.frameworks.defaults import PLAIN, Preset
 from poolcli.frameworks.table import TABLE
 from poolcli.ops import OPS
@@ -20,16 +20,6 @@ from poolcli.ops import OPS
 DOCS = PROJECT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 RUN = [page for page in PAGES if console_blocks(page.read_text(encoding="utf-8"))]
-
-
-def maker() -> ModuleType:
-    """Load the script that writes the page of the ops."""
-    spec = importlib.util.spec_from_file_location("make_ops", DOCS / "make_ops.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def text(page: Path) -> str:
@@ -63,9 +53,13 @@ def test_every_public_name_is_told() -> None:
 
 
 def test_the_page_of_the_ops_is_what_its_script_makes() -> None:
-    made = maker().page()
-    assert text(DOCS / "ops.md") == made, "renew it: python docs/make_ops.py"
+    made = make_ops.page()
+    assert text(DOCS / "ops.md") == made, "renew it: make docs"
     assert re.findall(r"^## (.*)$", made, re.MULTILINE) == list(OPS)
+
+
+def test_the_page_of_differences_is_what_its_script_makes() -> None:
+    assert text(DOCS / "differences.md") == make_differences.page(), "renew it: make docs"
 
 
 def test_the_page_about_json_tells_every_field_that_its_examples_show() -> None:

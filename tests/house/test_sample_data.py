@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-FOLDER = Path(__file__).parent.parent / "sample_data"
+FOLDER = Path(__file__).parents[2] / "sample_data"
 
 SHAPES = {
     "max_4x4.npy": ((4, 4), "int64"),

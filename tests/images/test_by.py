@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictured import Run, done, noise, pixels
 from PIL import Image
 
 from poolcli.images.options import Treatment
 from poolcli.plan import Request
 from poolcli.windows import Global, Sliding
+from tests.helpers.images import Run, done, noise, pixels
 
 OPS = ("max", "min", "median")
 CHANNELS = {"R": 0, "g": 1, "B": 2, "A": 3, "0": 0, "2": 2}

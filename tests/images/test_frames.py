@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictured import Run, done, noise
 from PIL import Image, ImageSequence
+
+from tests.helpers.images import Run, done, noise
 
 FRAMES = 4
 DURATIONS = [50, 120, 80, 200]

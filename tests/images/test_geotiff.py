@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from pictured import Run
 
 from poolcli import pool
+from tests.helpers.images import Run
 
 rasterio = pytest.importorskip("rasterio", reason="it is the second opinion; pip install '.[dev]'")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictured import Run, done, noise, opened, pixels
 
 from poolcli.errors import UsageError
 from poolcli.images import colormaps
 from poolcli.images.render import GAP, Look, Nan, parse_normalize, render
+from tests.helpers.images import Run, done, noise, opened, pixels
 
 # First and last colour, as published.
 ENDS = {

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictured import Run, done, noise, opened, pixels
 from PIL import Image
 
 from poolcli.images import colour
@@ -15,6 +14,7 @@ from poolcli.images.options import Treatment
 from poolcli.ops import OPS
 from poolcli.plan import Request
 from poolcli.windows import Global, Sliding
+from tests.helpers.images import Run, done, noise, opened, pixels
 
 
 def pool(array: np.ndarray, op: str, size: int = 2, **how: object) -> np.ndarray:
@@ -112,7 +112,7 @@ def test_opaque_pictures_are_pooled_like_those_without_alpha(op: str) -> None:
 @pytest.mark.parametrize("op", ["max", "min", "median", "subsample"])
 def test_what_picks_leaves_channels_alone(op: str) -> None:
     array = noise(8, 8, 4)
-    array[..., 3] |= 1  # else some are seen by nobody: tests/pictures/test_pictures_unseen.py
+    array[..., 3] |= 1  # else some are seen by nobody: tests/images/test_unseen.py
     separate = [pool(array[..., channel], op) for channel in range(4)]
     np.testing.assert_array_equal(pool(array, op), np.stack(separate, -1))
 

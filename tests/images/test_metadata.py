@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from pictured import HEIGHT, WIDTH, Run, done, exif, icc, opened, picture, pixels
 from PIL import Image, ImageOps
 
 from poolcli.formats import exif as exif_data
+from tests.helpers.images import HEIGHT, WIDTH, Run, done, exif, icc, opened, picture, pixels
 
 LOSSLESS = ("png", "webp", "tif")
 ALL = (*LOSSLESS, "jpg")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictured import Run, done, opened, pixels
 from PIL import Image
+
+from tests.helpers.images import Run, done, opened, pixels
 
 BITS = np.indices((4, 6)).sum(0) % 3 == 0
 MEANS = [[64, 128, 64], [128, 64, 64]]

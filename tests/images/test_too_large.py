@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from pictured import Run
 from PIL import Image
-from program import finished
+
+from tests.helpers.images import Run
+from tests.helpers.program import finished
 
 LIMIT = 178_956_970
 SIDES = (12_000, 16_000)  # 192 million

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from naive import naive_pool
-from naive_windows import sliding
-from pictured import Run, done, noise, pixels
 from PIL import Image
 
 from poolcli import OPS
 from poolcli.images.options import Treatment
 from poolcli.plan import Request
 from poolcli.windows import Global, Sliding
+from tests.helpers.images import Run, done, noise, pixels
+from tests.spec.pooling import naive_pool
+from tests.spec.windows import sliding
 
 PICKING = sorted(name for name, op in OPS.items() if not op.blends and name != "stochastic")
 WINDOWS = [(2, 2, 0), (3, 2, 1), (4, 1, 0)]

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from cases import DTYPES, Case, check
 
 from poolcli import pool
 from poolcli.errors import PoolError
+from tests.helpers.cases import DTYPES, Case, check
 
 LINES = ("linear", "midpoint")
 PICKS = ("lower", "higher", "nearest")

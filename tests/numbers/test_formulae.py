@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from hard_averages import HARD, hard_array, ulps_off
 
 from poolcli import global_pool, pool
+from tests.helpers.hard_averages import HARD, hard_array, ulps_off
 
 
 def windows_of(x, size):

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from differences import PAGE, named_differences, page
-from golden_cases import RTOL, goldens, refused_or_given, specified
 
 from poolcli import adaptive_pool, fractional_pool, global_pool, pool
 from poolcli.errors import PoolError
+from tests.elsewhere.differences import named_differences
+from tests.elsewhere.golden import RTOL, goldens, refused_or_given, specified
 
 COMMANDS = {
     "sliding": pool,
@@ -53,8 +53,3 @@ def test_same_indices_as_the_framework(golden):
         assert named_differences(golden)
         return
     assert np.array_equal(got, golden.indices) or named_differences(golden)
-
-
-def test_the_page_of_differences_is_the_table():
-    """`python tests/differences.py` writes it."""
-    assert PAGE.read_text(encoding="utf-8") == page()

@@ -11,11 +11,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from program import PROJECT, finished, npy_bytes, start
 
 from poolcli import OPS, adaptive_pool, global_pool, output_shape, pool, pyramid_pool
 from poolcli.errors import PoolError
 from poolcli.windows import Sliding
+from tests.helpers.program import PROJECT, finished, npy_bytes, start
 
 SIZES = (10**4, 10**7, 2**31 + 1, 10**12, 2**60)
 PARAMS = {"stochastic": {"mode": "expected", "negatives": "relu"}}

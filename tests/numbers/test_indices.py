@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from cases import GEOMETRIES, random_case
-from naive import naive_pool, naive_pyramid
-from naive_indices import naive_indices, naive_unpool, unpool_size
-from naive_windows import Refused, sliding
 
 from poolcli import adaptive_pool, fractional_pool, global_pool, pool, pyramid_pool, unpool
 from poolcli.errors import PoolError
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Global
+from tests.helpers.cases import GEOMETRIES, random_case
+from tests.spec.indices import naive_indices, naive_unpool, unpool_size
+from tests.spec.pooling import naive_pool, naive_pyramid
+from tests.spec.windows import Refused, sliding
 
 CONVENTIONS = ("plane", "tensor", "channels-last")
 

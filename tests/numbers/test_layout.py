@@ -4,12 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from naive import naive_pool
-from naive_windows import DEFAULT_LAYOUTS, Refused, layout_of, sliding
 
 from poolcli import global_pool, output_shape, pool
 from poolcli.errors import PoolError
 from poolcli.layout import Layout, doubtful
+from tests.spec.pooling import naive_pool
+from tests.spec.windows import DEFAULT_LAYOUTS, Refused, layout_of, sliding
 
 LENGTHS = {"N": 2, "C": 3, "D": 4, "H": 5, "W": 6}
 

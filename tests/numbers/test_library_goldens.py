@@ -5,17 +5,17 @@ import math
 
 import numpy as np
 import pytest
-from differences import LIBRARY_DIFFERENCES
-from golden_cases import HERE
 
 from poolcli import adaptive_pool, global_pool, pool
+from tests.elsewhere.differences import LIBRARY_DIFFERENCES
+from tests.elsewhere.golden import DATA
 
 RTOL = 2e-6  # of float32, in which they compute
 
 
 def read_cases():
-    cases = json.loads((HERE / "libraries.json").read_text(encoding="utf-8"))["cases"]
-    with np.load(HERE / "libraries.npz") as file:
+    cases = json.loads((DATA / "libraries.json").read_text(encoding="utf-8"))["cases"]
+    with np.load(DATA / "libraries.npz") as file:
         arrays = dict(file)
     at = {}
     for number, case in enumerate(cases):

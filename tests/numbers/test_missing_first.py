@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from cases import Case, check
-from naive import naive_pool
-from naive_windows import Refused, sliding
 
 from poolcli import OPS, global_pool, pool
 from poolcli.errors import PoolError
+from tests.helpers.cases import Case, check
+from tests.spec.pooling import naive_pool
+from tests.spec.windows import Refused, sliding
 
 NAN = np.nan
 WINDOWS = {

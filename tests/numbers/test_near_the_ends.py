@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from naive_ops import op_stochastic
 
 from poolcli import adaptive_pool, global_pool, pool
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Sliding
+from tests.spec.ops import op_stochastic
 
 INF = math.inf
 

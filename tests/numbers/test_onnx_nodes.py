@@ -4,10 +4,10 @@ import signal
 
 import numpy as np
 import pytest
-from differences import NODE_DIFFERENCES
-from nodes import Node, read_nodes
 
 from poolcli.cli.main import main
+from tests.elsewhere.differences import NODE_DIFFERENCES
+from tests.elsewhere.onnx_nodes import Node, read_nodes
 
 NODES = read_nodes()
 # Its expected numbers are written with four decimals.

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cases import Case, random_case
-from naive import naive_blur
-from naive_ops import probabilities
-from naive_windows import Refused
 
 from poolcli import OPS, pool
 from poolcli.errors import PoolError
+from tests.helpers.cases import Case, random_case
+from tests.spec.ops import probabilities
+from tests.spec.pooling import naive_blur
+from tests.spec.windows import Refused
 
 METHODS = ["linear", "lower", "higher", "nearest", "midpoint"]
 PARAMS = {

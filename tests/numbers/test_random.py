@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from cases import check, random_case
-from naive_windows import Refused
+
+from tests.helpers.cases import check, random_case
+from tests.spec.windows import Refused
 
 CONFIGURATIONS = 2500
 

@@ -6,11 +6,13 @@ from functools import cache
 
 import numpy as np
 import pytest
-from goldens import DIFFERENCES, RTOL, goldens, named_differences
-from naive import naive_blur, naive_pool, naive_pyramid
-from naive_indices import naive_indices, naive_unpool, unpool_size
-from naive_ops import OPS, probabilities
-from naive_windows import Refused, adaptive, dropped, fractional, layout_of, sliding, whole
+
+from tests.elsewhere.differences import GOLDEN_DIFFERENCES, named_differences
+from tests.elsewhere.golden import RTOL, goldens
+from tests.spec.indices import naive_indices, naive_unpool, unpool_size
+from tests.spec.ops import OPS, probabilities
+from tests.spec.pooling import naive_blur, naive_pool, naive_pyramid
+from tests.spec.windows import Refused, adaptive, dropped, fractional, layout_of, sliding, whole
 
 GEOMETRIES = {"sliding": sliding, "whole": whole, "adaptive": adaptive, "fractional": fractional}
 SEED_4X4 = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
@@ -48,7 +50,7 @@ def test_frameworks_agree_or_the_difference_has_a_name(number):
     assert agrees(number) or named_differences(goldens()[number])
 
 
-@pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda difference: difference.name)
+@pytest.mark.parametrize("difference", GOLDEN_DIFFERENCES, ids=lambda difference: difference.name)
 def test_every_named_difference_is_one(difference):
     differing = [g for number, g in enumerate(goldens()) if not agrees(number)]
     examples = [g for g in differing if difference.name in named_differences(g)]

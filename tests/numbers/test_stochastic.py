@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from naive_ops import probabilities
 
 from poolcli import adaptive_pool, fractional_pool, global_pool, pool
 from poolcli.plan import Request
 from poolcli.windows import Sliding
+from tests.spec.ops import probabilities
 
 # Unlikely enough for all tests here together: a fixed seed either passes for ever or never.
 UNLIKELY = 0.001

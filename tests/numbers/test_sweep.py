@@ -1,10 +1,11 @@
 """The same comparison with configurations that hypothesis chooses, and shrinks when one fails."""
 
 import numpy as np
-from cases import Case, check
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
+from tests.helpers.cases import Case, check
 
 DTYPES = st.one_of(
     arrays.boolean_dtypes(),

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cases import DTYPES, Case, check
 
 from poolcli import global_pool, pool
 from poolcli.errors import PoolError
+from tests.helpers.cases import DTYPES, Case, check
 
 WIDE = {"b": np.int64, "i": np.int64, "u": np.uint64}
 

@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from naive_windows import Refused, dropped, sliding, sliding_axis, whole
 
 from poolcli import output_shape
 from poolcli.errors import PoolError
 from poolcli.windows import Global, Sliding
+from tests.spec.windows import Refused, dropped, sliding, sliding_axis, whole
 
 CELLS = (1, 2, 3, 5, 8)
 SIZES = (1, 2, 3, 5)

@@ -3,9 +3,9 @@
 import os
 
 import pytest
-from hard_averages import HARD, hard_array, ulps_off
 
 from poolcli import global_pool
+from tests.helpers.hard_averages import HARD, hard_array, ulps_off
 
 if not os.environ.get("POOLCLI_LARGE"):
     pytest.skip("400 MB for each of these; make parity runs them", allow_module_level=True)

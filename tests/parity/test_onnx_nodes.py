@@ -1,8 +1,6 @@
-"""The onnx package's own pooling tests, all cells of them, are those that tests/onnx_nodes has."""
+"""The onnx package's own pooling tests, all cells of them, are those that tests/data has."""
 
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +8,10 @@ import pytest
 if find_spec("onnx") is None:
     pytest.skip("onnx is not installed; make parity installs it", allow_module_level=True)
 
-sys.path.append(str(Path(__file__).parents[1] / "onnx_nodes"))
-from convert_nodes import package_nodes
-from nodes import Node, read_nodes
-from verdict import compared
-
 from poolcli.cli.main import main
+from tests.data.make_nodes import package_nodes
+from tests.elsewhere.onnx_nodes import Node, read_nodes
+from tests.parity.verdict import compared
 
 NODES = list(package_nodes())
 

@@ -8,11 +8,10 @@ import pytest
 if find_spec("onnxruntime") is None or find_spec("onnx") is None:
     pytest.skip("onnxruntime is not installed; make parity installs it", allow_module_level=True)
 
-from onnxruntime_cases import onnxruntime_case, run_nodes
-from random_inputs import LAYOUTS, random_array
-from verdict import check, compared
-
 from poolcli import pool, unpool
+from tests.parity.onnxruntime_cases import onnxruntime_case, run_nodes
+from tests.parity.random_inputs import LAYOUTS, random_array
+from tests.parity.verdict import check, compared
 
 CONFIGURATIONS = 3000
 

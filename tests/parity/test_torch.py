@@ -7,8 +7,8 @@ import pytest
 if find_spec("torch") is None:
     pytest.skip("torch is not installed; make parity installs it", allow_module_level=True)
 
-from torch_cases import torch_case
-from verdict import check
+from tests.parity.torch_cases import torch_case
+from tests.parity.verdict import check
 
 CONFIGURATIONS = 7000
 

@@ -10,11 +10,11 @@ if find_spec("torch") is None:
 
 import torch
 import torch.nn.functional as functional
-from random_inputs import LAYOUTS, random_array, random_shape
-from verdict import compared, named, seen
 
 from poolcli import global_pool, pool, unpool
 from poolcli.errors import PoolError
+from tests.parity.random_inputs import LAYOUTS, random_array, random_shape
+from tests.parity.verdict import compared, named, seen
 
 
 def test_float16_powers():

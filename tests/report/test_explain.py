@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from results import ESCAPES, SEED, pooled, terminal
 
 from poolcli.analysis.explain import explain
 from poolcli.analysis.palette import HUES
@@ -19,6 +18,7 @@ from poolcli.report.canvas import Screen, plain_lines, width_of
 from poolcli.report.explain import explanation_page, step_page
 from poolcli.report.windows.grid import Box
 from poolcli.windows import Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
+from tests.helpers.results import ESCAPES, SEED, pooled, terminal
 
 LAYOUTS = {1: "W", 2: "HW", 3: "DHW"}
 

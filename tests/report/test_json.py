@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from results import SEED, identity, pooled
 
 from poolcli import report
 from poolcli.windows import Global, Sliding
+from tests.helpers.results import SEED, identity, pooled
 
 
 def strict(text: str) -> Any:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from results import SEED, identity, plain, pooled
 
 from poolcli.formats.text import read_text
 from poolcli.outcomes import Result
 from poolcli.windows import Global, Sliding
+from tests.helpers.results import SEED, identity, plain, pooled
 
 
 def test_plain_is_comments_and_numbers() -> None:

@@ -8,11 +8,11 @@ import re
 
 import numpy as np
 import pytest
-from results import SEED, identity, plain, pooled, terminal
 
 from poolcli import report
 from poolcli.formats.text import read_text
 from poolcli.windows import Global
+from tests.helpers.results import SEED, identity, plain, pooled, terminal
 
 
 def test_terminal_shows_the_matrix() -> None:

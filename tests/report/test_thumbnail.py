@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 import pytest
-from results import ESCAPES, SEED, identity, pooled, terminal
 
 from poolcli.outcomes import Result
+from tests.helpers.results import ESCAPES, SEED, identity, pooled, terminal
 
 
 def cells(text: str) -> list[list[str]]:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from naive import cells_of, is_nan, out_index, planes, windows_of
-from naive_windows import Geometry, Refused, layout_of, spatial_axes
+
+from tests.spec.pooling import cells_of, is_nan, out_index, planes, windows_of
+from tests.spec.windows import Geometry, Refused, layout_of, spatial_axes
 
 
 def flat_index(

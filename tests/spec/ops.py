@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from naive_windows import Refused
+
+from tests.spec.windows import Refused
 
 Number = Any  # int, float or Fraction: exact where it can be, inf and nan as floats
 

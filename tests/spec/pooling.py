@@ -18,8 +18,9 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from naive_ops import OPS, Number, result_dtype, store
-from naive_windows import (
+
+from tests.spec.ops import OPS, Number, result_dtype, store
+from tests.spec.windows import (
     AXIS_NAMES,
     Geometry,
     Refused,

@@ -1,4 +1,4 @@
-"""Make the hostile corpus: python tests/hostile/make_corpus.py FOLDER.
+"""Make the hostile corpus: python -m tests.helpers.hostile.make_corpus FOLDER.
 
 Every file is made from a few lines of code here; none is kept in the repository.
 """
@@ -7,10 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from hostile_case import Case
-from hostile_npy import npy_cases, npz_cases
-from hostile_pictures import picture_cases
-from hostile_text import text_cases
+from tests.helpers.hostile.case import Case
+from tests.helpers.hostile.npy import npy_cases, npz_cases
+from tests.helpers.hostile.pictures import picture_cases
+from tests.helpers.hostile.text import text_cases
 
 
 def all_cases() -> list[Case]:

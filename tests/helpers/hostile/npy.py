@@ -5,7 +5,8 @@ import struct
 import zipfile
 
 import numpy as np
-from hostile_case import Case
+
+from tests.helpers.hostile.case import Case
 
 
 def npy(

@@ -6,8 +6,9 @@ import zlib
 from typing import Any
 
 import numpy as np
-from hostile_case import Case
 from PIL import Image
+
+from tests.helpers.hostile.case import Case
 
 _RNG = np.random.default_rng(20)
 PIXELS = _RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)

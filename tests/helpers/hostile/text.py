@@ -1,6 +1,6 @@
 """Hostile and odd text matrices."""
 
-from hostile_case import Case
+from tests.helpers.hostile.case import Case
 
 
 def text_cases() -> list[Case]:

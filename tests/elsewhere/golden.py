@@ -1,4 +1,4 @@
-"""The golden numbers of `golden/` (see make_goldens.py), each case in the words of the design."""
+"""The golden numbers of `tests/data/` (see make_goldens.py), each case in our own words."""
 
 import json
 import math
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from naive import naive_pool
-from naive_windows import Refused, adaptive, fractional, sliding, whole
 
-HERE = Path(__file__).parent / "golden"
+from tests.spec.pooling import naive_pool
+from tests.spec.windows import Refused, adaptive, fractional, sliding, whole
+
+DATA = Path(__file__).parents[1] / "data"
 GEOMETRIES = {"sliding": sliding, "whole": whole, "adaptive": adaptive, "fractional": fractional}
 # Rounding of float32: torch and onnx compute in it, we compute exactly and round once.
 RTOL = 2e-6
@@ -43,8 +44,8 @@ def goldens() -> list[Golden]:
 
 
 def read_goldens() -> Iterator[Golden]:
-    cases = json.loads((HERE / "goldens.json").read_text(encoding="utf-8"))["cases"]
-    with np.load(HERE / "goldens.npz") as file:
+    cases = json.loads((DATA / "goldens.json").read_text(encoding="utf-8"))["cases"]
+    with np.load(DATA / "goldens.npz") as file:
         arrays = dict(file)
     at = {"values": 0, "indices": 0}
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from golden_cases import Golden, onnx_words
 from onnx import TensorProto, helper
-from random_inputs import LAYOUTS, random_array, random_shape
+
+from tests.elsewhere.golden import Golden, onnx_words
+from tests.parity.random_inputs import LAYOUTS, random_array, random_shape
 
 FUNCTIONS = {
     "MaxPool": 0.45,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as functional
-from golden_cases import Golden, torch_words
-from random_inputs import LAYOUTS, random_array, random_shape
+
+from tests.elsewhere.golden import Golden, torch_words
+from tests.parity.random_inputs import LAYOUTS, random_array, random_shape
 
 FAMILIES = {
     "max": 0.32,
