@@ -10,6 +10,7 @@ from pathlib import Path
 
 from poolcli.analysis.palette import FAINT, HUES, INK
 
+PICTURE = Path(__file__).parents[1] / "images" / "max-pooling.svg"
 MATRIX = [[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]]
 WINDOW = 2
 
@@ -90,6 +91,4 @@ def arrow(left: float, right: float, y: float) -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).parents[1].joinpath("images", "max-pooling.svg").write_text(
-        draw(), "utf-8", newline="\n"
-    )
+    PICTURE.write_text(draw(), "utf-8", newline="\n")

@@ -1,4 +1,4 @@
-"""Write the manual page from what ``--help`` says: ``python docs/tools/make_man.py man/poolcli.1``."""
+"""Write the manual page from what ``--help`` says: ``make man``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each framework's rules against the numbers of the framework itself (see tests/data/make_conform.py)."""
+"""Each framework's rules against the numbers of the framework itself (see make_conform.py)."""
 
 import json
 import math

@@ -270,7 +270,7 @@ ONNX = [
     ),
 ]
 
-# By the name of the onnx package's test; tests/numbers/test_onnx_nodes.py says exactly how they differ.
+# By the name of the onnx package's test; tests/numbers/test_onnx_nodes.py says how they differ.
 NODE_DIFFERENCES = {
     "maxpool_with_argmax_2d_precomputed_strides": Difference(
         "indices counted down the columns",
