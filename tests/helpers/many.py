@@ -22,13 +22,14 @@ COUNTS = re.compile(rb"(\d+)/(\d+) files")
 
 # What a process says of its own memory, in the end, is its peak.
 CHILD = """
-import resource, sys
+import sys
 from poolcli.cli import main
+from tests.helpers.memory import peak_kib
 try:
     main(sys.argv[1:])
 finally:
     with open("peak", "w") as file:
-        file.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+        file.write(str(peak_kib()))
 """
 
 

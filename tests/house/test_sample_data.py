@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import images
+
 FOLDER = Path(__file__).parents[2] / "sample_data"
 
 SHAPES = {
@@ -138,9 +140,7 @@ def test_readme_names_every_file() -> None:
 
 
 def test_readme_picture_is_what_its_script_draws() -> None:
-    folder = FOLDER.parent / "docs" / "images"
-    picture = (folder / "max-pooling.svg").read_text("utf-8")
-    assert load_script(folder / "make.py").draw() == picture
+    assert images.PICTURE.read_text("utf-8") == images.draw()
 
 
 def test_readme_picture_shows_the_matrix_and_its_maxima() -> None:

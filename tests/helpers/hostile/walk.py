@@ -10,6 +10,7 @@ import sys
 
 from poolcli.errors import InputError
 from poolcli.formats.doors import read_file
+from tests.helpers.memory import peak_kib
 
 ADDRESS_SPACE = 2 * 2**30
 
@@ -26,5 +27,4 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     os.chdir(sys.argv[1])
     found = {name: outcome(name) for name in sorted(os.listdir("."))}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"found": found, "peak_kib": peak}))
+    print(json.dumps({"found": found, "peak_kib": peak_kib()}))
