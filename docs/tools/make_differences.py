@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.elsewhere import LIBRARIES
 from tests.elsewhere.differences import DIFFERENCES, LIBRARY_DIFFERENCES, NODE_DIFFERENCES
 
 PAGE = Path(__file__).parents[1] / "differences.md"
@@ -22,27 +23,17 @@ pooling; S13, the formulae of lp, gem, lse and soft.
 
 This page is written by `make docs` from the table that the tests use.
 """
-NAMES = {
-    "torch": "PyTorch",
-    "keras": "Keras",
-    "tensorflow": "TensorFlow",
-    "onnx": "ONNX: the reference and the test suite",
-    "onnxruntime": "onnxruntime",
-    "skimage": "scikit-image",
-    "scipy": "SciPy",
-    "numpy": "NumPy",
-}
 
 
 def page() -> str:
     """Give the text of the page."""
     table = [*DIFFERENCES, *NODE_DIFFERENCES.values(), *LIBRARY_DIFFERENCES]
     parts = [HEADER]
-    for framework, name in NAMES.items():
-        parts.append(f"\n## {name}\n\n")
-        for d in table:
-            if framework in d.frameworks:
-                parts.append(f"- **{d.name[0].upper()}{d.name[1:]}.** {d.reason}\n")
+    for name, library in LIBRARIES.items():
+        told = [d for d in table if name in d.frameworks]
+        if told:
+            parts.append(f"\n## {library.title}\n\n")
+        parts.extend(f"- **{d.name[0].upper()}{d.name[1:]}.** {d.reason}\n" for d in told)
     return "".join(parts)
 
 

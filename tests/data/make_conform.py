@@ -21,14 +21,9 @@ from typing import Any
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
-import keras
 import numpy as np
-import onnx
-import onnxruntime
-import tensorflow
-import torch
-import torch.nn.functional as functional
-from onnx import TensorProto, helper
+
+from tests.elsewhere import answers, versions
 
 HERE = Path(__file__).parent
 Case = dict[str, Any]
@@ -98,8 +93,7 @@ def ask_torch(x: np.ndarray, case: Case) -> np.ndarray:
         args["norm_type"] = case["norm"]
     if set(args) & {"max": set(), "avg": {"dilation"}, "lp": {"dilation", "padding"}}[case["op"]]:
         raise NoArgument
-    function = getattr(functional, f"{case['op']}_pool{d}d")
-    return function(torch.tensor(x), **args).numpy()
+    return answers("torch", f"{case['op']}_pool{d}d", x, args)[0]
 
 
 def ask_keras(x: np.ndarray, case: Case) -> np.ndarray:
@@ -109,9 +103,11 @@ def ask_keras(x: np.ndarray, case: Case) -> np.ndarray:
     if not padding or case["dilation"] != 1 or case["ceil"] or case["op"] == "lp":
         raise NoArgument
     kind = {"max": "Max", "avg": "Average"}[case["op"]]
-    layer = getattr(keras.layers, f"{kind}Pooling{x.ndim - 2}D")
-    args = {} if case["stride"] is None else {"strides": case["stride"]}
-    y = np.asarray(layer(case["size"], padding=padding, **args)(np.moveaxis(x, 1, -1)))
+    args: Case = {"pool_size": case["size"], "padding": padding}
+    if case["stride"] is not None:
+        args["strides"] = case["stride"]
+    function = f"{kind}Pooling{x.ndim - 2}D"
+    (y,) = answers("keras", function, np.moveaxis(x, 1, -1), args)
     return np.moveaxis(y, -1, 1)
 
 
@@ -131,18 +127,7 @@ def ask_onnx(x: np.ndarray, case: Case) -> np.ndarray:
     if case["op"] == "lp":
         attributes["p"] = case["norm"]
     name = {"max": "MaxPool", "avg": "AveragePool", "lp": "LpPool"}[case["op"]]
-    graph = helper.make_graph(
-        [helper.make_node(name, ["x"], ["y"], **attributes)],
-        "one",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, list("NCDHW")[: x.ndim])],
-    )
-    versions = [helper.make_opsetid("", 22)]
-    model = helper.make_model(graph, opset_imports=versions, ir_version=10)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-    return session.run(None, {"x": x})[0]
+    return answers("onnxruntime", name, x, attributes)[0]
 
 
 ASK = {"torch": ask_torch, "keras": ask_keras, "onnx": ask_onnx}
@@ -161,10 +146,9 @@ def main() -> None:
                 y = np.empty(0, np.float32)
             case["answers"][framework] = list(y.shape) if y.size else None
             values.append(y.astype(np.float32).ravel())
-    modules = (torch, tensorflow, keras, onnx, onnxruntime, np)
-    versions = {module.__name__: module.__version__ for module in modules}
+    made_by = versions("torch", "tensorflow", "keras", "onnx", "onnxruntime", "numpy")
     lines = ",\n".join(json.dumps(case) for case in cases)
-    text = f'{{"versions": {json.dumps(versions)},\n"cases": [\n{lines}\n]}}\n'
+    text = f'{{"versions": {json.dumps(made_by)},\n"cases": [\n{lines}\n]}}\n'
     (HERE / "conform.json").write_text(text, encoding="utf-8")
     np.savez_compressed(HERE / "conform.npz", values=np.concatenate(values), **inputs)
 

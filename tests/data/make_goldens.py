@@ -18,12 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
-import torch
-import torch.nn.functional as functional
-from onnx import TensorProto, helper
-from onnx.reference import ReferenceEvaluator
+
+from tests.elsewhere import answers, versions
 
 HERE = Path(__file__).parent
 SHAPES = {"1d": (1, 2, 11), "2d": (1, 2, 7, 8), "3d": (1, 1, 5, 4, 6)}
@@ -81,20 +77,6 @@ def torch_cases() -> list[Case]:
     return [{"framework": "torch", "input": case["function"][-2:], **case} for case in cases]
 
 
-def run_torch(case: Case, x: np.ndarray) -> list[np.ndarray]:
-    """The result, and for max pooling its indices."""
-    args, kind = dict(case["args"]), case["function"]
-    if "max" in kind:
-        args["return_indices"] = True
-    if "samples" in args:
-        # One number per plane and axis; the width's first in two dimensions, the depth's in three.
-        order = args.pop("samples")[:: -1 if x.ndim == 4 else 1]
-        args["_random_samples"] = torch.tensor([[order] * x.shape[1]])
-    result = getattr(functional, kind)(torch.from_numpy(x), **args)
-    parts = result if isinstance(result, tuple) else (result,)
-    return [part.numpy() for part in parts]
-
-
 def onnx_cases() -> list[Case]:
     """Asymmetric pads, dilation, ceil mode, automatic padding, pads larger than half a kernel."""
     cases: list[Case] = []
@@ -133,23 +115,14 @@ def onnx_cases() -> list[Case]:
     return [{"framework": name, **case} for case in cases for name in ("onnx", "onnxruntime")]
 
 
-def run_onnx(case: Case, x: np.ndarray) -> list[np.ndarray]:
-    names = ["y", "indices"] if case["function"] == "MaxPool" else ["y"]
-    node = helper.make_node(case["function"], ["x"], names, **case["args"])
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)]
-    kinds = [TensorProto.FLOAT, TensorProto.INT64]
-    outputs = [
-        helper.make_tensor_value_info(name, kind, None)
-        for name, kind in zip(names, kinds, strict=False)
-    ]
-    graph = helper.make_graph([node], "pool", inputs, outputs)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
-    if case["framework"] == "onnx":
-        return ReferenceEvaluator(model).run(None, {"x": x})
-    quiet = onnxruntime.SessionOptions()
-    quiet.log_severity_level = 4
-    session = onnxruntime.InferenceSession(model.SerializeToString(), quiet)
-    return session.run(None, {"x": x})
+def run(case: Case, x: np.ndarray) -> list[np.ndarray]:
+    """The result, and for max pooling its indices."""
+    function, args = case["function"], dict(case["args"])
+    if function == "MaxPool":
+        args["outputs"] = 2
+    elif case["framework"] == "torch" and "max" in function:
+        args["return_indices"] = True
+    return answers(case["framework"], function, x, args)
 
 
 def main() -> None:
@@ -157,7 +130,6 @@ def main() -> None:
     values: list[np.ndarray] = []
     indices: list[np.ndarray] = []
     for case in torch_cases() + onnx_cases():
-        run = run_torch if case["framework"] == "torch" else run_onnx
         try:
             results = run(case, inputs[case["input"]])
         except Exception as error:  # what a framework refuses is a result too
@@ -173,11 +145,10 @@ def main() -> None:
         indices=np.concatenate(indices),
         **inputs,
     )
-    made_by = (torch, onnx, onnxruntime, np)
-    versions = {module.__name__: module.__version__ for module in made_by}
+    made_by = versions("torch", "onnx", "onnxruntime", "numpy")
     lines = ",\n".join(json.dumps(case) for case in done)
     (HERE / "goldens.json").write_text(
-        f'{{"versions": {json.dumps(versions)},\n"cases": [\n{lines}\n]}}\n', encoding="utf-8"
+        f'{{"versions": {json.dumps(made_by)},\n"cases": [\n{lines}\n]}}\n', encoding="utf-8"
     )
     print(f"{len(done)} cases, {sum('refused' in case for case in done)} refused")
 

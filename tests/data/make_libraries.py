@@ -20,13 +20,9 @@ from typing import Any
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
-import keras
 import numpy as np
-import scipy
-import skimage
-import tensorflow as tf
-from scipy import ndimage, stats
-from skimage.measure import block_reduce
+
+from tests.elsewhere import answers, versions
 
 HERE = Path(__file__).parent
 Case = dict[str, Any]
@@ -70,21 +66,11 @@ def keras_cases() -> Iterator[Case]:
         yield {"function": "MaxPooling2D", "input": name, "args": args}
 
 
-def run_keras(case: Case, x: np.ndarray) -> list[np.ndarray]:
-    layer = getattr(keras.layers, case["function"])(**case["args"])
-    return [np.asarray(layer(x))]
-
-
 def tensorflow_cases() -> Iterator[Case]:
     windows = itertools.product((2, 3), (1, 2, 3), ("VALID", "SAME"), (False, True))
     for k, s, word, batch in windows:
         args = {"ksize": k, "strides": s, "padding": word, "include_batch_in_index": batch}
         yield {"function": "max_pool_with_argmax", "input": "2d", "args": args}
-
-
-def run_tensorflow(case: Case, x: np.ndarray) -> list[np.ndarray]:
-    result = getattr(tf.nn, case["function"])(x, **case["args"])
-    return [part.numpy() for part in result]
 
 
 def skimage_cases() -> Iterator[Case]:
@@ -94,11 +80,6 @@ def skimage_cases() -> Iterator[Case]:
         for size in ((2, 2), (3, 2), (1, 5), (4, 4)):
             args = {"block_size": size, "func": func}
             yield {"function": "block_reduce", "input": name, "args": args}
-
-
-def run_skimage(case: Case, x: np.ndarray) -> list[np.ndarray]:
-    args = {**case["args"], "func": getattr(np, case["args"]["func"])}
-    return [block_reduce(x, **args)]
 
 
 def scipy_cases() -> Iterator[Case]:
@@ -117,20 +98,6 @@ def scipy_cases() -> Iterator[Case]:
             yield {"function": function, "input": x, "args": {"size": size}}
 
 
-def run_scipy(case: Case, x: np.ndarray) -> list[np.ndarray]:
-    args = dict(case["args"])
-    if case["function"] in ("mode", "iqr", "pmean"):
-        size = args["size"]
-        cells = np.lib.stride_tricks.sliding_window_view(x, (size, size))
-        cells = cells.reshape(*cells.shape[:2], -1)
-        if case["function"] == "mode":
-            return [stats.mode(cells, axis=-1).mode]
-        if case["function"] == "iqr":
-            return [stats.iqr(cells, axis=-1)]
-        return [stats.pmean(cells.astype(np.float64), 3, axis=-1)]
-    return [getattr(ndimage, case["function"])(x, **args)]
-
-
 def numpy_cases() -> Iterator[Case]:
     methods = ("linear", "lower", "higher", "nearest", "midpoint")
     quantiles = (0.0, 0.1, 0.25, 1 / 3, 0.5, 0.75, 0.9, 1.0)
@@ -142,21 +109,12 @@ def numpy_cases() -> Iterator[Case]:
             yield {"function": function, "input": name, "args": {"size": (3, 2)}}
 
 
-def run_numpy(case: Case, x: np.ndarray) -> list[np.ndarray]:
-    args = dict(case["args"])
-    cells = np.lib.stride_tricks.sliding_window_view(x, args.pop("size"))
-    cells = cells.reshape(*cells.shape[:2], -1)
-    if case["function"] != "ptp" and x.dtype.kind == "f":
-        cells = cells.astype(np.float64)
-    return [getattr(np, case["function"])(cells, axis=-1, **args)]
-
-
-LIBRARIES = {
-    "keras": (keras_cases, run_keras),
-    "tensorflow": (tensorflow_cases, run_tensorflow),
-    "skimage": (skimage_cases, run_skimage),
-    "scipy": (scipy_cases, run_scipy),
-    "numpy": (numpy_cases, run_numpy),
+CASES = {
+    "keras": keras_cases,
+    "tensorflow": tensorflow_cases,
+    "skimage": skimage_cases,
+    "scipy": scipy_cases,
+    "numpy": numpy_cases,
 }
 
 
@@ -165,20 +123,20 @@ def main() -> None:
     arrays = {f"input {name}": x for name, x in inputs.items()}
     parts: dict[str, list[np.ndarray]] = {}
     lines = []
-    for library, (cases, run) in LIBRARIES.items():
+    for library, cases in CASES.items():
         for case in cases():
-            answers = []
-            for answer in run(case, inputs[case["input"]]):
+            x, shapes = inputs[case["input"]], []
+            for answer in answers(library, case["function"], x, case["args"]):
                 kept = answer.astype(np.int32) if answer.dtype == np.int64 else answer
                 parts.setdefault(str(kept.dtype), []).append(kept.ravel())
-                answers.append({"shape": answer.shape, "dtype": str(answer.dtype)})
-            lines.append(json.dumps({"library": library, **case, "answers": answers}))
+                shapes.append({"shape": answer.shape, "dtype": str(answer.dtype)})
+            lines.append(json.dumps({"library": library, **case, "answers": shapes}))
     arrays |= {f"answers {dtype}": np.concatenate(some) for dtype, some in parts.items()}
     np.savez_compressed(HERE / "libraries.npz", **arrays)
-    versions = {m.__name__: m.__version__ for m in (keras, tf, skimage, scipy, np)}
+    made_by = versions("keras", "tensorflow", "skimage", "scipy", "numpy")
     text = ",\n".join(lines)
     (HERE / "libraries.json").write_text(
-        f'{{"versions": {json.dumps(versions)},\n"cases": [\n{text}\n]}}\n', encoding="utf-8"
+        f'{{"versions": {json.dumps(made_by)},\n"cases": [\n{text}\n]}}\n', encoding="utf-8"
     )
     print(f"{len(lines)} cases")
 

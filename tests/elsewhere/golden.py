@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.elsewhere import onnx, torch
 from tests.spec.pooling import naive_pool
 from tests.spec.windows import Refused, adaptive, fractional, sliding, whole
 
@@ -55,7 +56,7 @@ def read_goldens() -> Iterator[Golden]:
 
     for number, case in enumerate(cases):
         answered = "refused" not in case
-        say = torch_words if case["framework"] == "torch" else onnx_words
+        say = torch if case["framework"] == "torch" else onnx
         yield Golden(
             id=f"{number}-{case['framework']}-{case['function']}-{case['input']}",
             framework=case["framework"],
@@ -64,57 +65,8 @@ def read_goldens() -> Iterator[Golden]:
             layout=LAYOUTS[case["input"]],
             expected=take("values", case["shape"]) if answered else None,
             indices=take("indices", case["shape"]) if answered and case["indices"] else None,
-            **say(case["function"], dict(case["args"])),
+            **say.in_our_words(case["function"], dict(case["args"])),
         )
-
-
-def torch_words(function: str, args: dict[str, Any]) -> dict[str, Any]:
-    op = next(word for word in ("max", "avg", "lp") if word in function)
-    options = {}
-    if function.startswith("adaptive"):
-        return {"op": op, "kind": "adaptive", "geometry": args}
-    if function.startswith("fractional"):
-        geometry = {"size": args["kernel_size"], "output_size": args["output_size"]}
-        return {
-            "op": op,
-            "kind": "fractional",
-            "geometry": {**geometry, "samples": args["samples"]},
-        }
-    if op == "lp":
-        options = {"norm": args.pop("norm_type"), "signed": True}
-    if op == "avg":
-        options = {"count_include_pad": args.pop("count_include_pad", True)}
-        if "divisor_override" in args:
-            options["divisor"] = args.pop("divisor_override")
-    args["size"] = args.pop("kernel_size")
-    return {"op": op, "kind": "sliding", "geometry": args, "options": options}
-
-
-def onnx_words(function: str, args: dict[str, Any]) -> dict[str, Any]:
-    op = next(word for word in ("Max", "Average", "Lp") if word in function)
-    op = {"Max": "max", "Average": "avg", "Lp": "lp"}[op]
-    if function.startswith("Global"):
-        return {"op": op, "kind": "whole", "geometry": {}}
-    words = {"SAME_UPPER": "same", "SAME_LOWER": "same-lower", "VALID": "valid"}
-    axes = len(args["kernel_shape"])
-    if "auto_pad" in args:
-        padding: Any = words[args["auto_pad"]]
-    else:
-        pads = args.get("pads", [0] * 2 * axes)
-        padding = tuple(zip(pads[:axes], pads[axes:], strict=True))
-    geometry = {
-        "size": args["kernel_shape"],
-        "stride": args["strides"],
-        "padding": padding,
-        "dilation": args.get("dilations", 1),
-        "ceil_mode": bool(args.get("ceil_mode", 0)),
-    }
-    options = {}
-    if "count_include_pad" in args:
-        options["count_include_pad"] = bool(args["count_include_pad"])
-    if op == "lp":
-        options["norm"] = args.get("p", 2)
-    return {"op": op, "kind": "sliding", "geometry": geometry, "options": options}
 
 
 def specified(golden: Golden) -> np.ndarray | None:

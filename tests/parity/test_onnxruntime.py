@@ -9,7 +9,7 @@ if find_spec("onnxruntime") is None or find_spec("onnx") is None:
     pytest.skip("onnxruntime is not installed; make parity installs it", allow_module_level=True)
 
 from poolcli import pool, unpool
-from tests.parity.onnxruntime_cases import onnxruntime_case, run_nodes
+from tests.parity.onnxruntime_cases import onnxruntime_case, run_node
 from tests.parity.random_inputs import LAYOUTS, random_array
 from tests.parity.verdict import check, compared
 
@@ -33,7 +33,7 @@ def test_unpool_as_onnxruntime(seed):
     y, indices = pool(x, "max", size, return_indices=True, **windows)
     attributes = {"kernel_shape": [size] * axes, "strides": [windows["stride"]] * axes}
     given = {"y": y, "indices": indices, "shape": np.array(x.shape)}
-    results = run_nodes("MaxUnpool", attributes, given, ["x"])
+    results = run_node("MaxUnpool", attributes, given)
     compared["onnxruntime"] += 1
     got = unpool(y, indices, size, output_size=x.shape[2:], **windows)
     np.testing.assert_array_equal(got, results[0])
