@@ -17,7 +17,7 @@ help:
 	@echo 'make test    run all tests, README examples included'
 	@echo 'make lint    check style and types'
 	@echo 'make format  let ruff rewrite the style'
-	@echo 'make docs    renew docs/ops.md and the examples in README.md and docs/'
+	@echo 'make docs    renew docs/ops.md, docs/play.html and the examples in README.md and docs/'
 	@echo 'make man     write the manual page, man/poolcli.1'
 	@echo 'make campaign  pool 10,000 pictures in one folder and print time and memory'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
@@ -53,10 +53,11 @@ format: $(VENV)/tools
 docs: $(VENV)/tools
 	$(BIN)/python docs/tools/make_ops.py
 	PYTHONPATH=. $(BIN)/python docs/tools/make_differences.py
+	$(BIN)/python docs/tools/make_play.py
 	$(BIN)/python docs/tools/images.py
 	$(BIN)/python docs/tools/examples.py README.md docs/ops.md docs/windows.md docs/layouts-and-frameworks.md \
-	  docs/batch.md docs/explain.md docs/pictures.md docs/json.md docs/shape.md docs/compare.md \
-	  docs/tutorial.md
+	  docs/batch.md docs/explain.md docs/animate.md docs/pictures.md docs/json.md \
+	  docs/shape.md docs/compare.md docs/tutorial.md
 
 man: $(VENV)/installed
 	$(BIN)/python docs/tools/make_man.py man/poolcli.1
@@ -93,7 +94,7 @@ $(VENV)/installed: $(VENV)/python pyproject.toml
 	@touch $@
 
 $(VENV)/tools: $(VENV)/installed
-	$(PIP) install --editable '.[dev]'
+	$(PIP) install --editable '.[dev,browser]'
 	@touch $@
 
 $(BENCH)/installed: $(VENV)/python pyproject.toml benchmarks/requirements.txt

@@ -70,7 +70,7 @@ def shift_test(
 
     Raises UsageError or InputError for an axis that there is not and a shift that leaves nothing.
 
-    >>> from poolcli.geometry import Sliding
+    >>> from poolcli.windows import Sliding
     >>> x = np.array([0.3, 0.1, 1, 0.2, 0.1])
     >>> rows = shift_test(x, [Request("max", Sliding(3, 1, 1))], shifts=[1])
     >>> [row.kept for row in rows]

@@ -23,6 +23,10 @@ def build() -> Any:
         "shift-test": entry_in("shift", "show what stays when the input moves: shift-test INPUT"),
         **conform.entries(),
         "explain": entry_in("explain", "show what an op does, window by window: explain OP INPUT"),
+        "animate": entry_in(
+            "animate",
+            "write what an op does as a moving picture or a page: animate OP INPUT -o x.gif",
+        ),
         **ops.entries(),
         **info.entries(),
         **completion.entries(),

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 from poolcli.cli import messages, options
 from poolcli.cli.command import Values, build_command
 from poolcli.cli.measuring import (
-    WINDOWS,
     array_of,
     check_memory,
     each_input,
     layout_of,
-    ops_option,
     refuse_or_leave_out,
     requests_of,
 )
@@ -28,46 +26,24 @@ if TYPE_CHECKING:
     from poolcli.formats.base import Loaded
     from poolcli.plan import Request
 
-OPS = ("max", "avg", "median", "sum", "stochastic", "subsample")
 COPIES = 12  # of the input, as float64, that there are at the most at once
-OUTPUT = options.option(
-    "output",
-    str | None,
-    "Also write a contact sheet: the input and each output in one size, as a picture.",
-    "--output",
-    "-o",
-    metavar="FILE",
-)
-OVERWRITE = options.switch("overwrite", "Replace a sheet that exists.", "--overwrite")
-JSON = options.switch("as_json", "One JSON object per op.", "--json")
 
 
 def build() -> Any:
     """Make the command."""
-    parameters = [
-        options.INPUTS,
-        *WINDOWS,
-        ops_option(OPS),
-        *options.AXES,
-        OUTPUT,
-        OVERWRITE,
-        JSON,
-        options.ARRAYS,
-        options.MATRIX,
-    ]
     return build_command(
         "compare",
         "Show what several ops make of the same windows: the values that come out, what is lost of "
         "the input (PSNR and SSIM of outputs put back in place, strong cells that are still seen), "
         "and what one outlier and noise do to it.\n\n"
         "poolcli compare photo.png --size 2 -o sheet.png",
-        parameters,
+        options.TAKES["compare"],
         _compare,
     )
 
 
 def _compare(values: Values) -> int:
-    requests = requests_of(values, OPS)
+    requests = requests_of(values, options.COMPARED)
     _check_sheet(values)
     return each_input(values, partial(_show, requests, values))
 
@@ -79,7 +55,7 @@ def _check_sheet(values: Values) -> None:
             raise UsageError("--overwrite is for the sheet that -o FILE writes")
         return
     from poolcli import batch
-    from poolcli.cli.runner import find_sources
+    from poolcli.cli.requests import find_sources
     from poolcli.formats.image_writer import FORMATS
 
     target = batch.Target(values["output"], overwrite=values["overwrite"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from poolcli.cli import messages, options
+from poolcli.cli import messages
 from poolcli.cli.command import Values
+from poolcli.cli.options import MEASURED
 from poolcli.errors import InputError, PoolError, UsageError
-from poolcli.families import SLIDING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,32 +17,15 @@ if TYPE_CHECKING:
     from poolcli.plan import Request
     from poolcli.windows import Sliding
 
-# Of sliding windows, whose size may be left out here.
-PARAMS = (
-    SLIDING.params[0]._replace(help="Window size: N, HxW or DxHxW (default: 2).", examples=()),
-    *SLIDING.params[1:],
-)
-WINDOWS = tuple(map(options.of_window, PARAMS))
 SMOOTHER = 3  # the least size at which blur is not avg
-
-
-def ops_option(default: Sequence[str]) -> Any:
-    """Describe ``--ops``."""
-    return options.option(
-        "ops",
-        str | None,
-        f"Ops to compare, with commas between them (default: {','.join(default)}, and blur from "
-        "size 3 on).",
-        "--ops",
-        metavar="OP,OP",
-    )
 
 
 def windows_of(values: Values) -> Sliding:
     """Give the windows that are asked for."""
+    from poolcli.cli import requests
     from poolcli.windows import Sliding
 
-    read = options.read_windows(SLIDING._replace(params=PARAMS), values, "compare")
+    read = requests.windows_of(MEASURED, values, "compare")
     return Sliding(**{"size": 2} | {name: v for name, v in read.items() if v is not None})
 
 
@@ -79,7 +62,7 @@ def each_input(values: Values, show: Callable[[Loaded], bool]) -> int:
 
     ``show`` tells whether all went well.
     """
-    from poolcli.cli.runner import find_sources
+    from poolcli.cli.requests import find_sources
 
     failed = False
     for source in find_sources(values):

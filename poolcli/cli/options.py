@@ -375,6 +375,81 @@ WHICH = (
 )
 
 
+# Several ops on the same windows: sliding ones, whose size may be left out there.
+MEASURED = SLIDING._replace(
+    params=(
+        SLIDING.params[0]._replace(help="Window size: N, HxW or DxHxW (default: 2).", examples=()),
+        *SLIDING.params[1:],
+    )
+)
+COMPARED = ("max", "avg", "median", "sum", "stochastic", "subsample")
+SHIFTED = ("max", "avg", "median", "subsample")
+SHIFT_AXES = ("width", "height", "depth")
+
+
+def _ops(default: Sequence[str]) -> inspect.Parameter:
+    return option(
+        "ops",
+        str | None,
+        f"Ops to compare, with commas between them (default: {','.join(default)}, and blur from "
+        "size 3 on).",
+        "--ops",
+        metavar="OP,OP",
+    )
+
+
+SHEET = (
+    option(
+        "output",
+        str | None,
+        "Also write a contact sheet: the input and each output in one size, as a picture.",
+        "--output",
+        "-o",
+        metavar="FILE",
+    ),
+    switch("overwrite", "Replace a sheet that exists.", "--overwrite"),
+    switch("as_json", "One JSON object per op.", "--json"),
+)
+SHIFTING = (
+    option(
+        "shifts",
+        str | None,
+        "How many cells to move by, with commas between them (default: 1,2,3,4).",
+        "--shifts",
+        metavar="N,N",
+    ),
+    option(
+        "axis",
+        str,
+        "The axis to move along (default: width).",
+        "--axis",
+        default="width",
+        metavar="|".join(SHIFT_AXES),
+        words=SHIFT_AXES,
+    ),
+)
+
+
+ANIMATION = (
+    option(
+        "output",
+        str | None,
+        "Write to this file: .gif or .png (APNG) moves, .html is a page to play with.",
+        "--output",
+        "-o",
+        metavar="FILE",
+    ),
+    option(
+        "seconds",
+        float | None,
+        "How long each window is shown (default: 0.9).",
+        "--seconds",
+    ),
+    switch("overwrite", "Replace an output that exists.", "--overwrite"),
+    switch("quiet", "Say nothing of what was written.", "--quiet", "-q"),
+)
+
+
 class Shell(StrEnum):
     """The shells that can be told."""
 
@@ -394,6 +469,7 @@ UNPOOLING = (INDICES_TO_READ, *map(of_window, UNPOOL_WINDOWS), INDEX)
 TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
     "unpool": (INPUTS, *UNPOOLING, *AXES, *TYPES, *OUTPUT, *READING),
     "explain unpool": (INPUTS, *UNPOOLING, *WHICH, *AXES, *TYPES, *READING),
+    "animate unpool": (INPUTS, *UNPOOLING, *ANIMATION, *AXES, *TYPES, *READING),
     "chain": (STAGES, INPUTS, *AXES, *VALUES, *OUTPUT, THREADS, *BATCH, *READING),
     "shape": (
         SHAPE,
@@ -401,6 +477,15 @@ TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
         *AXES,
         CODE,
         switch("as_json", "One JSON object per stage.", "--json"),
+    ),
+    "compare": (
+        *(INPUTS, *map(of_window, MEASURED.params), _ops(COMPARED)),
+        *(*AXES, *SHEET, *READING),
+    ),
+    "shift-test": (
+        *(INPUTS, *map(of_window, MEASURED.params), _ops(SHIFTED), *SHIFTING, *AXES),
+        switch("as_json", "One JSON object per op and shift.", "--json"),
+        *READING,
     ),
     "conform": (INPUTS, *map(of_window, SLIDING.params), *CONFORM, *READING),
     "ops": (
@@ -438,6 +523,11 @@ def of_explaining(op: Op, family: Family) -> Sequence[inspect.Parameter]:
     return [INPUTS, *of_windows(op, family), *WHICH, *AXES, *VALUES, *READING]
 
 
+def of_animating(op: Op, family: Family) -> Sequence[inspect.Parameter]:
+    """What the command takes that writes how ``op`` pools with the windows of ``family``."""
+    return [INPUTS, *of_windows(op, family), *ANIMATION, *AXES, *VALUES, *READING]
+
+
 def every_option() -> Iterator[inspect.Parameter]:
     """The options of all commands; those of several commands come as often."""
     for parameters in TAKES.values():
@@ -446,3 +536,4 @@ def every_option() -> Iterator[inspect.Parameter]:
         for op in OPS.values():
             yield from of_pooling(op, family)
             yield from of_explaining(op, family)
+            yield from of_animating(op, family)

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 from poolcli.cli import messages, options
 from poolcli.cli.command import Values, build_command
 from poolcli.cli.measuring import (
-    WINDOWS,
     array_of,
     check_memory,
     each_input,
     layout_of,
-    ops_option,
     refuse_or_leave_out,
     requests_of,
 )
@@ -25,57 +23,27 @@ if TYPE_CHECKING:
     from poolcli.formats.base import Loaded
     from poolcli.plan import Request
 
-OPS = ("max", "avg", "median", "subsample")
-AXES = ("width", "height", "depth")
 COPIES = 12  # of the input, as float64, that there are at the most at once
-SHIFTS = options.option(
-    "shifts",
-    str | None,
-    "How many cells to move by, with commas between them (default: 1,2,3,4).",
-    "--shifts",
-    metavar="N,N",
-)
-AXIS = options.option(
-    "axis",
-    str,
-    "The axis to move along (default: width).",
-    "--axis",
-    default="width",
-    metavar="|".join(AXES),
-    words=AXES,
-)
-JSON = options.switch("as_json", "One JSON object per op and shift.", "--json")
 
 
 def build() -> Any:
     """Make the command."""
-    parameters = [
-        options.INPUTS,
-        *WINDOWS,
-        ops_option(OPS),
-        SHIFTS,
-        AXIS,
-        *options.AXES,
-        JSON,
-        options.ARRAYS,
-        options.MATRIX,
-    ]
     return build_command(
         "shift-test",
         "Show how much of the output stays the same when the input moves by a few cells, beside "
         "how much of the input does. Two parts of the input are pooled: without its last cells, "
         "and without its first.\n\n"
         "poolcli shift-test photo.png --size 2 --shifts 1,2",
-        parameters,
+        options.TAKES["shift-test"],
         _shift_test,
     )
 
 
 def _shift_test(values: Values) -> int:
-    if values["axis"] not in AXES:
-        raise UsageError(f"--axis {values['axis']}: use {', '.join(AXES)}")
+    if values["axis"] not in options.SHIFT_AXES:
+        raise UsageError(f"--axis {values['axis']}: use {', '.join(options.SHIFT_AXES)}")
     shifts = None if values["shifts"] is None else _parse_shifts(values["shifts"])
-    requests = requests_of(values, OPS)
+    requests = requests_of(values, options.SHIFTED)
     return each_input(values, partial(_show, requests, shifts, values))
 
 

@@ -552,6 +552,16 @@ def write_stream(
         stream.flush()
 
 
+def write_bytes(path: str, content: bytes, *, overwrite: bool = False) -> None:
+    """Write what is encoded already, beside its target first.
+
+    An existing file is replaced only with ``overwrite``. Raises ``OutputError``, one line that
+    starts with the path.
+    """
+    with writing(path), atomic_target(path, overwrite) as stream:
+        npy.write_all(stream, content)
+
+
 def write_npz(
     path: str,
     arrays: Mapping[str, np.ndarray],

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import IO
 
-from poolcli.report.messages import encodable, safe
+from poolcli.report.glyphs import encodable, safe
 
 Piece = tuple[str, str]
 Line = Sequence[Piece]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from poolcli.formats.lettering import lettering
 from poolcli.report.columns import number
 from poolcli.report.compare import windows_text
-from poolcli.report.messages import safe
+from poolcli.report.glyphs import safe
 from poolcli.report.thumbnail import first_frame, rgb
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 import poolcli
 from poolcli.analysis.compare import Comparison, Refused, compare, data_range
 from poolcli.analysis.quality import as_planes, put_back, times_covered
-from poolcli.cli.compare import OPS as DEFAULT_OPS
+from poolcli.cli.options import COMPARED as DEFAULT_OPS
 from poolcli.errors import InputError
 from poolcli.layout import Layout
 from poolcli.plan import Request

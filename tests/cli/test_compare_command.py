@@ -224,7 +224,7 @@ def test_windows_that_do_not_fit(poolcli, photo):
 
 
 def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(poolcli, photo, monkeypatch):
-    monkeypatch.setattr(formats.causes, "available_memory", lambda: 40_000)
+    monkeypatch.setattr(formats.guard, "available_memory", lambda: 40_000)
     done = poolcli("compare", "photo.png")
     assert (done.code, done.text) == (1, "")
     assert "photo.png: measuring it needs" in done.err

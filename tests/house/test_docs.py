@@ -11,6 +11,7 @@ import pytest
 
 import make_differences
 import make_ops
+import make_play
 import poolcli
 from examples import CONSOLE, PROJECT, commands, console_blocks, playground, replay
 from poolcli.frameworks.defaults import PLAIN, Preset
@@ -60,6 +61,10 @@ def test_the_page_of_the_ops_is_what_its_script_makes() -> None:
 
 def test_the_page_of_differences_is_what_its_script_makes() -> None:
     assert text(DOCS / "differences.md") == make_differences.page(), "renew it: make docs"
+
+
+def test_the_page_to_play_with_is_what_its_script_makes() -> None:
+    assert text(DOCS / "play.html") == make_play.page(), "renew it: make docs"
 
 
 def test_the_page_about_json_tells_every_field_that_its_examples_show() -> None:
