@@ -66,7 +66,7 @@ campaign: $(VENV)/installed
 	$(BIN)/python -m tests.helpers.many 10000
 
 parity: $(PARITY)/installed
-	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity
+	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity tests/numbers/test_elsewhere.py
 
 bench: $(VENV)/installed $(BENCH)/installed
 	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(LARGE),--large)

@@ -22,7 +22,7 @@ def model(function: str, inputs: dict[str, np.ndarray], args: dict[str, Any]) ->
     from onnx import TensorProto, helper
 
     args = dict(args)
-    names = ["y", "indices"][: args.pop("outputs", 1)]
+    names = ["values", "positions"][: args.pop("outputs", 1)]
     kinds = {name: helper.np_dtype_to_tensor_dtype(x.dtype) for name, x in inputs.items()}
     given = [helper.make_tensor_value_info(n, kinds[n], x.shape) for n, x in inputs.items()]
     results = [
