@@ -10,7 +10,7 @@ PARITY := .venv-parity
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format docs man parity bench campaign clean
+.PHONY: help demo test lint format docs pictures man parity bench campaign clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
@@ -18,6 +18,7 @@ help:
 	@echo 'make lint    check style and types'
 	@echo 'make format  let ruff rewrite the style'
 	@echo 'make docs    renew docs/ops.md, docs/play.html and the examples in README.md and docs/'
+	@echo 'make pictures  draw the pictures in README.md and docs/ again: terminals and animations'
 	@echo 'make man     write the manual page, man/poolcli.1'
 	@echo 'make campaign  pool 10,000 pictures in one folder and print time and memory'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
@@ -54,10 +55,13 @@ docs: $(VENV)/tools
 	$(BIN)/python docs/tools/make_ops.py
 	PYTHONPATH=. $(BIN)/python docs/tools/make_differences.py
 	$(BIN)/python docs/tools/make_play.py
-	$(BIN)/python docs/tools/images.py
 	$(BIN)/python docs/tools/examples.py README.md docs/ops.md docs/windows.md docs/layouts-and-frameworks.md \
 	  docs/batch.md docs/explain.md docs/animate.md docs/pictures.md docs/json.md \
 	  docs/shape.md docs/compare.md docs/tutorial.md
+
+pictures: $(VENV)/tools
+	$(BIN)/python docs/tools/make_drawing.py
+	$(BIN)/python docs/tools/make_terminal.py
 
 man: $(VENV)/installed
 	$(BIN)/python docs/tools/make_man.py man/poolcli.1

@@ -151,11 +151,11 @@ def _flags(request: Request) -> list[str]:
 
 def _typed(name: str, value: object) -> list[str]:
     """A keyword as the command on the page has it: a flag, and what follows it."""
-    flag = name.replace("_", "-")
+    flag = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
     if isinstance(value, bool):
-        return [f"--{flag}" if value else f"--no-{flag}"]
+        return [flag]
     short = isinstance(value, float) and value == float(f"{value:g}")
-    return [f"--{flag}", f"{value:g}" if short else str(value)]
+    return [flag, f"{value:g}" if short else str(value)]
 
 
 def _number(value: Any) -> Any:

@@ -230,7 +230,7 @@ def test_an_op_that_refuses_leaves_the_others():
     found = list(compare(x, [Request(op, Sliding(2)) for op in ("max", "stochastic", "avg")]))
     assert [type(row) for row in found] == [Comparison, Refused, Comparison]
     assert found[1].op == "stochastic"
-    assert "--negatives" in str(found[1].error)
+    assert "`negatives='relu'`" in str(found[1].error)
 
 
 def test_windows_that_do_not_fit():

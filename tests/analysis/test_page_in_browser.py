@@ -16,6 +16,7 @@ import pytest
 
 from poolcli.analysis.explain import explain
 from poolcli.analysis.page import known_ops, make_page
+from poolcli.cli.flags import in_flags
 from poolcli.errors import PoolError
 from poolcli.plan import Request
 from poolcli.windows import Sliding
@@ -100,7 +101,7 @@ def expected(wanted: dict[str, Any]) -> dict[str, Any]:
         told = explain(Request(wanted["op"], Sliding(*windows)), x.astype(int) if whole else x)[0]
         output = told.results
     except PoolError as error:
-        return {"alert": str(error), "output": [], "formula": [], "steps": []}
+        return {"alert": in_flags(str(error)), "output": [], "formula": [], "steps": []}
     axes = [(axis.effective_text, axis.text) for axis in told.axes]
     texts = [",   ".join(filter(None, axis)) for axis in axes]
     lines = [f"{text} in {name}" for text, name in zip(texts, ("height", "width"), strict=True)]

@@ -5,15 +5,20 @@ from __future__ import annotations
 import doctest
 import json
 import re
+import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from PIL import Image, ImageChops, ImageStat
 
 import make_differences
 import make_ops
 import make_play
+import make_terminal
 import poolcli
 from examples import CONSOLE, PROJECT, commands, console_blocks, playground, replay
+from poolcli.analysis.palette import HUES
 from poolcli.frameworks.defaults import PLAIN, Preset
 from poolcli.frameworks.table import TABLE
 from poolcli.ops import OPS
@@ -65,6 +70,40 @@ def test_the_page_of_differences_is_what_its_script_makes() -> None:
 
 def test_the_page_to_play_with_is_what_its_script_makes() -> None:
     assert text(DOCS / "play.html") == make_play.page(), "renew it: make docs"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal to look at needs Unix")
+@pytest.mark.parametrize("name", make_terminal.TERMINALS)
+def test_pictures_of_terminals_are_what_the_program_prints(name: str) -> None:
+    assert text(DOCS / "images" / name) == make_terminal.draw(make_terminal.TERMINALS[name]), (
+        "make pictures"
+    )
+    shown = [page for page in (*PAGES, PROJECT / "README.md") if f"images/{name})" in text(page)]
+    assert shown, f"{name} is on no page"
+
+
+def test_pictures_of_terminals_keep_colours_and_signs() -> None:
+    picture = text(DOCS / "images" / "explain-max.svg")
+    root = ElementTree.fromstring(picture)
+    words = "".join(one.text or "" for one in root.iter("{http://www.w3.org/2000/svg}text"))
+    assert "⌊(4−2)/2⌋+1=2" in words
+    assert "max(1,3,5,6)=6" in words
+    assert all(f'fill="{hue.strong}"' in picture for hue in HUES)
+    assert "http" not in picture.replace("http://www.w3.org/2000/svg", "")  # it asks for nothing
+
+
+def test_the_animation_is_what_the_program_writes(tmp_path: Path) -> None:
+    for name, arguments in make_terminal.ANIMATIONS.items():
+        make_terminal.run(f"{arguments} -o {tmp_path / name}")
+        with Image.open(tmp_path / name) as new, Image.open(DOCS / "images" / name) as old:
+            assert (new.size, new.n_frames) == (old.size, old.n_frames)
+            for number in range(old.n_frames):
+                new.seek(number)
+                old.seek(number)
+                assert new.info["duration"] == old.info["duration"]
+                differences = ImageChops.difference(new.convert("RGB"), old.convert("RGB"))
+                # Letters are drawn a little otherwise by other versions of Pillow.
+                assert max(ImageStat.Stat(differences).mean) < 1, "make pictures"
 
 
 def test_the_page_about_json_tells_every_field_that_its_examples_show() -> None:
@@ -137,4 +176,5 @@ def test_links_lead_somewhere(page: Path) -> None:
         there = DOCS / path if path else page
         assert there.exists(), target
         if heading:
-            assert re.search(rf"^#+ {heading}$", text(there), re.MULTILINE | re.IGNORECASE), target
+            headings = re.findall(r"^#+ (.*)$", text(there), re.MULTILINE)
+            assert heading in {one.lower().replace(" ", "-") for one in headings}, target

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import images
+import make_drawing
 
 FOLDER = Path(__file__).parents[2] / "sample_data"
 
@@ -140,7 +140,7 @@ def test_readme_names_every_file() -> None:
 
 
 def test_readme_picture_is_what_its_script_draws() -> None:
-    assert images.PICTURE.read_text("utf-8") == images.draw()
+    assert make_drawing.PICTURE.read_text("utf-8") == make_drawing.draw()
 
 
 def test_readme_picture_shows_the_matrix_and_its_maxima() -> None:

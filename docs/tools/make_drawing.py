@@ -1,4 +1,4 @@
-"""Draw the picture in the README again: ``python docs/tools/images.py``.
+"""Draw the picture in the README again: ``make pictures``.
 
 Colours are opaque and the captions a middle grey, so that the picture reads on a light and on a
 dark page alike.
