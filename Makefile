@@ -40,7 +40,7 @@ demo: $(VENV)/installed
 	echo 'To go on: . $(BIN)/activate; poolcli --help'
 
 test: $(VENV)/tools
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 lint: $(VENV)/tools
 	$(BIN)/ruff check .
@@ -52,24 +52,25 @@ format: $(VENV)/tools
 	$(BIN)/ruff format .
 
 docs: $(VENV)/tools
-	$(BIN)/python docs/make_ops.py
-	$(BIN)/python docs/make_play.py
-	$(BIN)/python tests/examples.py README.md docs/ops.md docs/windows.md docs/layouts-and-frameworks.md \
+	$(BIN)/python docs/tools/make_ops.py
+	PYTHONPATH=. $(BIN)/python docs/tools/make_differences.py
+	$(BIN)/python docs/tools/make_play.py
+	$(BIN)/python docs/tools/examples.py README.md docs/ops.md docs/windows.md docs/layouts-and-frameworks.md \
 	  docs/batch.md docs/explain.md docs/animate.md docs/pictures.md docs/json.md \
 	  docs/shape.md docs/compare.md docs/tutorial.md
 
 pictures: $(VENV)/tools
-	$(BIN)/python docs/images/make.py
-	$(BIN)/python docs/images/make_terminal.py
+	$(BIN)/python docs/tools/make_drawing.py
+	$(BIN)/python docs/tools/make_terminal.py
 
 man: $(VENV)/installed
-	$(BIN)/python docs/make_man.py man/poolcli.1
+	$(BIN)/python docs/tools/make_man.py man/poolcli.1
 
 campaign: $(VENV)/installed
-	$(BIN)/python tests/batch/many.py 10000
+	$(BIN)/python -m tests.helpers.many 10000
 
 parity: $(PARITY)/installed
-	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity
+	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity tests/numbers/test_elsewhere.py
 
 bench: $(VENV)/installed $(BENCH)/installed
 	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(LARGE),--large)

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import peers
 from benchmarks.timing import Case, Target, Way
 from poolcli import adaptive_pool, global_pool, pool
+from tests.elsewhere import Run, prepare
+from tests.elsewhere.opencv import use_threads
 
 THREADS = 2
+NODES = {"max": "MaxPool", "avg": "AveragePool"}
 # A float32 average of up to 961 cells, relative to the largest of them.
 FLOAT_ERROR = 1e-6
 
@@ -48,6 +50,35 @@ def pooling(x: np.ndarray, op: str, size: int, *, name: str = "poolcli", **optio
     return Way(name, run, x.nbytes)
 
 
+def torch(x: np.ndarray, op: str, size: int, stride: int) -> Run:
+    """PyTorch's windows."""
+    args = {"kernel_size": size, "stride": stride}
+    return prepare("torch", f"{op}_pool2d", x, args, THREADS)
+
+
+def torch_adaptive(x: np.ndarray, op: str, size: int) -> Run:
+    """PyTorch's adaptive windows."""
+    return prepare("torch", f"adaptive_{op}_pool2d", x, {"output_size": size}, THREADS)
+
+
+def onnxruntime(x: np.ndarray, op: str, size: int, stride: int) -> Run:
+    """onnxruntime's windows."""
+    args = {"kernel_shape": [size, size], "strides": [stride, stride]}
+    return prepare("onnxruntime", NODES[op], x, args, THREADS)
+
+
+def slices(x: np.ndarray, op: str, size: int, stride: int, first: int = 2) -> Run:
+    """What people write with NumPy; spatial axes from ``first`` on."""
+    args = {"op": op, "size": size, "stride": stride, "first": first}
+    return prepare("numpy", "slices", x, args)
+
+
+def blocks(x: np.ndarray, op: str, size: tuple[int, ...]) -> Run:
+    """scikit-image's windows."""
+    args = {"block_size": size, "func": {"max": "max", "avg": "mean"}[op]}
+    return prepare("skimage", "block_reduce", x, args)
+
+
 def windows(quick: bool) -> Iterator[Case]:
     """float32 1×16×2048×2048 (quick: 1×4×1024×1024) against every library that pools."""
     x = features(4, 1024) if quick else features(16, 2048)
@@ -60,14 +91,12 @@ def windows(quick: bool) -> Iterator[Case]:
                 partial(pool, x, op, size, stride=stride, layout="NCHW", threads=THREADS),
                 x.nbytes,
             ),
-            Way("onnxruntime", peers.onnxruntime_pool(x, op, size, stride, THREADS), x.nbytes),
-            Way("torch", peers.torch_pool(x, op, size, stride, THREADS), x.nbytes),
-            Way("NumPy slices", peers.numpy_slices(x, op, size, stride), x.nbytes),
+            Way("onnxruntime", onnxruntime(x, op, size, stride), x.nbytes),
+            Way("torch", torch(x, op, size, stride), x.nbytes),
+            Way("NumPy slices", slices(x, op, size, stride), x.nbytes),
         ]
         if size == stride:
-            ways.append(
-                Way("scikit-image", peers.block_reduce(x, op, (1, 1, size, size)), x.nbytes)
-            )
+            ways.append(Way("scikit-image", blocks(x, op, (1, 1, size, size)), x.nbytes))
         yield Case(
             f"{op} {size}×{size}/{stride}",
             ways,
@@ -125,8 +154,8 @@ def pictures(quick: bool) -> Iterator[Case]:
     rng = np.random.default_rng(6)
     photo = rng.integers(0, 256, (height, width, 3), np.uint8)
     rounded = {"dtype": "uint8", "fit": "round", "layout": "HWC"}
-    area = peers.opencv_area(photo, 2)
-    one, many = peers.opencv_threads(1), peers.opencv_threads(-1)
+    area = prepare("opencv", "INTER_AREA", photo, {"factor": 2})
+    one, many = use_threads(1), use_threads(-1)
     average = pooling(photo, "avg", 2, **rounded)
     half_up = _half_up(photo)
     if np.abs(np.asarray(average.run()).astype(int) - half_up).max() > 1:
@@ -141,13 +170,18 @@ def pictures(quick: bool) -> Iterator[Case]:
             answer=None,
         ),
         Way("poolcli max", pooling(photo, "max", 2, layout="HWC").run, photo.nbytes, "max"),
-        Way("Pillow reduce", peers.pillow_reduce(photo, 2), photo.nbytes, "half up"),
+        Way(
+            "Pillow reduce",
+            prepare("pillow", "reduce", photo, {"factor": 2}),
+            photo.nbytes,
+            "half up",
+        ),
         Way("OpenCV INTER_AREA, 1 thread", area, photo.nbytes, "half up", before=one, after=many),
         Way("OpenCV INTER_AREA", area, photo.nbytes, "half up"),
-        Way("NumPy slices, max", peers.numpy_slices(photo, "max", 2, 2, 0), photo.nbytes, "max"),
+        Way("NumPy slices, max", slices(photo, "max", 2, 2, first=0), photo.nbytes, "max"),
         Way(
             "scikit-image, max",
-            peers.block_reduce(photo, "max", (2, 2, 1)),
+            blocks(photo, "max", (2, 2, 1)),
             photo.nbytes,
             "max",
         ),
@@ -168,12 +202,14 @@ def medians(quick: bool) -> Iterator[Case]:
     """One plane of 2048×2048 float32 (quick: 512×512)."""
     x = features(1, 512 if quick else 2048)[0, 0]
     for size, stride, least in ((3, 1, 15), (5, 2, 5)):
+        by_size = {"size": size, "stride": stride}
+        unfolded = {"kernel_size": size, "stride": stride}
         ways = [
             copying(x),
             pooling(x, "median", size, stride=stride, layout="HW"),
-            Way("scipy.ndimage", peers.scipy_median(x, size, stride), x.nbytes),
-            Way("OpenCV medianBlur", peers.opencv_median(x, size, stride), x.nbytes),
-            Way("torch unfold", peers.torch_median(x, size, stride, THREADS), x.nbytes),
+            Way("scipy.ndimage", prepare("scipy", "median_filter", x, by_size), x.nbytes),
+            Way("OpenCV medianBlur", prepare("opencv", "medianBlur", x, by_size), x.nbytes),
+            Way("torch unfold", prepare("torch", "unfold", x, unfolded, THREADS), x.nbytes),
         ]
         targets = [Target("scipy.ndimage", least=least)]
         yield Case(f"median {size}×{size}/{stride}", ways, targets)
@@ -192,8 +228,12 @@ def whole(quick: bool) -> Iterator[Case]:
             copying(x),
             one_pass,
             Way("poolcli", partial(global_pool, x, op, **options), x.nbytes),
-            Way("onnxruntime", peers.onnxruntime_global(x, op, THREADS), x.nbytes),
-            Way("torch", peers.torch_adaptive(x, op, 1, THREADS), x.nbytes),
+            Way(
+                "onnxruntime",
+                prepare("onnxruntime", f"Global{NODES[op]}", x, {}, THREADS),
+                x.nbytes,
+            ),
+            Way("torch", torch_adaptive(x, op, 1), x.nbytes),
         ]
         # Another order of adding four million numbers, in float32.
         yield Case(f"global {op}", ways, [Target("np.add.reduce", least=1)], 1e-5 * (op == "avg"))
@@ -203,7 +243,7 @@ def whole(quick: bool) -> Iterator[Case]:
                 copying(x),
                 one_pass,
                 Way("poolcli", partial(adaptive_pool, x, op, size, out=out, **options), x.nbytes),
-                Way("torch", peers.torch_adaptive(x, op, size, THREADS), x.nbytes),
+                Way("torch", torch_adaptive(x, op, size), x.nbytes),
             ]
             title = f"adaptive {op} {side}→{size}"
             yield Case(title, ways, [Target(reference, least=1)], 1e-5 * (op == "avg"))

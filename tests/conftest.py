@@ -10,9 +10,6 @@ from hypothesis import settings
 settings.register_profile("poolcli", derandomize=True, deadline=None)
 settings.load_profile("poolcli")
 
-# Doctests are looked for in every module; two of one name, as these are, cannot both be imported.
-collect_ignore_glob = ["conftest.py", "*/conftest.py"]
-
 # A shell that starts `make test &` has Ctrl-C ignored, which children inherit; what is handled they
 # do not, so that programs under test begin as they would in a shell.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -7,30 +7,34 @@ from typing import Annotated, Any
 import typer
 
 from poolcli import __version__
-from poolcli.cli import chain, completion, conform, info, messages, ops, pool, shape, unpool
+from poolcli.cli import messages, pool
 from poolcli.cli.command import build_group, entry_in
+from poolcli.frameworks.table import titles
+
+THEIRS = titles("'s")
+# What each command is for; its module of this package is loaded when it is the one that is wanted.
+COMMANDS = (
+    ("unpool", "unpool", "put values back to the positions that --indices gave"),
+    ("chain", "chain", 'pool by several stages: chain "max 2 | avg 2" INPUT...'),
+    ("shape", "shape", 'show what a chain does: shape 224x224x64 "max 3/2 p1"'),
+    ("compare", "compare", "show several ops side by side: compare INPUT"),
+    ("shift-test", "shift", "show what stays when the input moves: shift-test INPUT"),
+    ("conform", "conform", f"compare one window under {THEIRS} rules"),
+    ("explain", "explain", "show what an op does, window by window: explain OP INPUT"),
+    (
+        *("animate", "animate"),
+        "write what an op does as a moving picture or a page: animate OP INPUT -o x.gif",
+    ),
+    ("ops", "ops", "list the ops with formula and source, or show one: ops NAME"),
+    ("info", "info", "show the shape, type and layout of inputs"),
+    ("completion", "completion", "print what makes a shell complete poolcli's words"),
+)
 
 
 def build() -> Any:
     """Make the ``poolcli`` command."""
-    entries = {
-        **pool.op_entries(),
-        **pool.family_entries(),
-        **unpool.entries(),
-        **chain.entries(),
-        **shape.entries(),
-        "compare": entry_in("compare", "show several ops side by side: compare INPUT"),
-        "shift-test": entry_in("shift", "show what stays when the input moves: shift-test INPUT"),
-        **conform.entries(),
-        "explain": entry_in("explain", "show what an op does, window by window: explain OP INPUT"),
-        "animate": entry_in(
-            "animate",
-            "write what an op does as a moving picture or a page: animate OP INPUT -o x.gif",
-        ),
-        **ops.entries(),
-        **info.entries(),
-        **completion.entries(),
-    }
+    others = {name: entry_in(module, summary) for name, module, summary in COMMANDS}
+    entries = {**pool.op_entries(), **pool.family_entries(), **others}
     return build_group("poolcli", entries, what="command", callback=_program)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from poolcli.cli import options
-from poolcli.cli.command import Entry, Values, build_command
+from poolcli.cli.command import Values, build_command
 from poolcli.families import FAMILIES
 
 _FORMS = [family.chain_form for family in FAMILIES.values()]
@@ -16,12 +15,8 @@ GRAMMAR = (
 )
 
 
-def entries() -> Mapping[str, Entry]:
-    """Give the commands of this module."""
-    return {"chain": Entry('pool by several stages: chain "max 2 | avg 2" INPUT...', _command)}
-
-
-def _command() -> Any:
+def build() -> Any:
+    """Make the command."""
     example = 'poolcli chain "max 3/2 p1 | avg 2 | global avg" input.npy'
     help = (
         "Pool by several stages, one after another.\n\n"

@@ -5,23 +5,18 @@ The shell runs the program with a variable set, and takes what it prints for wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from poolcli.cli import messages, options
-from poolcli.cli.command import Entry, Values, build_command
+from poolcli.cli.command import Values, build_command
 from poolcli.errors import PoolError
 
 VARIABLE = "_POOLCLI_COMPLETE"
 
 
-def entries() -> Mapping[str, Entry]:
-    """Give the commands of this module."""
-    return {"completion": Entry("print what makes a shell complete poolcli's words", _command)}
-
-
-def _command() -> Any:
+def build() -> Any:
+    """Make the command."""
     return build_command(
         "completion",
         "Print a script that completes commands, options and their values.\n\n"

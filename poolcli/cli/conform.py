@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from poolcli.cli import messages, options
-from poolcli.cli.command import Entry, Values, build_command
+from poolcli.cli.command import Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.families import SLIDING
 from poolcli.frameworks.table import titles
 
 
-def entries() -> Mapping[str, Entry]:
-    """Give the commands of this module."""
-    theirs = titles("'s")
-    return {"conform": Entry(f"compare one window under {theirs} rules", _command)}
-
-
-def _command() -> Any:
+def build() -> Any:
+    """Make the command."""
     return build_command(
         "conform",
         f"Show what {titles()} make of the same window, which cells differ and why.\n\n"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import messages, options
-from poolcli.cli.command import Entry, Values, build_command
+from poolcli.cli.command import Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 
 if TYPE_CHECKING:
@@ -15,12 +15,8 @@ if TYPE_CHECKING:
     from poolcli.formats.base import SourceInfo
 
 
-def entries() -> Mapping[str, Entry]:
-    """Give the commands of this module."""
-    return {"info": Entry("show the shape, type and layout of inputs", _command)}
-
-
-def _command() -> Any:
+def build() -> Any:
+    """Make the command."""
     help = "Show the shape, type and layout that inputs would be read with."
     return build_command("info", help, options.TAKES["info"], _info)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from poolcli.cli import messages, options
-from poolcli.cli.command import Entry, Values, build_command
+from poolcli.cli.command import Values, build_command
 from poolcli.cli.declare import default_of, flag_of
 from poolcli.ops import OPS, Op, find_op
 
@@ -14,12 +14,8 @@ NARROW = 60  # columns: in less, what stands side by side goes one below the oth
 GAP = "  "
 
 
-def entries() -> Mapping[str, Entry]:
-    """Give the commands of this module."""
-    return {"ops": Entry("list the ops with formula and source, or show one: ops NAME", _command)}
-
-
-def _command() -> Any:
+def build() -> Any:
+    """Make the command."""
     return build_command(
         "ops",
         "List the ops with formula and source, or show everything about one.\n\n"

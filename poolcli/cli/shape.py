@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import messages, options
 from poolcli.cli.chain import GRAMMAR
-from poolcli.cli.command import Entry, Values, build_command
+from poolcli.cli.command import Values, build_command
 from poolcli.errors import PoolError, UsageError
 
 if TYPE_CHECKING:
@@ -23,12 +22,8 @@ LAYERS = (
 )
 
 
-def entries() -> Mapping[str, Entry]:
-    """Give the commands of this module."""
-    return {"shape": Entry('show what a chain does: shape 224x224x64 "max 3/2 p1"', _command)}
-
-
-def _command() -> Any:
+def build() -> Any:
+    """Make the command."""
     help = (
         "Show what each stage of a chain does to a shape: what comes out, how many cells of the "
         "input a value depends on (field) and how far such cells lie apart (jump), along each "

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import options
-from poolcli.cli.command import Entry, Values, build_command
+from poolcli.cli.command import Values, build_command
 from poolcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -16,12 +15,8 @@ if TYPE_CHECKING:
     from poolcli.unpooling import Unpool
 
 
-def entries() -> Mapping[str, Entry]:
-    """Give the commands of this module."""
-    return {"unpool": Entry("put values back to the positions that --indices gave", _command)}
-
-
-def _command() -> Any:
+def build() -> Any:
+    """Make the command."""
     return build_command(
         "unpool",
         "Put values back where they were before pooling, and 0 everywhere else.\n\n"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("skimage", reason="scikit-image comes with the dev extra")
-sys.path.insert(0, str(Path(__file__).parent))
 
-from claims import CLAIMS
+from tests.helpers.claims import CLAIMS
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 ROWS = {

@@ -9,11 +9,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import naive
-import naive_windows
 import numpy as np
 import pytest
 
+import tests.spec.pooling as naive
+import tests.spec.windows as naive_windows
 from poolcli import formats
 from poolcli.analysis import steps
 from poolcli.analysis.explain import Explanation, explain

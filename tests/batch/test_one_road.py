@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from folders import save
-from program import PROJECT, Outcome
 
 from poolcli.formats import base
 from poolcli.plan import Request
+from tests.helpers.folders import save
+from tests.helpers.program import PROJECT, Outcome
 
 Run = Callable[..., Outcome]
 SAMPLES = [path.name for path in (PROJECT / "sample_data").iterdir() if path.suffix not in {".md"}]

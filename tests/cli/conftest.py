@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from inside import clean_surroundings, poolcli
+
+from tests.helpers.inside import clean_surroundings, poolcli
 
 __all__ = ["clean_surroundings", "matrix", "poolcli"]
 

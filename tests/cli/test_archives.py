@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program import Outcome
+
+from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
 

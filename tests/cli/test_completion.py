@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -10,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from program import PROJECT, Outcome
 
+import make_man
 from poolcli.cli.app import build
 from poolcli.engine.ranked import METHODS
 from poolcli.engine.stochastic import MODES, NEGATIVES
 from poolcli.ops import OPS
+from tests.helpers.program import PROJECT, Outcome
 
 Run = Callable[..., Outcome]
 
@@ -109,13 +109,7 @@ def test_bash_itself(poolcli: Run, tmp_path: Path) -> None:
 
 def manual() -> str:
     """Give the manual page."""
-    path = PROJECT / "docs" / "make_man.py"
-    spec = importlib.util.spec_from_file_location("make_man", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return "\n".join(module.page()) + "\n"
+    return "\n".join(make_man.page()) + "\n"
 
 
 def test_the_manual_tells_every_command_and_option() -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from program import Outcome, with_keys
 
 from poolcli.ops import OPS
 from poolcli.plan import Request
 from poolcli.windows import Sliding
+from tests.helpers.program import Outcome, with_keys
 
 Run = Callable[..., Outcome]
 MATRIX = "1 3 2 4; 5 6 1 2; 2 4 0 1; 1 2 3 4"

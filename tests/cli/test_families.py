@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from program import Outcome
 
 import poolcli as library
 from poolcli.ops import OPS
+from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 import pytest
-from program import Outcome, npy_bytes
 
 from poolcli.formats.npy import header_bytes
+from tests.helpers.program import Outcome, npy_bytes
 
 Run = Callable[..., Outcome]
 POOLED = [[6, 4], [4, 4]]

@@ -10,9 +10,9 @@ from typing import Any
 import imageio.v3 as imageio
 import numpy as np
 import pytest
-from program import Outcome
 
 from poolcli.frameworks.table import TABLE
+from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
 

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from program import PROJECT, Outcome, start
 
 from poolcli.ops import OPS
+from tests.helpers.program import PROJECT, Outcome, start
 
 Run = Callable[..., Outcome]
 

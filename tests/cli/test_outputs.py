@@ -10,7 +10,8 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 import pytest
-from program import Outcome
+
+from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
 POOLED = [[6, 4], [4, 4]]

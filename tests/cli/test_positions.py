@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program import Outcome
 
 from poolcli.ops import OPS
+from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
 

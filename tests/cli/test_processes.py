@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program import PROJECT, finished, npy_bytes, start
+
+from tests.helpers.program import PROJECT, finished, npy_bytes, start
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and descriptors")
 

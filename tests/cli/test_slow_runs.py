@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program import HANGS, PROJECT, Outcome, on_a_terminal
+
+from tests.helpers.program import HANGS, PROJECT, Outcome, on_a_terminal
 
 Run = Callable[..., Outcome]
 

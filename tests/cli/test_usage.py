@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from program import Outcome
+
+from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
 

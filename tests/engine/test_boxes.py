@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from stores import Recorded, Synthetic, Written
 
 from poolcli.engine.arrays import StoredSource
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Global, Sliding
+from tests.helpers.stores import Recorded, Synthetic, Written
 
 LAYOUTS = {
     "HW": (96, 80),

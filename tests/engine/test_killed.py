@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program import HANGS, start
-from stores import Nowhere, Synthetic
 
 from poolcli.plan import Request
 from poolcli.windows import Sliding
+from tests.helpers.program import HANGS, start
+from tests.helpers.stores import Nowhere, Synthetic
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 

@@ -4,11 +4,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from stores import Nowhere, Synthetic
 
 from poolcli.engine.arrays import StoredSource
 from poolcli.plan import Request
 from poolcli.windows import Global, Sliding
+from tests.helpers.stores import Nowhere, Synthetic
 
 MEGABYTE = 1 << 20
 

@@ -6,13 +6,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from naive import naive_blur
 
 from poolcli import pool
 from poolcli.engine.mirrored import binomial_weights, mirror, mirror_period
 from poolcli.errors import InputError
 from poolcli.plan import Request
 from poolcli.windows import Sliding
+from tests.spec.pooling import naive_blur
 
 
 @pytest.mark.parametrize("size", [*range(1, 40), 200, 1075, 1280, 1281, 1282, 3000])

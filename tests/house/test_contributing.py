@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from examples import PROJECT
 
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -122,7 +123,7 @@ print(pool(np.array([[np.nan, 1.0, 3.0]]), "midrange", (1, 3), nan="skip").item(
 
 
 def test_they_get_their_sections(house: Path) -> None:
-    run(house, "docs/make_ops.py")
+    run(house, "docs/tools/make_ops.py")
     page = (house / "docs" / "ops.md").read_text(encoding="utf-8")
     section = page.split("\n## midrange\n")[1]
     assert "bool, uint8, int32 → float64; float16, float32, float64 are kept" in section

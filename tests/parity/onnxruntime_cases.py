@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnxruntime
-from golden_cases import Golden, onnx_words
-from onnx import TensorProto, helper
-from random_inputs import LAYOUTS, random_array, random_shape
+
+from tests.elsewhere.golden import Golden
+from tests.elsewhere.onnx import in_our_words
+from tests.elsewhere.onnxruntime import prepare_node
+from tests.parity.random_inputs import LAYOUTS, random_array, random_shape
 
 FUNCTIONS = {
     "MaxPool": 0.45,
@@ -41,7 +42,7 @@ def onnxruntime_case(seed: int) -> Golden:
         layout=LAYOUTS[axes],
         expected=None if results is None else results[0],
         indices=results[1] if results and len(results) > 1 else None,
-        **onnx_words(function, {"strides": [1] * axes, **args}),
+        **in_our_words(function, {"strides": [1] * axes, **args}),
         asked=asked(function, args),
     )
 
@@ -74,7 +75,7 @@ def asked(function: str, args: dict[str, Any]) -> dict[str, Any]:
     """The same for poolcli with --like onnx: what is not given here is not given there."""
     if function.startswith("Global"):
         return {}
-    words = onnx_words(function, {"strides": [1], **args})
+    words = in_our_words(function, {"strides": [1], **args})
     given = {**words["geometry"], **words["options"]}
     for name, ours in (("strides", "stride"), ("pads", "padding"), ("dilations", "dilation")):
         if name not in args and not (name == "pads" and "auto_pad" in args):
@@ -87,33 +88,18 @@ def asked(function: str, args: dict[str, Any]) -> dict[str, Any]:
 def run_onnxruntime(
     function: str, args: dict[str, Any], x: np.ndarray, indices: bool
 ) -> list[np.ndarray] | None:
-    names = ["y", "indices"] if function == "MaxPool" and indices else ["y"]
-    return run_nodes(function, args, {"x": x}, names)
+    outputs = 2 if function == "MaxPool" and indices else 1
+    return run_node(function, {**args, "outputs": outputs}, {"x": x})
 
 
-def run_nodes(
-    function: str, args: dict[str, Any], inputs: dict[str, np.ndarray], names: list[str]
+def run_node(
+    function: str, args: dict[str, Any], inputs: dict[str, np.ndarray]
 ) -> list[np.ndarray] | None:
     """The results of a model of one node; None where it refuses."""
-    kinds = {n: helper.np_dtype_to_tensor_dtype(x.dtype) for n, x in inputs.items()}
-    first = next(iter(kinds.values()))
-    shapes = [
-        helper.make_tensor_value_info(name, kinds[name], x.shape) for name, x in inputs.items()
-    ]
-    results = [
-        helper.make_tensor_value_info(name, kind, None)
-        for name, kind in zip(names, [first, TensorProto.INT64], strict=False)
-    ]
-    node = helper.make_node(function, list(inputs), names, **args)
-    graph = helper.make_graph([node], "pool", shapes, results)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
-    quiet = onnxruntime.SessionOptions()
-    quiet.log_severity_level = 4
-    quiet.intra_op_num_threads = 1
     try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), quiet)
-        return session.run(None, inputs)
+        results: list[np.ndarray] = prepare_node(function, inputs, args, threads=1)()
     except Exception as error:  # its own classes, which differ between versions
         if "onnxruntime" not in type(error).__module__:
             raise
         return None
+    return results

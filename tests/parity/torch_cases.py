@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as functional
-from golden_cases import Golden, torch_words
-from random_inputs import LAYOUTS, random_array, random_shape
+
+from tests.elsewhere import answers
+from tests.elsewhere.golden import Golden
+from tests.elsewhere.torch import in_our_words
+from tests.parity.random_inputs import LAYOUTS, random_array, random_shape
 
 FAMILIES = {
     "max": 0.32,
@@ -54,7 +56,7 @@ def torch_case(seed: int) -> Golden:
         function=function,
         x=x,
         layout=LAYOUTS[axes],
-        **torch_words(function, explicit(function, args, x.shape[2:])),
+        **in_our_words(function, explicit(function, args, x.shape[2:])),
         asked=asked(function, args, x.shape[2:]),
     )
     if answers is None:
@@ -159,16 +161,8 @@ def run_torch(
         with_indices = True  # the other kernel takes no integers
     if with_indices:
         args["return_indices"] = True
-    if "samples" in args:
-        # One number per plane and axis in the array's type; the width's first in two dimensions,
-        # the depth's in three.
-        order = args.pop("samples")[:: -1 if x.ndim == 4 else 1]
-        planes = (1 if unbatched else x.shape[0], x.shape[1], len(order))
-        args["_random_samples"] = torch.tensor(order).expand(planes).to(tensor.dtype)
     try:
-        result = getattr(functional, function)(tensor, **args)
+        values, *indices = answers("torch", function, tensor, args)
     except RuntimeError:
         return None
-    if with_indices:
-        return result[0].numpy(), result[1].numpy()
-    return result.numpy(), None
+    return values, indices[0] if indices else None

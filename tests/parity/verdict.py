@@ -7,11 +7,11 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from differences import DIFFERENCES, Difference
-from golden_cases import Golden, refused_or_given, specified
 
 from poolcli import adaptive_pool, fractional_pool, global_pool, pool
 from poolcli.errors import PoolError
+from tests.elsewhere.differences import DIFFERENCES, Difference
+from tests.elsewhere.golden import Golden, refused_or_given, specified
 
 COMMANDS = {
     "sliding": pool,

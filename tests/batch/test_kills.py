@@ -1,0 +1,113 @@
+"""A batch that is killed, or has no room, again and again, and what --resume makes of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poolcli.formats import npy
+from tests.helpers.folders import contents, fill
+from tests.helpers.program import Outcome, finished, start
+
+Run = Callable[..., Outcome]
+KILLS = 30
+AVG = ("avg", "-k", 2, "in", "-o")
+
+
+def test_killed_at_random_moments(tmp_path: Path) -> None:
+    fill(Path("in"), 35, side=48)
+    begun = time.monotonic()
+    assert finished(*AVG, "whole/").code == 0
+    whole, seconds = contents(Path("whole")), time.monotonic() - begun
+    moments = random.Random(4)
+    kills = rounds = 0
+    while kills < KILLS:
+        out, rounds = Path(f"out{rounds}"), rounds + 1
+        code = -9
+        while code == -9 and kills < KILLS:
+            with start(*AVG, f"{out}/", "--resume") as program:
+                time.sleep(seconds * moments.uniform(0.4, 1.0))
+                program.kill()
+            code = program.returncode
+            kills += code == -9
+            # Whatever has its name is complete.
+            found = contents(out) if out.exists() else {}
+            complete = {name: data for name, data in found.items() if name in whole}
+            assert complete == {name: whole[name] for name in complete}
+            assert all(name.endswith(".tmp") for name in set(found) - set(whole))
+        done = finished(*AVG, f"{out}/", "--resume")
+        assert done.code == 0, done.err
+        assert contents(out) == whole
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder with room for very little."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only who may mount a file system can have a full disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def check_a_full_disk(outcome: Outcome, out: Path, whole: dict[str, bytes]) -> None:
+    """Compare what a run without room has left with what there should be."""
+    found = contents(out)
+    assert outcome.code == 1
+    assert 0 < len(found) < len(whole)
+    assert found == {name: whole[name] for name in found}
+    complaints = [line for line in outcome.err.splitlines() if "No space left" in line]
+    assert len(complaints) == len(whole) - len(found)
+
+
+def test_a_full_disk(poolcli: Run, small_disk: Path) -> None:
+    fill(Path("in"), 35, side=96)
+    assert poolcli(*AVG, "whole/").code == 0
+    whole = contents(Path("whole"))
+    out = small_disk / "out"
+    for _ in range(2):
+        check_a_full_disk(finished(*AVG, f"{out}/", "--resume"), out, whole)
+    subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
+    done = finished(*AVG, f"{out}/", "--resume")
+    assert (done.code, contents(out)) == (0, whole)
+
+
+def test_a_disk_that_says_it_is_full(poolcli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where nothing can be mounted: after some bytes, writing fails."""
+    fill(Path("in"), 35, side=96)
+    assert poolcli(*AVG, "whole/").code == 0
+    whole = contents(Path("whole"))
+    room = [150_000]
+    write_all, pwrite = npy.write_all, os.pwrite
+
+    def take(nbytes: int) -> None:
+        room[0] -= nbytes
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def limited_write(stream: Any, data: Any) -> None:
+        write_all(stream, memoryview(data)[: len(data) // 2])
+        take(len(data))
+        write_all(stream, memoryview(data)[len(data) // 2 :])
+
+    def limited_pwrite(descriptor: int, data: Any, offset: int) -> int:
+        take(len(data))
+        return pwrite(descriptor, data, offset)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(npy, "write_all", limited_write)
+        patched.setattr(os, "pwrite", limited_pwrite)
+        check_a_full_disk(poolcli(*AVG, "out/", "--resume"), Path("out"), whole)
+    assert poolcli(*AVG, "out/", "--resume").code == 0
+    assert contents(Path("out")) == whole

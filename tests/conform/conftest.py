@@ -1,2 +1,0 @@
-# The script that made the numbers imports frameworks that the tests do not need.
-collect_ignore = ["make_goldens.py"]

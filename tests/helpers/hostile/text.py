@@ -1,0 +1,50 @@
+"""Hostile and odd text matrices."""
+
+from tests.helpers.hostile.case import Case
+
+
+def text_cases() -> list[Case]:
+    ints, floats = ((2, 2), "int64"), ((2, 2), "float64")
+    return [
+        Case("good.csv", b"1,2\n3,4\n", reads=ints),
+        Case("tabs.tsv", b"1\t2\n3\t4\n", reads=ints),
+        Case("spaces.txt", b"  1   2\n 3 4  \n", reads=ints),
+        Case("semicolons.csv", b"1;2\n3;4\n", reads=ints),
+        Case("text-named.npy", b"1 2\n3 4\n", reads=ints),
+        Case("crlf.csv", b"1,2\r\n3,4\r\n", reads=ints),
+        Case("old-mac.csv", b"1,2\r3,4\r", reads=ints),
+        Case("bom.csv", b"\xef\xbb\xbf1,2\n3,4\n", reads=ints),
+        Case("comments.txt", b"# two rows\n1 2 # first\n\n3 4\n", reads=ints),
+        Case("nan-inf.csv", b"nan,inf\n-inf,1\n", reads=floats),
+        Case("one-row.csv", b"1,2,3", reads=((1, 3), "int64")),
+        Case("one-number.txt", b"7", reads=((1, 1), "int64")),
+        Case("uint64.csv", b"18446744073709551615,1\n", reads=((1, 2), "uint64")),
+        Case("int64-limits.csv", b"-9223372036854775808,9223372036854775807",
+             reads=((1, 2), "int64")),
+        Case("shape.txt", b"# shape: 2x1x2\n# [0]\n1 2\n# [1]\n3 4\n", reads=((2, 1, 2), "int64")),
+        Case("shape-of-nothing.txt", b"# shape: 0x4\n", reads=((0, 4), "float64")),
+        Case("huge-line.csv", b"1," * 300_000 + b"1", reads=((1, 300_001), "int64")),
+        Case("ragged.csv", b"1,2,3\n4,5\n", refused="line 2 has 2 numbers, line 1 has 3"),
+        Case("heading.csv", b"height,width\n1,2\n", refused="begin a heading with #"),
+        Case("word.csv", b"1,2\n3,x\n", refused="line 2, column 2: 'x' is no number"),
+        Case("hole.csv", b"1,,2\n", refused="column 2: there is no number"),
+        Case("decimal-comma.csv", b"1,5;2,5\n", refused="decimals with a point"),
+        Case("too-big.csv", b"99999999999999999999,1\n", refused="64 bits"),
+        Case("signed-and-huge.csv", b"-1,18446744073709551615\n", refused="64 bits"),
+        Case("overflow.csv", b"1e400,1\n", refused="too large"),
+        Case("only-comments.txt", b"# nothing\n", refused="no numbers"),
+        Case("blank.txt", b"\n\n \n", refused="no numbers"),
+        Case("shape-lies.txt", b"# shape: 2x3x4\n1 2\n", refused="shape 2x3x4, and 2 numbers"),
+        Case("shape-huge.txt", b"# shape: 999999999999999999x999999999999999999\n1 2\n",
+             refused="2 numbers follow"),
+        Case("shape-alone.txt", b"# shape: 2x2\n", refused="no numbers follow"),
+        Case("latin1.csv", b"1,2\n3,\xe9\n", refused="UTF-8"),
+        Case("utf16.csv", "1,2\n3,4\n".encode("utf-16"), refused="UTF-16"),
+        Case("late-zero-byte.csv", b"1,2\n" * 500 + b"\0", refused="zero byte"),
+        Case("html.csv", b"<html><body>404</body></html>", refused="no number"),
+        Case("hexadecimal.txt", b"0x10 1\n", refused="no number"),
+        Case("noise.bin", bytes(range(256)) * 4, refused="first bytes"),
+        Case("zeros.bin", bytes(4096), refused="first bytes"),
+        Case("packed.npy.gz", b"\x1f\x8b\x08\0" + bytes(20), refused="gzip"),
+        Case("hdf5.npy", b"\x89HDF\r\n\x1a\n" + bytes(40), refused="HDF5"),
+    ]  # fmt: skip

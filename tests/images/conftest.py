@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.helpers.inside import clean_surroundings, poolcli
+
+__all__ = ["clean_surroundings", "poolcli"]
