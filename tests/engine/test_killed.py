@@ -1,6 +1,7 @@
 """Work that is ended from outside ends at once, and leaves no file under the target's name."""
 
 import concurrent.futures
+import re
 import signal
 import sys
 import time
@@ -62,7 +63,9 @@ def test_told_to_end_it_leaves_no_temporary_file_either(number: int, code: int) 
     with streaming() as program:
         program.send_signal(number)
         out, err = program.communicate(timeout=HANGS)
-    assert (program.returncode, out, err) == (code, b"", b"")
+    assert (program.returncode, out) == (code, b"")
+    # On a busy machine it has taken long enough to say how far it came.
+    assert re.fullmatch(rb"(poolcli: interrupted at \d+ %, .* of 9.0 MB\n)?", err)
     assert [path.name for path in Path().iterdir()] == ["x.npy"]
 
 
