@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import glob
 import os
 import sys
 from collections import deque
@@ -116,6 +115,8 @@ def find_matches(pattern: str, leave_out: str | None = None) -> Iterator[Found]:
     Without ``**`` they have no folder. With it each folder is looked into once, as in a walk, and
     ``leave_out`` is not.
     """
+    import glob  # late: what was named is there, mostly
+
     parts = pattern.split(os.sep)
     if ANY_DEPTH not in parts:
         yield from (

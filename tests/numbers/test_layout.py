@@ -122,7 +122,7 @@ def test_a_warning_where_the_last_axis_does_not_look_like_channels(shape):
     assert said is not None
     assert said.startswith(f"{'x'.join(map(str, shape))} was read as {layout}: ")
     assert f"{shape[-1]} does not look like channels" in said
-    assert said.endswith(f"or --layout {layout} if this is right")
+    assert said.endswith(f"or `layout={layout!r}` if this is right")
     assert "\n" not in said
 
 
