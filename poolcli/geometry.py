@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
+from math import gcd
 
 from poolcli.checks import flag, listed, real, shown, whole
 from poolcli.errors import InputError, UsageError
@@ -230,13 +232,14 @@ def _refuse_empty_window(windows: Windows) -> None:
     """Refuse a geometry in which some window would hold padding only.
 
     Undilated windows that overlap the edges do so most at the ends; dilated ones can also step
-    over a short axis, so each window that an edge clips is looked at.
+    over a short axis. Of those that stand a multiple of the dilation apart, it is again the first
+    and the last that matter; and where there are more such kinds than cells, one soon is empty.
     """
-    last = windows.out - 1
-    suspects: Sequence[int] = (0, last)
-    if windows.dilation > 1 and windows.n < windows.dilation:
-        suspects = range(windows.out)
-    for i in suspects:
+    out, dilation = windows.out, windows.dilation
+    kinds = 1
+    if windows.n < dilation and isinstance(windows.starts, range):
+        kinds = min(out, dilation // gcd(dilation, windows.starts.step))
+    for i in chain(range(kinds), range(out - kinds, out)):
         if windows.real(i) == 0:
             raise InputError(
                 f"{windows.axis}: window {i} of {windows.out} would start at "

@@ -16,7 +16,7 @@ from poolcli.engine.cells import NanFound
 from poolcli.engine.job import Job, Missing
 from poolcli.engine.kernel import Cells, Kernel
 from poolcli.engine.run import Progress, run
-from poolcli.engine.select import gathered_bytes
+from poolcli.engine.select import gathered_bytes, refuse_windows
 from poolcli.engine.storage import (
     StoredInput,
     StoredOutput,
@@ -41,6 +41,9 @@ _CHECKS: Mapping[type, Callable[[str, Any], object]] = {
     float: checks.real,
     str: checks.word,
 }
+# Counts of cells are added and multiplied in 64 bits.
+_MOST_COUNTED = 2**62
+
 NAN_POLICIES = ("propagate", "skip", "error")
 
 
@@ -114,11 +117,22 @@ class Request:
         hint = None if chosen or self.like else channels_first_hint(axes, shape)
         windows = self._placed(preset).resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
         kernel = self._kernel(dtype, windows)
+        refuse_windows(kernel, windows)
+        self._refuse_counts(windows)
         target = kernel.result if self.dtype is None else number_type(self.dtype)
         kept = list(shape)
         for axis, w in zip(axes.spatial, windows, strict=True):
             kept[axis] = w.out
         return Plan(self, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, hint)
+
+    def _refuse_counts(self, windows: tuple[Windows, ...]) -> None:
+        """Refuse windows whose padding would be counted, and is too much for 64 bits."""
+        most = math.prod(w.largest for w in windows)
+        if self.counts_padding and most > _MOST_COUNTED:
+            raise InputError(
+                f"windows of {show_shape([w.largest for w in windows])} hold more than 2^62 cells "
+                "to divide by; leave padding out of the count or use smaller windows"
+            )
 
     @property
     def counts_padding(self) -> bool:

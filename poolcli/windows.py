@@ -6,6 +6,8 @@ the cells ``starts[i], starts[i] + dilation, ...``. Cells outside ``0 .. n-1`` a
 
 from __future__ import annotations
 
+import math
+from itertools import repeat
 from typing import NamedTuple
 
 
@@ -13,7 +15,7 @@ class Windows(NamedTuple):
     """The windows along one spatial axis of an array.
 
     ``starts`` is a ``range`` where windows are evenly spaced and ``sizes`` one number where they
-    are all of one size. Both starts and ends never decrease.
+    are all of one size. Both starts and ends never decrease where the windows are ``in_order``.
     """
 
     axis: str
@@ -23,6 +25,7 @@ class Windows(NamedTuple):
     dilation: int = 1
     pad_before: int = 0
     pad_after: int = 0
+    in_order: bool = True
 
     @property
     def out(self) -> int:
@@ -44,7 +47,12 @@ class Windows(NamedTuple):
 
     def span(self, first: int, stop: int) -> tuple[int, int]:
         """The cells ``low .. high-1`` that windows ``first .. stop-1`` reach, padding included."""
-        return self.starts[first], self.end(stop - 1)
+        if self.in_order:
+            return self.starts[first], self.end(stop - 1)
+        starts = self.starts[first:stop]
+        sizes = repeat(self.sizes) if isinstance(self.sizes, int) else self.sizes[first:stop]
+        ends = (start + (size - 1) * self.dilation for start, size in zip(starts, sizes, strict=False))
+        return min(starts), max(ends) + 1
 
     def part(self, first: int, stop: int) -> Windows:
         """The windows ``first .. stop-1`` of the same axis."""
@@ -59,9 +67,7 @@ class Windows(NamedTuple):
         return self._with(range(start, start + 1), size)
 
     def _with(self, starts: range | tuple[int, ...], sizes: int | tuple[int, ...]) -> Windows:
-        return Windows(
-            self.axis, self.n, starts, sizes, self.dilation, self.pad_before, self.pad_after
-        )
+        return self._replace(starts=starts, sizes=sizes)
 
     def cells(self, i: int) -> list[int]:
         """The real cells of window ``i``."""
@@ -114,20 +120,38 @@ class Windows(NamedTuple):
 
 
 def _covered(starts: range, size: int, dilation: int, n: int) -> int:
-    """How many of the cells ``0 .. n-1`` evenly spaced windows cover.
+    """How many of the cells ``0 .. n-1`` evenly spaced windows of one size cover.
 
-    Cell ``m`` of all windows is the arithmetic sequence ``starts + m·dilation``; sequences in the
-    same residue class modulo the stride are merged as intervals, so cost depends on the size only.
+    Cells can be seen in three ways, of which the one with the fewest sequences is taken: windows a
+    multiple of the dilation apart may be one long sequence, every window is a sequence of its own,
+    and so are the cells at one place of all windows.
     """
-    if dilation == 1 and (len(starts) == 1 or starts.step <= size):
+    stride, count = starts.step, len(starts)
+    if dilation == 1 and (count == 1 or stride <= size):
         return min(n, starts[-1] + size) - max(0, starts[0])
-    stride = starts.step
+    common = math.gcd(stride, dilation)
+    alike = dilation // common  # so many windows on, a window stands a multiple of dilation later
+    if stride // common <= size and alike < min(size, count):
+        lasts = (starts[i + (count - 1 - i) // alike * alike] for i in range(alike))
+        rows = [
+            (start, (last - start) // dilation + size)
+            for start, last in zip(starts[:alike], lasts, strict=True)
+        ]
+        return _in_rows(rows, dilation, n)
+    if count < size:
+        return _in_rows([(start, size) for start in starts], dilation, n)
+    return _in_rows([(starts[0] + m * dilation, count) for m in range(size)], stride, n)
+
+
+def _in_rows(rows: list[tuple[int, int]], step: int, n: int) -> int:
+    """How many of the cells ``0 .. n-1`` are in any of the rows ``start, start + step, ...``.
+
+    Rows are given as start and length. Those in the same residue class are merged as intervals.
+    """
     classes: dict[int, list[tuple[int, int]]] = {}
-    for m in range(size):
-        first = starts[0] + m * dilation
-        turns, residue = divmod(first, stride)
-        low = max(turns, 0)
-        high = min(turns + len(starts), (n - residue + stride - 1) // stride)
+    for start, length in rows:
+        turns, residue = divmod(start, step)
+        low, high = max(turns, 0), min(turns + length, (n - residue + step - 1) // step)
         if low < high:
             classes.setdefault(residue, []).append((low, high))
     total = 0

@@ -24,6 +24,7 @@ from poolcli.engine.order import first_fold, fold_order
 from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
 from poolcli.engine.trees import SMALL_INNER, Combine, State, TreeCounter, inner_cuts
+from poolcli.engine.trimming import trimmed_windows
 from poolcli.windows import Windows
 
 Margin = tuple[int, int]
@@ -61,6 +62,7 @@ class BlockFolder:
         self.job, self.fold, self.buffers = job, fold, buffers
         self.piece_bytes, self.inner, self.dense = piece_bytes, job.inner, 0
         self.order = fold_order(fold, job.windows)
+        self.windows = trimmed_windows(fold, job.windows)
         counts = job.missing is not None
         self.layer = _layer(fold, counts=counts)
         last = job.lead + len(job.windows)
@@ -87,9 +89,8 @@ class BlockFolder:
 
     def results(self, block: Block, out: Array) -> None:
         """Write the results of a block's windows to ``out``, which has the fold's result dtype."""
-        windows = tuple(
-            w.part(*part) for w, part in zip(self.job.windows, block.windows, strict=True)
-        )
+        windows = _parts(self.windows, block)
+        as_asked = _parts(self.job.windows, block)
         lead = block.lead
         last = len(windows) - 1
         self.dense = self._dense_step(windows[last])
@@ -100,15 +101,15 @@ class BlockFolder:
             state = tuple(part[wanted] for part in state)
         valid = None if self.job.missing is None else state[-1]
         if self.fold.finish is not None:
-            divisors = self.job.divisors(windows, valid)
+            divisors = self.job.divisors(as_asked, valid)
             self.fold.finish(state[: len(self.fold.parts)], divisors, out)
         elif state[0] is not out:
             for cut in inner_cuts(state[0], out, self.job.lead + last) or [(...,)]:
                 out[cut] = state[0][cut]
-        refuse_nan(self.job, lead, windows, out)
+        refuse_nan(self.job, lead, as_asked, out)
         if self.job.missing is not None:
             assert valid is not None
-            self.job.missing.fill_short(out, valid, self.job.real_counts(windows))
+            self.job.missing.fill_short(out, valid, self.job.real_counts(as_asked))
 
     def _folded(
         self,
@@ -204,7 +205,8 @@ class BlockFolder:
         for other, v in enumerate(windows):
             # A single window that is slower in memory is cut to pieces of its own.
             if other != axis and (v.out > 1 or other not in slower):
-                per_cell *= v.end(v.out - 1) - v.starts[0]
+                low, high = v.span(0, v.out)
+                per_cell *= high - low
         if w.largest * per_cell <= share:
             return w.largest
         least = self.fold.start_cells if turn == 0 and self.first_how.wider else 1
@@ -260,9 +262,9 @@ def fold_windows(state: State, axis: int, w: Windows, out: State, how: Folding) 
     if isinstance(w.starts, range) and isinstance(w.sizes, int):
         fold_axis(state, axis, w.sizes, w.starts.step, w.dilation, out, how)
         return
-    starts = np.array(w.starts, np.int64) - w.starts[0]
+    starts = np.array(w.starts, np.int64) - w.span(0, w.out)[0]
     sizes = np.array(np.broadcast_to(w.sizes, w.out), np.int64)
-    fold_uneven(state, axis, starts, sizes, out, how)
+    fold_uneven(state, axis, starts, sizes, w.dilation, out, how)
 
 
 def out_interior(state: State, axis: int, margin: Margin) -> State:
@@ -271,6 +273,11 @@ def out_interior(state: State, axis: int, margin: Margin) -> State:
         return state
     cut = (*(slice(None),) * axis, slice(margin[0], state[0].shape[axis] - margin[1]))
     return tuple(part[cut] for part in state)
+
+
+def _parts(windows: tuple[Windows, ...], block: Block) -> tuple[Windows, ...]:
+    """The windows of one block."""
+    return tuple(w.part(*part) for w, part in zip(windows, block.windows, strict=True))
 
 
 def _inside(w: Windows) -> Range:

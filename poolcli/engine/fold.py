@@ -88,7 +88,13 @@ def fold_axis(
 
 
 def fold_uneven(
-    state: State, axis: int, starts: Array, sizes: Array, out: State, how: Folding
+    state: State,
+    axis: int,
+    starts: Array,
+    sizes: Array,
+    dilation: int,
+    out: State,
+    how: Folding,
 ) -> None:
     """Fold windows of any starts and sizes along ``axis``: window ``i`` goes to cell ``i``.
 
@@ -99,17 +105,18 @@ def fold_uneven(
     across = out[0].size // count
     alone = int(sizes.sum()) * across + count * WINDOW_COST
     one_level = (length + TAKE_COST * count) * across + 4 * CALL_COST
-    trees = how.trees(axis, 1, 1)
+    trees = how.trees(axis, 1, dilation)
     if alone <= most.bit_length() * one_level:
         for i, (start, size) in enumerate(zip(starts.tolist(), sizes.tolist(), strict=True)):
-            window, target = trees.at(state, start, 1, size), trees.at(out, i, 1, 1)
-            fold_axis(window, axis, size, 1, 1, target, how)
+            window = trees.at(state, start, 1, (size - 1) * dilation + 1)
+            fold_axis(window, axis, size, 1, dilation, trees.at(out, i, 1, 1), how)
     elif how.wider is not None:
         _WideningFold(state, trees, how, how.wider).uneven(starts, sizes, out)
     elif how.picks is not None and most <= 2 * (run := 1 << (int(sizes.min()).bit_length() - 1)):
         trees.overlapping(state, run, starts, sizes, out)
     else:
-        tail = take_cells(state, starts + sizes - 1, trees.scratch("tail", out, count), axis)
+        last = starts + (sizes - 1) * dilation
+        tail = take_cells(state, last, trees.scratch("tail", out, count), axis)
         trees.uneven(state, starts, sizes - 1, tail, out)
 
 
@@ -168,18 +175,18 @@ class _WideningFold:
 
     def uneven(self, starts: Array, counts: Array, out: State) -> None:
         """As ``fold_uneven``, with all windows at once."""
-        axis, cells = self.trees.axis, self.wider.cells
+        axis, dilation, cells = self.trees.axis, self.trees.dilation, self.wider.cells
         full = (counts - 1) // cells
         last = self.trees.scratch("last", self.state, len(starts))
-        begin, sizes = starts + full * cells, counts - full * cells
-        fold_uneven(self.state, axis, begin, sizes, last, self.narrow)
+        begin, sizes = starts + full * cells * dilation, counts - full * cells
+        fold_uneven(self.state, axis, begin, sizes, dilation, last, self.narrow)
         if not full.any():
             self.wider.load(last, out)
             return
         tail = self._widened(last, "tail")
-        keep = self.state[0].shape[axis] - cells + 1
+        keep = self.state[0].shape[axis] - (cells - 1) * dilation
         every = self._widened(self._folded("leaf", 0, cells, 1, keep), "leaves")
-        self.wider.how.trees(axis, 1, cells).uneven(every, starts, full, tail, out)
+        self.wider.how.trees(axis, 1, cells * dilation).uneven(every, starts, full, tail, out)
 
     def _folded(self, name: str, skip: int, size: int, stride: int, count: int) -> State:
         """Narrow trees of ``size`` cells, after the first ``skip`` cells of each window."""

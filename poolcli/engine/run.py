@@ -16,8 +16,9 @@ from poolcli.engine.buffers import Array, Buffers
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Kernel, Select
 from poolcli.engine.order import first_fold
-from poolcli.engine.select import BlockSelector, has_network
+from poolcli.engine.select import BlockSelector, has_network, places
 from poolcli.engine.tiles import Tiling
+from poolcli.engine.trimming import trimmed_windows
 from poolcli.windows import Windows
 
 # Below this many input bytes starting threads costs more than it gains.
@@ -85,11 +86,13 @@ def _tiling(job: Job, block_bytes: int, threads: int) -> Tiling:
         # many short steps of a network want large blocks, or threads wait for the interpreter; of
         # many threads each gets less, so that all together stay within the usual limit of memory.
         block_bytes *= max(1, 8 // max(2, threads)) if has_network(job, job.kernel) else 1
-        itemsize *= math.prod(w.largest for w in windows)
+        itemsize *= math.prod(places(w, mirrors=job.kernel.mirrors) for w in windows)
         windows = tuple(Windows(w.axis, w.out, range(w.out), 1) for w in windows)
-    elif (first := first_fold(job.kernel, windows)).load is not None:
-        state = sum(part.itemsize for part in first.parts)
-        block_bytes = block_bytes * itemsize // max(itemsize, state)
+    else:
+        windows = trimmed_windows(job.kernel, windows)
+        if (first := first_fold(job.kernel, job.windows)).load is not None:
+            state = sum(part.itemsize for part in first.parts)
+            block_bytes = block_bytes * itemsize // max(itemsize, state)
     if 2 * math.prod(job.target.shape) > math.prod(job.source.shape):
         # Results, and what is between, are as large as the cells; the cache should hold them, too.
         block_bytes //= 2

@@ -18,9 +18,16 @@ from poolcli.engine.cells import linear_places, refuse_nan
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Gathered, Kernel, Select
 from poolcli.engine.large import LargeSelector, counts_ranks, is_too_large
+from poolcli.engine.mirrored import (
+    binomial_weights,
+    mirror,
+    mirror_period,
+    refuse_weights,
+)
 from poolcli.engine.network import Step, selection_network
 from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
+from poolcli.engine.trimming import refuse_far
 from poolcli.windows import Windows
 
 # Networks grow faster than windows; from about here sorting gathered cells is quicker.
@@ -199,8 +206,26 @@ def gathered_bytes(
     """About how much memory the gathering of one window takes; 0 where it needs none of its own."""
     if isinstance(kernel, Fold) or counts_ranks(kernel, dtype):
         return 0
-    cells = math.prod(min(w.largest, w.n) for w in windows) * inner
-    return cells * (SORTED_COPIES * dtype.itemsize + 8)
+    cells = math.prod(places(w, mirrors=kernel.mirrors) for w in windows) * inner
+    # What mirrors weighs its cells, as floats of 64 bits.
+    itemsize = max(dtype.itemsize, 8) if kernel.mirrors else dtype.itemsize
+    return cells * (SORTED_COPIES * itemsize + 8)
+
+
+def refuse_windows(kernel: Kernel, windows: tuple[Windows, ...]) -> None:
+    """Refuse windows that this kernel cannot pool in reasonable time and memory."""
+    for w in windows:
+        if isinstance(kernel, Fold):
+            refuse_far(w)
+        elif kernel.mirrors:
+            refuse_weights(w)
+
+
+def places(w: Windows, *, mirrors: bool) -> int:
+    """The most places for which one window is gathered along its axis."""
+    if not mirrors:
+        return min(w.largest, w.n)
+    return min(w.largest, mirror_period(w.n, w.dilation))
 
 
 def has_network(job: Job, kernel: Select) -> bool:
@@ -220,18 +245,21 @@ class _AxisIndex:
             if isinstance(w.sizes, int)
             else (np.array(w.sizes, np.int64)[:, None])
         )
+        self.period = mirror_period(w.n, w.dilation)
         if mirrors:
-            first, counts = np.zeros_like(starts), self.sizes
+            first, counts = np.zeros_like(starts), np.minimum(self.sizes, self.period)
         else:
             # Only the real cells of a window: its padding may be as large as it likes.
             first = np.maximum(0, -(starts // w.dilation))
             last = np.minimum(self.sizes - 1, (w.n - 1 - starts) // w.dilation)
             counts = last - first + 1
-        places = np.arange(counts.max(), dtype=np.int64)[None, :]
-        self.valid = places < counts
-        index = starts + (first + places) * w.dilation
+        numbers = np.arange(counts.max(), dtype=np.int64)[None, :]
+        self.valid = numbers < counts
         if mirrors:
-            index = mirror(index, w.n)
+            turn = 2 * max(1, w.n - 1)  # starts and dilations may be as large as they like, too
+            index = mirror(starts % turn + numbers * (w.dilation % turn), w.n)
+        else:
+            index = starts + (first + numbers) * w.dilation
         real = index[self.valid]
         self.low, self.high = int(real.min()), int(real.max()) + 1
         # Places that hold no cell point at some cell; ``valid`` says that it does not count.
@@ -240,36 +268,10 @@ class _AxisIndex:
     def weights(self) -> Array:
         """Binomial weights that sum to 1 for each window, as float64."""
         table = np.zeros(self.valid.shape)
-        for i, size in enumerate(self.sizes[:, 0]):
-            table[i, :size] = binomial_weights(int(size))
+        for size in np.unique(self.sizes).tolist():
+            weights = binomial_weights(size, self.period)
+            table[self.sizes[:, 0] == size, : len(weights)] = weights
         return table
-
-
-def binomial_weights(size: int) -> Array:
-    """The binomial filter of ``size`` taps.
-
-    >>> binomial_weights(3).tolist()
-    [0.25, 0.5, 0.25]
-    """
-    # One row of Pascal's triangle: counting each choice anew takes a minute for 20,000 taps.
-    weights, choices, all_choices = [], 1, 2 ** (size - 1)
-    for m in range(size):
-        weights.append(choices / all_choices)
-        choices = choices * (size - 1 - m) // (m + 1)
-    return np.array(weights)
-
-
-def mirror(index: Array, n: int) -> Array:
-    """Reflect indices into 0 … n-1 without repeating the edge: … 2 1 | 0 1 2 … n-1 | n-2 …
-
-    >>> mirror(np.array([-2, -1, 0, 3, 4]), 3).tolist()
-    [2, 1, 0, 1, 0]
-    """
-    if n == 1:
-        return np.zeros_like(index)
-    turn = 2 * (n - 1)
-    index = index % turn
-    return np.asarray(np.minimum(index, turn - index))
 
 
 def _slices(w: Windows) -> list[slice]:

@@ -130,11 +130,15 @@ def _windows_within(w: Windows, cell_bytes: int, block_bytes: int) -> int:
     one = _reach(w, 1)
     wanted = max(block_bytes, min(2 * one * cell_bytes, MOST_BYTES))
     cells = wanted // max(1, cell_bytes)
+    low, high = w.span(0, w.out)
+    if high - low <= cells:
+        return w.out
     return max(1, min(w.out, (cells - one) // _stride(w) + 1))
 
 
 def _reach(w: Windows, count: int) -> int:
-    return (count - 1) * _stride(w) + (w.largest - 1) * w.dilation + 1
+    low, high = w.span(0, w.out)
+    return min((count - 1) * _stride(w) + (w.largest - 1) * w.dilation + 1, high - low)
 
 
 def _stride(w: Windows) -> int:

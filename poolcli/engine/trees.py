@@ -192,7 +192,7 @@ class AxisTrees:
             level, width = self._doubled(level, width), 2 * width
         count = len(starts)
         first = take_cells(level, starts, self.scratch("first", level, count), self.axis)
-        ends = starts + sizes - run
+        ends = starts + (sizes - run) * self.dilation
         second = take_cells(level, ends, self.scratch("second", level, count), self.axis)
         self.combine(first, second, out)
 

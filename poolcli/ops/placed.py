@@ -32,7 +32,8 @@ def blur(cells: Cells) -> Select:
     wide = wide_float(real_result(cells))
 
     def choose(windows: Gathered, out: Array) -> None:
-        weights = windows.weights().astype(wide)
+        # Far from the middle a weight is less than any float, and 0 times an infinity would be NaN.
+        weights = np.maximum(windows.weights().astype(wide), np.finfo(wide).smallest_subnormal)
         values = windows.cells.astype(wide)
         if windows.valid is None:
             out[...] = tree_sum(values * weights)
