@@ -74,7 +74,8 @@ def tile(
     runs, and the others are cut more.
     """
     axes = len(lead) + len(windows)
-    extents = [*lead, *(w.n for w in windows)]
+    # Where padding makes more windows than there are cells, it is results that take the memory.
+    extents = [*lead, *(max(w.n, w.out) for w in windows)]
     steps = [*lead, *(w.out for w in windows)]
     for axis in slow_first:
         if axis >= axes or math.prod(extents) * inner_bytes <= block_bytes:
@@ -130,9 +131,9 @@ def _windows_within(w: Windows, cell_bytes: int, block_bytes: int) -> int:
     one = _reach(w, 1)
     wanted = max(block_bytes, min(2 * one * cell_bytes, MOST_BYTES))
     cells = wanted // max(1, cell_bytes)
-    low, high = w.span(0, w.out)
-    if high - low <= cells:
-        return w.out
+    if not w.in_order:  # nearly every window reaches nearly every cell
+        low, high = w.span(0, w.out)
+        return min(w.out, max(1, cells)) if (high - low) * cell_bytes <= MOST_BYTES else 1
     return max(1, min(w.out, (cells - one) // _stride(w) + 1))
 
 

@@ -17,11 +17,13 @@ from poolcli.engine.kernel import Fold
 from poolcli.errors import InputError
 from poolcli.windows import Windows
 
-# Windows that span up to so many times what there is, cells and results, stay as they are.
+# Windows of up to so many times the real cells stay as they are, and so do smaller ones that span
+# together up to so many times what there is, cells and results.
 FAR = 4
+SPANNED = 1 << 20
 
 # Trimmed windows stand at uneven steps, and are listed one by one.
-MOST = 1 << 24
+MOST = 1 << 20
 
 
 def trimmed_windows(fold: Fold, windows: tuple[Windows, ...]) -> tuple[Windows, ...]:
@@ -46,7 +48,8 @@ def _is_far(w: Windows) -> bool:
     if not (isinstance(w.starts, range) and isinstance(w.sizes, int)):
         return False
     low, high = w.span(0, w.out)
-    return high - low > FAR * (w.n + w.out)
+    one = (w.sizes - 1) * w.dilation + 1
+    return one > FAR * w.n and (high - low > FAR * (w.n + w.out) or high - low > SPANNED)
 
 
 @lru_cache(maxsize=16)

@@ -32,14 +32,21 @@ def blur(cells: Cells) -> Select:
     wide = wide_float(real_result(cells))
 
     def choose(windows: Gathered, out: Array) -> None:
-        # Far from the middle a weight is less than any float, and 0 times an infinity would be NaN.
-        weights = np.maximum(windows.weights().astype(wide), np.finfo(wide).smallest_subnormal)
+        weights = windows.weights().astype(wide)
         values = windows.cells.astype(wide)
         if windows.valid is None:
-            out[...] = tree_sum(values * weights)
+            out[...] = tree_sum(_weighed(values, weights))
             return
         weights = np.where(windows.valid, weights, 0)
         values = np.where(windows.valid, values, 0)
-        out[...] = tree_sum(values * weights) / tree_sum(weights)
+        out[...] = tree_sum(_weighed(values, weights)) / tree_sum(weights)
 
     return Select(real_result(cells), choose, mirrors=True)
+
+
+def _weighed(values: Array, weights: Array) -> Array:
+    """Values times weights; an infinity keeps its own where that is less than any float."""
+    products = values * weights
+    if not weights.all():
+        np.copyto(products, values, where=(weights == 0) & np.isinf(values))
+    return np.asarray(products)
