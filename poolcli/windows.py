@@ -51,7 +51,9 @@ class Windows(NamedTuple):
             return self.starts[first], self.end(stop - 1)
         starts = self.starts[first:stop]
         sizes = repeat(self.sizes) if isinstance(self.sizes, int) else self.sizes[first:stop]
-        ends = (start + (size - 1) * self.dilation for start, size in zip(starts, sizes, strict=False))
+        ends = (
+            start + (size - 1) * self.dilation for start, size in zip(starts, sizes, strict=False)
+        )
         return min(starts), max(ends) + 1
 
     def part(self, first: int, stop: int) -> Windows:

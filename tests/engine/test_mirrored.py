@@ -40,7 +40,9 @@ def test_large_weights_follow_the_bell(size):
     np.testing.assert_allclose(weights, bell.sum(axis=0), atol=2 / size**1.5, rtol=2e-6)
 
 
-@pytest.mark.parametrize(("n", "dilation"), [(1, 1), (2, 1), (2, 3), (5, 1), (5, 2), (5, 6), (9, 4)])
+@pytest.mark.parametrize(
+    ("n", "dilation"), [(1, 1), (2, 1), (2, 3), (5, 1), (5, 2), (5, 6), (9, 4)]
+)
 def test_the_period_of_mirrored_cells(n, dilation):
     period = mirror_period(n, dilation)
     cells = mirror(np.arange(-5, 60 * period) * dilation, n)
