@@ -20,8 +20,9 @@ PADDING_WORDS = ("valid", "same", "same-upper", "same-lower", "center")
 # Sums of a few such numbers still fit the 63 bits of a range's length.
 _MOST = 2**60
 
-# Windows at uneven steps are listed one by one.
+# Windows at uneven steps are listed one by one; where there are fewer cells, fewer of them are.
 _MOST_LISTED = 2**24
+_MOST_OF_FEW = 2**20
 
 Padding = str | int | tuple[int | tuple[int, int], ...]
 
@@ -161,6 +162,10 @@ def _output_sizes(value: int | tuple[int, ...], names: Sequence[str]) -> tuple[i
 def _adapt(axis: str, n: int, out: int) -> Windows:
     if n % out == 0:
         return Windows(axis, n, range(0, n, n // out), n // out)
+    if out > max(n, _MOST_OF_FEW):
+        raise InputError(
+            f"{axis}: output size {out} is too large for {n} cells; at most {_MOST_OF_FEW}"
+        )
     starts = tuple(i * n // out for i in range(out))
     sizes = tuple(-(-(i + 1) * n // out) - start for i, start in enumerate(starts))
     return Windows(axis, n, starts, sizes)

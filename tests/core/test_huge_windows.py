@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from program import PROJECT, finished, npy_bytes, start
 
-from poolcli import OPS, global_pool, output_shape, pool
+from poolcli import OPS, adaptive_pool, global_pool, output_shape, pool, pyramid_pool
 from poolcli.errors import PoolError
 from poolcli.geometry import Sliding
 
@@ -70,6 +70,14 @@ def test_counts_past_64_bits_are_refused():
         pool(X, "avg", 2**40, stride=2**40, padding=2**40 - 1, count_include_pad=True)
 
 
+@pytest.mark.parametrize("size", [2**20 + 1, 10**7, 10**9, 2**60])
+def test_many_more_windows_than_cells_are_refused(size):
+    with pytest.raises(PoolError, match=f"output size {size} is too large"):
+        adaptive_pool(X, "max", size)
+    with pytest.raises(PoolError, match=f"output size {size} is too large"):
+        pyramid_pool(X, "max", (1, size))
+
+
 @pytest.mark.parametrize("stride", [1, 2, 7, 10**9])
 @pytest.mark.parametrize("dilation", [2, 3, 10**9])
 def test_what_huge_windows_drop_is_found_at_once(stride, dilation):
@@ -80,9 +88,9 @@ def test_what_huge_windows_drop_is_found_at_once(stride, dilation):
             (w,) = Sliding(size, stride, half, dilation).resolve(["width"], [n])
         except PoolError:
             continue
-        some = [i for i in (*range(min(w.out, 60)), *range(max(0, w.out - 60), w.out))]
-        covered = {c for i in some for c in range(n) if 0 <= c - w.starts[i] and not (
-            (c - w.starts[i]) % dilation)}  # fmt: skip
+        some = {*range(min(w.out, 60)), *range(max(0, w.out - 60), w.out)}
+        starts = [w.starts[i] for i in some]
+        covered = [c for c in range(n) if any(c in range(s, c + 1, dilation) for s in starts)]
         assert w.dropped == n - len(covered)
 
 
