@@ -102,9 +102,10 @@ def test_where_a_median_stands(method: str, place: int) -> None:
 
 
 @pytest.mark.parametrize("size", [10**9, 2**59])
-def test_a_result_too_large_for_memory_is_refused(size: int) -> None:
-    with pytest.raises(PoolError, match="memory"):
-        pool(np.zeros((3, 4)), "max", size, stride=1, padding=size - 1)
+@pytest.mark.parametrize(("op", "why"), [("mode", "memory"), ("max", "reach far over padding")])
+def test_a_result_too_large_for_memory_is_refused(op: str, why: str, size: int) -> None:
+    with pytest.raises(PoolError, match=why):
+        pool(np.zeros((3, 4)), op, size, stride=1, padding=size - 1)
 
 
 @pytest.mark.parametrize("op", ["median", "quantile", "mode"])
