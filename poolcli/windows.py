@@ -10,6 +10,11 @@ import math
 from itertools import repeat
 from typing import NamedTuple
 
+# Windows of up to so many times the real cells do not reach far over padding, nor do those that
+# span together up to so many times what there is, cells and results, and no more than so many.
+FAR = 4
+SPANNED = 1 << 20
+
 
 class Windows(NamedTuple):
     """The windows along one spatial axis of an array.
@@ -107,6 +112,15 @@ class Windows(NamedTuple):
         while high > low and self.end(high - 1) > self.n:
             high -= 1
         return [*range(low), *range(high, self.out)]
+
+    @property
+    def reaches_far(self) -> bool:
+        """Whether these evenly spaced windows lie over padding for the most part."""
+        if not (isinstance(self.starts, range) and isinstance(self.sizes, int)):
+            return False
+        low, high = self.span(0, self.out)
+        one, there_is = (self.sizes - 1) * self.dilation + 1, self.n + self.out
+        return one > FAR * self.n and (high - low > FAR * there_is or high - low > SPANNED)
 
     @property
     def dropped(self) -> int:

@@ -20,11 +20,10 @@ from poolcli.engine.cells import linear_places, refuse_nan
 from poolcli.engine.fold import Folding, Wider, fold_axis, fold_uneven
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Load
-from poolcli.engine.order import first_fold, fold_order
+from poolcli.engine.order import first_fold, fold_order, trimmed_windows
 from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
 from poolcli.engine.trees import SMALL_INNER, Combine, State, TreeCounter, inner_cuts
-from poolcli.engine.trimming import trimmed_windows
 from poolcli.windows import Windows
 
 Margin = tuple[int, int]

@@ -44,3 +44,13 @@ def first_fold(fold: Fold, windows: tuple[Windows, ...]) -> Fold:
     whole = w.largest <= fold.start_cells
     apart = w.out == 1 or 2 * (w.starts[-1] - w.starts[0]) >= w.largest * (w.out - 1)
     return fold.start if whole or apart else fold
+
+
+def trimmed_windows(fold: Fold, windows: tuple[Windows, ...]) -> tuple[Windows, ...]:
+    """Windows whose folds are the same to the last bit, and whose sizes follow their real cells."""
+    if not any(w.reaches_far for w in windows):
+        return windows
+    from poolcli.engine.trimming import trimmed  # late: few windows need it
+
+    least = 1 if fold.start is None else fold.start_cells
+    return tuple(trimmed(w, least) if w.reaches_far else w for w in windows)

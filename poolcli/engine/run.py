@@ -15,10 +15,9 @@ from poolcli.engine.block import BlockFolder
 from poolcli.engine.buffers import Array, Buffers
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Kernel, Select
-from poolcli.engine.order import first_fold
+from poolcli.engine.order import first_fold, trimmed_windows
 from poolcli.engine.select import BlockSelector, has_network, places
 from poolcli.engine.tiles import Tiling
-from poolcli.engine.trimming import trimmed_windows
 from poolcli.windows import Windows
 
 # Below this many input bytes starting threads costs more than it gains.

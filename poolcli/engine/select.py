@@ -18,16 +18,9 @@ from poolcli.engine.cells import linear_places, refuse_nan
 from poolcli.engine.job import Job
 from poolcli.engine.kernel import Fold, Gathered, Kernel, Select
 from poolcli.engine.large import LargeSelector, counts_ranks, is_too_large
-from poolcli.engine.mirrored import (
-    binomial_weights,
-    mirror,
-    mirror_period,
-    refuse_weights,
-)
 from poolcli.engine.network import Step, selection_network
 from poolcli.engine.storage import Range
 from poolcli.engine.tiles import Block
-from poolcli.engine.trimming import refuse_far
 from poolcli.windows import Windows
 
 # Networks grow faster than windows; from about here sorting gathered cells is quicker.
@@ -216,8 +209,13 @@ def refuse_windows(kernel: Kernel, windows: tuple[Windows, ...]) -> None:
     """Refuse windows that this kernel cannot pool in reasonable time and memory."""
     for w in windows:
         if isinstance(kernel, Fold):
-            refuse_far(w)
+            if w.reaches_far:
+                from poolcli.engine.trimming import refuse_far  # late: few windows need it
+
+                refuse_far(w)
         elif kernel.mirrors:
+            from poolcli.engine.mirrored import refuse_weights
+
             refuse_weights(w)
 
 
@@ -225,6 +223,8 @@ def places(w: Windows, *, mirrors: bool) -> int:
     """The most places for which one window is gathered along its axis."""
     if not mirrors:
         return min(w.largest, w.n)
+    from poolcli.engine.mirrored import mirror_period  # late, as below: one op mirrors
+
     return min(w.largest, mirror_period(w.n, w.dilation))
 
 
@@ -245,8 +245,10 @@ class _AxisIndex:
             if isinstance(w.sizes, int)
             else (np.array(w.sizes, np.int64)[:, None])
         )
-        self.period = mirror_period(w.n, w.dilation)
         if mirrors:
+            from poolcli.engine.mirrored import mirror, mirror_period
+
+            self.period = mirror_period(w.n, w.dilation)
             first, counts = np.zeros_like(starts), np.minimum(self.sizes, self.period)
         else:
             # Only the real cells of a window: its padding may be as large as it likes.
@@ -266,7 +268,9 @@ class _AxisIndex:
         self.index = np.where(self.valid, index, self.low)
 
     def weights(self) -> Array:
-        """Binomial weights that sum to 1 for each window, as float64."""
+        """Binomial weights that sum to 1 for each mirrored window, as float64."""
+        from poolcli.engine.mirrored import binomial_weights
+
         table = np.zeros(self.valid.shape)
         for size in np.unique(self.sizes).tolist():
             weights = binomial_weights(size, self.period)

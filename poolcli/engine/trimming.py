@@ -13,48 +13,28 @@ from functools import lru_cache
 import numpy as np
 
 from poolcli.engine.buffers import Array
-from poolcli.engine.kernel import Fold
 from poolcli.errors import InputError
 from poolcli.windows import Windows
-
-# Windows of up to so many times the real cells stay as they are, and so do smaller ones that span
-# together up to so many times what there is, cells and results.
-FAR = 4
-SPANNED = 1 << 20
 
 # Trimmed windows stand at uneven steps, and are listed one by one.
 MOST = 1 << 20
 
 
-def trimmed_windows(fold: Fold, windows: tuple[Windows, ...]) -> tuple[Windows, ...]:
-    """Windows whose folds are the same to the last bit, and whose sizes follow their real cells.
-
-    Only evenly spaced windows can reach over padding; all others are as they were.
-    """
-    least = 1 if fold.start is None else fold.start_cells
-    return tuple(_trimmed(w, least) if _is_far(w) else w for w in windows)
-
-
 def refuse_far(w: Windows) -> None:
     """Refuse more windows that reach far over padding than can be listed."""
-    if w.out > MOST and _is_far(w):
+    if w.out > MOST and w.reaches_far:
         raise InputError(
             f"{w.axis}: {w.out} windows reach far over padding, at most {MOST} can; "
             "use less padding or a larger stride"
         )
 
 
-def _is_far(w: Windows) -> bool:
-    if not (isinstance(w.starts, range) and isinstance(w.sizes, int)):
-        return False
-    low, high = w.span(0, w.out)
-    one = (w.sizes - 1) * w.dilation + 1
-    return one > FAR * w.n and (high - low > FAR * (w.n + w.out) or high - low > SPANNED)
-
-
 @lru_cache(maxsize=16)
-def _trimmed(w: Windows, least: int) -> Windows:
-    """The smallest such windows; at most the first ``least`` places of a tree are one leaf's."""
+def trimmed(w: Windows, least: int) -> Windows:
+    """Evenly spaced windows whose folds are the same to the last bit, in as few places as can be.
+
+    The first ``least`` places of a tree may be a leaf, and are then left together.
+    """
     starts = np.arange(w.out, dtype=np.int64) * (w.starts[1] - w.starts[0] if w.out > 1 else 0)
     starts += w.starts[0]
     first = np.maximum(0, -(starts // w.dilation))

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from poolcli import OPS
-from poolcli.engine import trimming
+from poolcli import OPS, windows
 from poolcli.engine.kernel import Fold, Kernel
+from poolcli.engine.order import trimmed_windows
 from poolcli.errors import InputError
 from poolcli.geometry import Sliding
 from poolcli.plan import Request
@@ -57,9 +57,9 @@ def test_trimmed_windows_give_the_same_bytes(op, dtype, geometry, monkeypatch) -
         for how in ({}, {"nan": "skip"}, {"nodata": 1}, {"count_include_pad": OPS[op].divides})
     ]
     plans = [one.plan(x.shape, x.dtype) for one in asked]
-    monkeypatch.setattr(trimming, "FAR", 10**9)
+    monkeypatch.setattr(windows, "FAR", 10**9)
     whole = [plan.run(x) for plan in plans]
-    monkeypatch.setattr(trimming, "FAR", 0)
+    monkeypatch.setattr(windows, "FAR", 0)
     for plan, expected in zip(plans, whole, strict=True):
         for size in (1 << 20, 300):
             assert plan.run(x, block_bytes=size).tobytes() == expected.tobytes(), plan.request
@@ -70,9 +70,9 @@ def test_trimmed_windows_give_the_same_bytes(op, dtype, geometry, monkeypatch) -
 def test_trimmed_windows_have_the_same_winners(op, geometry, monkeypatch) -> None:
     x = np.random.default_rng(1).integers(0, 5, (2, 11, 9, 3)).astype("f4")
     plan = Request(op, geometry).plan(x.shape, x.dtype)
-    monkeypatch.setattr(trimming, "FAR", 10**9)
+    monkeypatch.setattr(windows, "FAR", 10**9)
     expected = plan.winners(x)
-    monkeypatch.setattr(trimming, "FAR", 0)
+    monkeypatch.setattr(windows, "FAR", 0)
     np.testing.assert_array_equal(plan.winners(x), expected)
 
 
@@ -91,7 +91,7 @@ def test_trimmed_windows_hold_the_same_real_cells_and_few_others() -> None:
             w = w.part(real[0], real[-1] + 1)
             if any(w.real(i) == 0 for i in range(w.out)):
                 continue
-            (got,) = trimming.trimmed_windows(kernel_of("max"), (w,))
+            (got,) = trimmed_windows(kernel_of("max"), (w,))
             looked_at += got is not w
             assert got.out == w.out
             for i in range(w.out):
