@@ -91,8 +91,9 @@ def as_array(x: ArrayLike, what: str = "x") -> NDArray[Any]:
         )
     try:
         return np.asarray(x)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{what}: NumPy makes no array of it: {error}") from error
+    except Exception as error:  # what libraries raise for arrays of their own may be anything
+        why = " ".join(str(error).split())
+        raise InputError(f"{what}: NumPy makes no array of it: {why}") from error
 
 
 def run(

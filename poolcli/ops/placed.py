@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from poolcli.engine.buffers import Array
-from poolcli.engine.fold import tree_sum
 from poolcli.engine.kernel import Cells, Gathered, Select
 from poolcli.ops.floats import real_result, wide_float
 
@@ -35,10 +34,10 @@ def blur(cells: Cells) -> Select:
         weights = windows.weights().astype(wide)
         values = windows.cells.astype(wide)
         if windows.valid is None:
-            out[...] = tree_sum(values * weights)
+            out[...] = windows.sum(values * weights)
             return
         weights = np.where(windows.valid, weights, 0)
-        values = np.where(windows.valid, values, 0)
-        out[...] = tree_sum(values * weights) / tree_sum(weights)
+        values = np.where(windows.valid, values, -0.0)  # which leaves a sum of -0.0 as it is
+        out[...] = windows.sum(values * weights) / windows.sum(weights)
 
     return Select(real_result(cells), choose, mirrors=True)
