@@ -24,7 +24,7 @@ R = TypeVar("R")
 # Options whose names or values are others in Python: what messages say, and what Python writes.
 _WORDS = (
     (r"--clip\b", "fit='clip'"),
-    (r"--(nan|negatives|layout) (\w+)", r"\1='\2'"),
+    (r"--(nan|negatives|layout|method) (\w+)", r"\1='\2'"),
     (r"--([a-z]+)-([a-z]+)", r"\1_\2"),
     (r"--([a-z]+)", r"\1"),
 )

@@ -39,16 +39,20 @@ def refuse_nan(
     lead: tuple[Range, ...],
     windows: tuple[Windows, ...],
     results: Array,
-    hidden: Array | None = None,
+    short: Array | None = None,
+    *,
+    everywhere: bool = False,
 ) -> None:
     """Raise NanFound for the first NaN in these windows, where the job refuses it.
 
-    Most results show whether there was one: only where one is NaN, which infinities can give too,
-    or where the result says nothing of the cells (``hidden``), are the cells looked into.
+    Most results show whether there was one. So cells are looked into only where one is NaN, which
+    infinities can give too, where a window was too ``short`` for a result, or ``everywhere``, of an
+    op that does not look at every cell.
     """
     if not job.refuse_nan:
         return
-    if not np.isnan(results).any() and (hidden is None or not hidden.any()):
+    unknown = everywhere or (short is not None and bool(short.any()))
+    if not unknown and not np.isnan(results).any():
         return
     covered = [_covered(w) for w in windows]
     box = (*lead, *(_real_span(w) for w in windows), *((0, n) for n in job.inner))

@@ -90,8 +90,7 @@ class BlockSelector:
         wires = self._exchange(wires, steps, "wire")
         self.kernel.blend([wires[w] for w in wanted], columns * length, out)
         if out.dtype.kind == "f":
-            hidden = None if self.kernel.sorts else np.True_
-            refuse_nan(self.job, lead, windows, out, hidden)
+            refuse_nan(self.job, lead, windows, out, everywhere=not self.kernel.sorts)
 
     def _along(self, cells: Array, axis: int, cut: slice) -> Array:
         return cells[(*(slice(None),) * (self.job.lead + axis), cut)]
@@ -154,9 +153,7 @@ class BlockSelector:
             if self.kernel.sorts:
                 nan = np.isnan(cells) if valid is None else np.isnan(cells) & valid
                 out[nan.any(axis=0)] = np.nan
-                refuse_nan(self.job, lead, windows, out, short)
-            else:
-                refuse_nan(self.job, lead, windows, out, np.True_)
+            refuse_nan(self.job, lead, windows, out, short, everywhere=not self.kernel.sorts)
         if self.job.missing is not None and short is not None:
             self.job.missing.fill_short(out, short)
 

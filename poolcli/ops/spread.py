@@ -44,7 +44,8 @@ def _spread(cells: Cells, ddof: int, *, root: bool) -> Fold:
 def _give(squares: Array, count: Array, ddof: int, out: Array, *, root: bool) -> Array:
     """Squared deviations over n − ddof, or the root of that, in ``out`` too; else NaN."""
     rest = count - min(ddof, _MOST_DDOF)
-    result = np.divide(squares, rest, where=rest > 0, out=np.full(out.shape, np.nan, squares.dtype))
+    result: Array = np.full(out.shape, np.nan, squares.dtype)
+    np.divide(squares, rest, where=rest > 0, out=result)
     if root:
         np.sqrt(result, out=result)
     out[...] = result

@@ -57,8 +57,8 @@ def wider(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], float] | None:
     if dtype.kind == "f" and dtype.itemsize < 8:
         return np.dtype(np.float64), -(2.0**1000)
     if dtype.kind in "iu" and dtype.itemsize < 8:
-        wide = np.dtype(np.int32 if dtype.itemsize <= 2 else np.int64)
-        return wide, float(np.iinfo(wide).min) / 2
+        bits = 32 if dtype.itemsize <= 2 else 64
+        return np.dtype(f"i{bits // 8}"), -(2.0 ** (bits - 2))
     return None
 
 
