@@ -77,15 +77,17 @@ def test_shifted_activations_with_infinities(cells):
     [Sliding(5, 3, 2), Sliding((4, 7), 2, ((3, 1), (0, 5))), Adaptive((5, 6)), Sliding(3, 2, 1, 2)],
     ids=str,
 )
-def test_the_last_digits_do_not_depend_on_blocks(op, params, geometry):
+def test_the_last_digits_do_not_depend_on_blocks(op, params, geometry, monkeypatch):
     x = np.random.default_rng(4).standard_normal((23, 29, 2))
     for nan in ("propagate", "skip"):
         if nan == "skip":
             x[::4, ::3] = np.nan
         plan = Request(op, geometry, params=params, nan=nan).plan(x.shape, x.dtype)
         expected = plan.run(x).tobytes()
-        for block_bytes in (1, 100, 700, 5000, 1 << 20):
-            assert plan.run(x, block_bytes=block_bytes).tobytes() == expected, block_bytes
+        with monkeypatch.context() as patch:
+            patch.setattr("poolcli.engine.tiles.MOST_BYTES", 1)  # else no row is cut
+            for block_bytes in (1, 700, 5000):
+                assert plan.run(x, block_bytes=block_bytes).tobytes() == expected, block_bytes
 
 
 def test_a_blur_of_negative_zeros_is_one_wherever_it_lies():
