@@ -275,7 +275,7 @@ class Plan:
             cell_places=self._places(self._index_order(), self.input_shape, order),
             window_places=self._places("NCDHW", self.kept_shape, order),
             missing=self._missing(kernel),
-            refuse_nan=request.nan == "error" and kernel is self.kernel and x.dtype.kind == "f",
+            refuse_nan=self._refuses_nan and kernel is self.kernel,
             divisor=request.divisor,
             count_include_pad=request.counts_padding,
             fit=request.fit,
@@ -290,6 +290,12 @@ class Plan:
             place = dict(zip(order, found.place, strict=True))
             where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(axes.letters))
             raise InputError(f"NaN at {where}; use --nan skip or --nan propagate") from None
+
+    @property
+    def _refuses_nan(self) -> bool:
+        nodata = self.request.nodata
+        marks = nodata is not None and math.isnan(nodata)  # then a NaN is nothing but missing
+        return self.request.nan == "error" and self.input_dtype.kind == "f" and not marks
 
     def _index_order(self) -> str:
         """The letters in whose order indices count the cells."""

@@ -196,7 +196,7 @@ class UnpoolPlan:
                 f"the result, {show_shape(self.output_shape)} {self.output_dtype}, does not fit "
                 "in memory"
             ) from None
-        indices = self.request.indices.astype(np.int64)
+        indices = self.request.indices
         if len(x.shape) < len(self.axes.letters):
             x, indices = (np.expand_dims(array, self.axes.spatial) for array in (x, indices))
         places, some = _places(self.axes, convention, indices, self.output_shape)
@@ -211,7 +211,8 @@ class UnpoolPlan:
             raise InputError(
                 f"index {indices[some][first]} has the values {put[first]} and "
                 f"{flat[cells[first]]}, and is that of one cell, as {convention} indices are "
-                f"counted; {self.hint or _ADVICE}"
+                f"counted; {self.hint or _ADVICE}; medians between two cells have none of their "
+                "own, which --method lower gives"
             )
         return out
 
@@ -225,7 +226,7 @@ _ADVICE = (
 def _places(
     axes: Layout,
     convention: str,
-    indices: NDArray[np.int64],
+    indices: NDArray[Any],
     shape: tuple[int, ...],
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Flat positions in the result, and which of them are any."""
@@ -240,9 +241,8 @@ def _places(
             f"index {indices[outside][0]} lies outside the result: {convention} indices of "
             f"{show_shape(shape)} {axes.letters} go from 0 to {top - 1}; {_ADVICE}"
         )
-    coordinates = dict(
-        zip(counted, np.unravel_index(np.where(some, indices, 0), lengths), strict=True)
-    )
+    flat = np.where(some, indices, 0).astype(np.int64)
+    coordinates = dict(zip(counted, np.unravel_index(flat, lengths), strict=True))
     for axis, letter in enumerate(axes.letters):
         if letter not in coordinates:
             along = np.arange(indices.shape[axis])

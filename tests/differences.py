@@ -188,6 +188,16 @@ ONNX = [
         needs_less_than_none,
     ),
     Difference(
+        "automatic padding of dilated windows",
+        ("onnxruntime",),
+        "Its SAME pads as for windows without dilation, so that fewer than ceil(n/s) outputs come "
+        "out; the ONNX text, TensorFlow and S1 count the dilated window.",
+        lambda g: (
+            str(g.geometry.get("padding")).startswith("same")
+            and bool(np.any(np.asarray(g.geometry.get("dilation", 1)) > 1))
+        ),
+    ),
+    Difference(
         "a kernel that exceeds the padded input",
         ("onnxruntime",),
         "It divides towards zero: the result is empty, or has one window of what there is where "
@@ -299,7 +309,9 @@ LIBRARY_DIFFERENCES = [
         "blocks past the end are filled with zeros",
         ("skimage",),
         "block_reduce pads an axis that its blocks do not divide with `cval`, 0, which counts like "
-        "any cell. S3 drops the rest, or with ceil mode pools the cells there are.",
+        "any cell. S3 drops the rest, or with ceil mode pools the cells there are. A block larger "
+        "than the array is one block of its cells and zeros; S2 refuses it, or with ceil mode "
+        "pools the cells there are.",
     ),
     Difference(
         "medians of an even number of cells",

@@ -68,21 +68,22 @@ def pool_window(
     cells: list[Number], padded: int, op: str, *, nan: str, nodata: float | None,
     min_valid: float, count_include_pad: bool, divisor: float | None, params: dict[str, Any],
 ) -> Number:  # fmt: skip
-    """S3 and S5: which cells of the window are candidates, and what an average divides by."""
+    """S3 and S5: which cells of the window are candidates, and what an average divides by.
+
+    What comes first wins: what is marked as missing, a NaN that is refused, a window with too few
+    cells, a NaN that propagates.
+    """
     real = len(cells)
     if nodata is not None:
         cells = [c for c in cells if c != nodata and not (is_nan(nodata) and is_nan(c))]
-    marked = real - len(cells)
-    if any(map(is_nan, cells)):
-        if nan == "error":
-            raise Refused("NaN")
-        if nan == "propagate" and (op != "subsample" or is_nan(cells[0])):  # which reads no other
-            return math.nan
+    if nan == "error" and any(map(is_nan, cells)):
+        raise Refused("NaN")
+    if nan == "skip":
         cells = [c for c in cells if not is_nan(c)]
-    if not cells:
-        return nodata if marked else math.nan
-    if len(cells) < min_valid * real:
+    if not cells or len(cells) < min_valid * real:
         return math.nan if nodata is None else nodata
+    if any(map(is_nan, cells[:1] if op == "subsample" else cells)):  # which reads no other
+        return math.nan
     count = len(cells) + (padded - real if count_include_pad else 0)
     return OPS[op](cells, count=count if divisor is None else Fraction(divisor), **params)
 

@@ -120,7 +120,10 @@ def op_stochastic(cells: Sequence[Number], *, negatives: str = "error", **_: Any
     if is_infinite(top := max(cells)):
         return top  # it has all the probability
     shift = min(cells) if negatives == "shift" else 0
-    activations = [c - shift for c in map(Fraction, cells)]
+    if is_infinite(shift):  # so far away that all others are equally far
+        others = [c for c in cells if c != shift]
+        return mean(others) if others else shift
+    activations = [c - Fraction(shift) for c in map(Fraction, cells)]
     if not any(activations):
         return cells[0]
     return total([p * Fraction(c) for p, c in zip(probabilities(activations), cells, strict=True)])

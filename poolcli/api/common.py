@@ -24,7 +24,7 @@ R = TypeVar("R")
 # Options whose names or values are others in Python: what messages say, and what Python writes.
 _WORDS = (
     (r"--clip\b", "fit='clip'"),
-    (r"--(nan|negatives|layout) (\w+)", r"\1='\2'"),
+    (r"--(nan|negatives|layout|method) (\w+)", r"\1='\2'"),
     (r"--([a-z]+)-([a-z]+)", r"\1_\2"),
     (r"--([a-z]+)", r"\1"),
 )
@@ -91,8 +91,9 @@ def as_array(x: ArrayLike, what: str = "x") -> NDArray[Any]:
         )
     try:
         return np.asarray(x)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{what}: NumPy makes no array of it: {error}") from error
+    except Exception as error:  # what libraries raise for arrays of their own may be anything
+        why = " ".join(str(error).split())
+        raise InputError(f"{what}: NumPy makes no array of it: {why}") from error
 
 
 def run(

@@ -43,7 +43,8 @@ def unpool(
     array of the dtype of ``x``, of zeros where no value goes.
 
     Raises UsageError, or InputError for an index outside the result and for values that differ
-    but have one index, which one pooling with its own indices never gives.
+    but have one index. One pooling with its own indices gives such values only as medians between
+    two cells, in windows that overlap: ``method="lower"`` takes medians that are cells.
 
     >>> import numpy as np
     >>> from poolcli import pool

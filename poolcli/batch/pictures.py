@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from poolcli import files
 from poolcli.batch.asked import Asked
 from poolcli.batch.formats import PICTURES
 from poolcli.batch.outputs import STDOUT, Job
+from poolcli.dtypes import number_type
 from poolcli.errors import InputError, OutputError
 from poolcli.files import Described, Loaded, Notes, PictureInput, PictureOutput
 from poolcli.ops import find_op
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
 _HOLD_INKS = (None, *(name for name, holds in PICTURES.items() if holds.inks))
 
 # Bytes for each number of a result, or for each pixel that has a key.
-_OF_LOOK, _OF_BLEND, _OF_KEY = 24, 8, 16
+_OF_LOOK, _OF_BLEND, _OF_KEY, _OF_SEEN = 24, 8, 16, 24
+
+_GREYS = ("uint8", "uint16")
 
 
 class Writable(NamedTuple):
@@ -66,6 +71,37 @@ class Pictures(NamedTuple):
         dtype = asked.dtype or files.target_dtype(format, described.dtype)
         return replace(asked, fit=fit, dtype=dtype)
 
+    def pooled_as(
+        self, asked: Asked, format: str | None, described: Described, layout: str | None
+    ) -> Described:
+        """Say as what a picture is pooled: one of one bit as grey, where its result is no such.
+
+        Means of black and white are greys. Its white is then the largest number of the type.
+        """
+        holds = PICTURES.get(format or "") if self.look is None else None
+        one_bit = described.kind == "image" and described.dtype == np.bool_
+        if holds is None or not one_bit or getattr(asked, "nodata", None) is not None:
+            return described
+        if asked.dtype is not None:
+            wanted = number_type(asked.dtype).newbyteorder("=")
+            grey = wanted.name if wanted.name in _GREYS else None
+        else:
+            bits = "bool" in holds.dtypes.get(1, holds.every)
+            result = asked.plan(described.shape, described.dtype, layout).output_dtype
+            grey = None if bits and result == np.bool_ else _GREYS[0]
+        if grey is None or grey not in holds.dtypes.get(1, holds.every):
+            return described
+        return described._replace(dtype=np.dtype(grey))
+
+    def as_planned(self, plan: Any, loaded: Loaded) -> Loaded:
+        """Give the input in the type that ``plan`` is for, see :meth:`pooled_as`."""
+        if loaded.kind != "image" or loaded.array.dtype != np.bool_:
+            return loaded
+        grey: np.dtype[Any] = plan.input_dtype
+        if grey == np.bool_:
+            return loaded
+        return loaded._replace(content=loaded.array * grey.type(np.iinfo(grey).max))
+
     def are_concerned(self, loaded: Loaded | Described) -> bool:
         """Whether pooling the input is more than pooling its numbers."""
         return loaded.kind == "image" or self.treatment.by is not None or self.treatment.linear
@@ -80,6 +116,9 @@ class Pictures(NamedTuple):
         alpha = described.layout is not None and described.shape[-1] in (2, 4)
         if self.treatment.linear or (alpha and isinstance(plan, Plan) and _blends(plan)):
             return _OF_BLEND * numbers
+        if alpha and isinstance(plan, Plan):
+            # The picture in a wider type where some window has nothing to be seen.
+            return _OF_SEEN * numbers + 4 * described.nbytes
         return 0
 
     def pool(self, plan: Plan, loaded: Loaded, progress: Callable[[float], None]) -> NDArray[Any]:

@@ -191,6 +191,7 @@ class Worker(NamedTuple):
         with _labelled(loaded):
             plan = self.plan(files.described_as(loaded), job.format)
             self._check_memory(plan, loaded, kept)
+        loaded = self.pictures.as_planned(plan, loaded)
         # Only a plan of windows and nothing else can pool an array that is still on disk.
         if not isinstance(plan, Plan):
             array = loaded.array
@@ -241,11 +242,12 @@ class Worker(NamedTuple):
     def plan(self, described: files.Described, format: str | None) -> Any:
         """Say what will be done to an array whose result is written in ``format``."""
         shape = described.shape
+        layout = described.layout or self.layouts.get(len(shape))
+        described = self.pictures.pooled_as(self.asked, format, described, layout)
         try:
             asked = self.pictures.ask(self.asked, format, described)
         except OutputError as error:
             raise OutputError(f"{described.label}: {error}") from error
-        layout = described.layout or self.layouts.get(len(shape))
         return asked.plan(shape, described.dtype, layout)
 
     def _ready(self, job: Job) -> _ReadyFor:

@@ -98,17 +98,22 @@ class BlockFolder:
         if self.dense:
             wanted = (*(slice(None),) * (self.job.lead + last), slice(None, None, self.dense))
             state = tuple(part[wanted] for part in state)
-        valid = None if self.job.missing is None else state[-1]
+        missing, valid, short = self.job.missing, None, None
+        if missing is not None:
+            valid = state[-1]
+            short = missing.short(valid, self.job.real_counts(as_asked))
+            if short.any():
+                for part, neutral in zip(state, self.layer.identity, strict=True):
+                    np.copyto(part, neutral, where=np.broadcast_to(short, part.shape))
         if self.fold.finish is not None:
             divisors = self.job.divisors(as_asked, valid)
             self.fold.finish(state[: len(self.fold.parts)], divisors, out)
         elif state[0] is not out:
             for cut in inner_cuts(state[0], out, self.job.lead + last) or [(...,)]:
                 out[cut] = state[0][cut]
-        refuse_nan(self.job, lead, as_asked, out)
-        if self.job.missing is not None:
-            assert valid is not None
-            self.job.missing.fill_short(out, valid, self.job.real_counts(as_asked))
+        refuse_nan(self.job, lead, as_asked, out, short)
+        if missing is not None and short is not None:
+            missing.fill_short(out, short)
 
     def _folded(
         self,

@@ -54,13 +54,24 @@ def _inexact(values: Array, floats: Array) -> Array:
     """Where the integers ``values`` are not exactly the numbers ``floats``."""
     # The first power of two past the dtype.
     beyond = 2.0 ** int(np.iinfo(values.dtype).max).bit_length()
-    outside = ~(floats.astype(np.float64) < beyond)
+    outside = ~(np.abs(floats.astype(np.float64)) <= beyond) | (floats == beyond)
     back = np.where(outside, 0, floats).astype(values.dtype)
     return np.asarray(outside | (back != values))
 
 
+def _within(end: int, dtype: np.dtype[Any]) -> Any:
+    """The outermost float of a dtype that does not lie past ``end``.
+
+    The nearest may: 2⁶³ − 1 becomes the power of two, and in float16 even an infinity.
+    """
+    with np.errstate(over="ignore"):
+        nearest = dtype.type(end)
+    past = not np.isfinite(nearest) or abs(int(nearest)) > abs(end)
+    return np.nextafter(nearest, dtype.type(0)) if past else nearest
+
+
 def _to_integer(values: Array, out: Array, fit: str) -> None:
-    target = out.dtype
+    source, target = values.dtype.newbyteorder("="), out.dtype
     low, high = (0, 1) if target.kind == "b" else (np.iinfo(target).min, np.iinfo(target).max)
     if values.dtype.kind == "f":
         if np.isnan(values).any():
@@ -72,22 +83,19 @@ def _to_integer(values: Array, out: Array, fit: str) -> None:
                 f"{example} is no whole number and does not fit {target}; "
                 "choose a float --dtype or --clip"
             )
-        # float(high) of a 64-bit target rounds up to a power of two, which is itself outside.
-        bound = np.nextafter(float(high), 0) if float(high) > high else float(high)
-        bound = np.asarray(bound, values.dtype)
+        least, most = (_within(end, source) for end in (low, high))
         values = whole
     else:
-        bound = high
-    outside = (values < low) | (values > bound)
+        least, most = low, high
+    outside = (values < least) | (values > most)
     if outside.any():
         if fit != "clip":
             raise InputError(
                 f"{values[outside][0]} does not fit {target} ({low} to {high}); use --clip, "
                 "a wider --dtype or another format"
             )
-        top = values > bound
         out[...] = np.where(outside, 0, values).astype(target)
-        out[top] = high
-        out[values < low] = low
+        out[values > most] = high
+        out[values < least] = low
     else:
         out[...] = values.astype(target)

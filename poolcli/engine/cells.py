@@ -35,34 +35,57 @@ class NanFound(InputError):
 
 
 def refuse_nan(
-    job: Job, lead: tuple[Range, ...], windows: tuple[Windows, ...], results: Array
+    job: Job,
+    lead: tuple[Range, ...],
+    windows: tuple[Windows, ...],
+    results: Array,
+    short: Array | None = None,
+    *,
+    everywhere: bool = False,
 ) -> None:
-    """Raise NanFound for the first of these windows that holds a NaN, where the job refuses it.
+    """Raise NanFound for the first NaN in these windows, where the job refuses it.
 
-    Every op answers NaN to a NaN, so only windows with such a result are looked into; infinities
-    can give one too.
+    Most results show whether there was one. So cells are looked into only where one is NaN, which
+    infinities can give too, where a window was too ``short`` for a result, or ``everywhere``, of an
+    op that does not look at every cell.
     """
     if not job.refuse_nan:
         return
-    for index in np.argwhere(np.isnan(results)):
-        at = [int(i) for i in index]
-        one = [w.part(i, i + 1) for w, i in zip(windows, at[job.lead :], strict=False)]
-        lead_box = [(low + i, low + i + 1) for (low, _), i in zip(lead, at, strict=False)]
-        inner = [(i, i + 1) for i in at[job.lead + len(one) :]]
-        box = (*lead_box, *(w.real_span(0) for w in one), *inner)
-        steps = (*(1 for _ in lead), *(w.dilation for w in one), *(1 for _ in inner))
-        found = [_first_nan(job, part, steps) for part in cut_box(job.source, box, steps, len(box))]
-        places = [place for place in found if place is not None]
-        if places:
-            raise NanFound(min(places))
+    unknown = everywhere or (short is not None and bool(short.any()))
+    if not unknown and not np.isnan(results).any():
+        return
+    covered = [_covered(w) for w in windows]
+    box = (*lead, *(_real_span(w) for w in windows), *((0, n) for n in job.inner))
+    found = []
+    for part in cut_box(job.source, box, (1,) * len(box), job.lead + len(windows)):
+        cells = job.source.read(part, Buffers())
+        nan = np.isnan(cells)
+        for axis, along in enumerate(covered, job.lead):
+            low, high = part[axis]
+            nan &= along[low - box[axis][0] : high - box[axis][0]].reshape(
+                -1, *[1] * (len(box) - axis - 1)
+            )
+        if nan.any():
+            first = np.argwhere(nan)[0]
+            found.append(tuple(low + int(i) for (low, _), i in zip(part, first, strict=True)))
+    if found:
+        raise NanFound(min(found))
 
 
-def _first_nan(job: Job, box: Box, steps: tuple[int, ...]) -> tuple[int, ...] | None:
-    cells = job.source.read(box, Buffers())[tuple(slice(None, None, step) for step in steps)]
-    nan = np.argwhere(np.isnan(cells))
-    if not len(nan):
-        return None
-    return tuple(low + int(i) * step for (low, _), i, step in zip(box, nan[0], steps, strict=True))
+def _real_span(w: Windows) -> Range:
+    """From the first real cell of these windows to one past the last."""
+    spans = [w.real_span(i) for i in range(w.out)]
+    return min(low for low, _ in spans), max(high for _, high in spans)
+
+
+def _covered(w: Windows) -> Array:
+    """Which of the cells of the real span some window holds."""
+    start, stop = _real_span(w)
+    covered = np.zeros(stop - start, bool)
+    for i in range(w.out):
+        low, high = w.real_span(i)
+        covered[low - start : high - start : w.dilation] = True
+    return covered
 
 
 def cut_box(source: Source, box: Box, steps: tuple[int, ...], outer: int) -> Iterator[Box]:

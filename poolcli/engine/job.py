@@ -33,11 +33,15 @@ class Missing(NamedTuple):
             mask |= np.isnan(cells)
         return np.asarray(mask)
 
-    def fill_short(self, results: Array, valid: Array, real: Counts) -> None:
-        """Replace the results of windows that have too few of their ``real`` cells."""
+    def short(self, valid: Array, real: Counts) -> Array:
+        """True for windows that have too few of their ``real`` cells: an op never sees those."""
         # As typed, and in whole numbers: 7 of 25 cells are 0.28, and 0.28 · 25 as floats is more.
         least = as_typed(self.least).limit_denominator(10**9)
         short = (valid == 0) | (valid * least.denominator < real * least.numerator)
+        return np.asarray(short)
+
+    def fill_short(self, results: Array, short: Array) -> None:
+        """Give windows that are too short what stands for missing."""
         results[np.broadcast_to(short, results.shape)] = self.fill
 
 
@@ -77,7 +81,7 @@ class Job(NamedTuple):
         ``valid`` holds the number of cells that are not missing, where some can be.
         """
         if self.divisor is not None:
-            return self.divisor
+            return float(self.divisor)
         if not self.count_include_pad:
             return self.real_counts(windows) if valid is None else valid
         padded = self._product([_counts(w, explicit=True) for w in windows])

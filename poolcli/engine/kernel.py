@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolcli.engine.buffers import Array
+from poolcli.engine.fold import tree_sum
 from poolcli.engine.trees import Combine, State
 
 # The number of cells that divide a sum: one number when all windows are alike, else an array that
@@ -71,6 +72,19 @@ class Gathered(NamedTuple):
     """Of each window, for draws that depend on nothing but the window."""
     cell_places: Places
     """Of each cell, for ops that answer with positions."""
+    sides: tuple[int, ...]
+    """How many places there are along each axis of a window; ``cells`` holds them in C order."""
+
+    def sum(self, values: Array) -> Array:
+        """The sum of each window's ``values``, which are 0 for cells that do not count.
+
+        By a fixed tree, one axis after another: how many places the longest window of a block has
+        along an axis changes nothing, as places that hold no cell come last along each.
+        """
+        total = values.reshape(*self.sides, *values.shape[1:])
+        for axis in reversed(range(len(self.sides))):
+            total = tree_sum(np.moveaxis(total, axis, 0))
+        return total
 
     @property
     def counts(self) -> Array:

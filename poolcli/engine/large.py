@@ -56,10 +56,13 @@ class LargeSelector:
                 self._lanes(first, one, some, total[some], results[some])
             counts[place] = total.reshape(out.shape[len(outer) :])
             out[place] = results.reshape(out.shape[len(outer) :])
+        missing, short = self.job.missing, None
+        if missing is not None:
+            short = missing.short(counts, self.job.real_counts(windows))
         if out.dtype.kind == "f":
-            refuse_nan(self.job, lead, windows, out)
-        if self.job.missing is not None:
-            self.job.missing.fill_short(out, counts, self.job.real_counts(windows))
+            refuse_nan(self.job, lead, windows, out, short)
+        if missing is not None and short is not None:
+            missing.fill_short(out, short)
 
     def _lanes(
         self,
@@ -85,8 +88,10 @@ class LargeSelector:
 
         dtype = self.job.source.dtype.newbyteorder("=")
         total[...], found = ranked(pieces, len(out), dtype, self.kernel.ranks)
+        real = self.job.real_counts(windows)
+        short = missing.short(total, real) if missing else np.zeros(len(total), bool)
         for lane, values in enumerate(found):
-            if values:
+            if values and not short[lane]:
                 result = out[lane : lane + 1]
                 self.kernel.blend([np.array([v]) for v in values], int(total[lane]), result)
         out[nan] = np.nan if nan.any() else 0

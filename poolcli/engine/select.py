@@ -90,7 +90,7 @@ class BlockSelector:
         wires = self._exchange(wires, steps, "wire")
         self.kernel.blend([wires[w] for w in wanted], columns * length, out)
         if out.dtype.kind == "f":
-            refuse_nan(self.job, lead, windows, out)
+            refuse_nan(self.job, lead, windows, out, everywhere=not self.kernel.sorts)
 
     def _along(self, cells: Array, axis: int, cut: slice) -> Array:
         return cells[(*(slice(None),) * (self.job.lead + axis), cut)]
@@ -139,27 +139,36 @@ class BlockSelector:
         # Now each spatial axis is (window, place in the window): the places go to the front.
         places = [first + 2 * number + 1 for number in range(len(axes))]
         cells = np.moveaxis(cells, places, range(len(axes))).reshape(-1, *out.shape)
-        valid = self._valid(axes, cells)
+        valid, short = self._valid(axes, cells, windows)
         gathered = Gathered(
             cells,
             valid,
             weights=lambda: self._across([axis.weights() for axis in axes]),
             places=lambda: self._window_places(lead, ranges),
             cell_places=lambda: self._cell_places(lead, axes),
+            sides=tuple(axis.index.shape[1] for axis in axes),
         )
         self.kernel.choose(gathered, out)
-        if out.dtype.kind == "f" and cells.dtype.kind == "f" and self.kernel.sorts:
-            nan = np.isnan(cells) if valid is None else np.isnan(cells) & valid
-            out[nan.any(axis=0)] = np.nan
-            refuse_nan(self.job, lead, windows, out)
-        if self.job.missing is not None:
-            self.job.missing.fill_short(out, gathered.counts, self.job.real_counts(windows))
+        if out.dtype.kind == "f" and cells.dtype.kind == "f":
+            if self.kernel.sorts:
+                nan = np.isnan(cells) if valid is None else np.isnan(cells) & valid
+                out[nan.any(axis=0)] = np.nan
+            refuse_nan(self.job, lead, windows, out, short, everywhere=not self.kernel.sorts)
+        if self.job.missing is not None and short is not None:
+            self.job.missing.fill_short(out, short)
 
-    def _valid(self, axes: list[_AxisIndex], cells: Array) -> Array | None:
+    def _valid(
+        self, axes: list[_AxisIndex], cells: Array, windows: tuple[Windows, ...]
+    ) -> tuple[Array | None, Array | None]:
+        """Which cells count (None: all), and which windows are too short, whose cells do not."""
         valid = self._across([axis.valid for axis in axes])
-        if self.job.missing is not None:
-            return np.asarray(valid & ~self.job.missing.mask(cells))
-        return None if valid.all() else valid
+        missing = self.job.missing
+        if missing is None:
+            return None if valid.all() else valid, None
+        valid = np.asarray(valid & ~missing.mask(cells))
+        counts = valid.sum(axis=0, dtype=np.int64)
+        short = missing.short(counts, self.job.real_counts(windows))
+        return valid & ~short, short
 
     def _cell_places(self, lead: tuple[Range, ...], axes: list[_AxisIndex]) -> Array:
         """The position of each gathered cell in the whole array."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from poolcli.engine.buffers import Array
 from poolcli.engine.kernel import Cells
 
 
@@ -22,3 +23,19 @@ def real_result(cells: Cells) -> np.dtype[Any]:
 def wide_float(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """A float type to compute in: float64, or what is wider already."""
     return np.result_type(dtype, np.float64) if dtype.kind == "f" else np.dtype(np.float64)
+
+
+def two_sum(
+    a: Array, b: Array, total: Array | None = None, error: Array | None = None
+) -> tuple[Array, Array]:
+    """The rounded sum and what rounding has lost, exactly: Knuth, TAOCP 2, 4.2.2.
+
+    >>> [float(part) for part in two_sum(np.array(1e16), np.array(1.5))]
+    [1.0000000000000002e+16, -0.5]
+    """
+    total = np.add(a, b, out=total)
+    b_part = total - a
+    a_part = total - b_part
+    error = np.subtract(a, a_part, out=error)
+    error += b - b_part
+    return total, error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from poolcli.engine.buffers import Array
-from poolcli.engine.fold import tree_sum
 from poolcli.engine.kernel import Cells, Gathered, Select
 from poolcli.ops.floats import real_result, wide_float
 
@@ -35,11 +34,11 @@ def blur(cells: Cells) -> Select:
         weights = windows.weights().astype(wide)
         values = windows.cells.astype(wide)
         if windows.valid is None:
-            out[...] = tree_sum(_weighed(values, weights))
+            out[...] = windows.sum(_weighed(values, weights))
             return
         weights = np.where(windows.valid, weights, 0)
-        values = np.where(windows.valid, values, 0)
-        out[...] = tree_sum(_weighed(values, weights)) / tree_sum(weights)
+        values = np.where(windows.valid, values, -0.0)  # which leaves a sum of -0.0 as it is
+        out[...] = windows.sum(_weighed(values, weights)) / windows.sum(weights)
 
     return Select(real_result(cells), choose, mirrors=True)
 

@@ -92,7 +92,10 @@ def _between(
 ) -> None:
     """The value at ``part`` of the way, which is a whole number of ``1 / parts``."""
     if below is above or method in _PICKS:
-        out[...] = below
+        if out.dtype.kind in "iu":
+            convert(below, out, fit)
+        else:
+            out[...] = below
         return
     weight: Any = part
     if method == "midpoint":

@@ -10,10 +10,14 @@ from poolcli.engine.buffers import Array
 from poolcli.engine.kernel import Cells, Counts, Fold, Places
 from poolcli.engine.trees import State
 from poolcli.errors import UsageError
+from poolcli.ops.composed import compose, widened
 from poolcli.ops.floats import real_result, wide_float
+from poolcli.ops.sums import average
 
 # Sums of more numbers than there can be, each of them this times the largest, are finite.
 _SCALE = 2.0**-64
+# Of so small a sum of exp(r·(x − m)) − 1 all terms are r·(x − m), to their last bit.
+_VANISHING = 2.0**-60
 
 
 def log_sum_exp(cells: Cells, r: float) -> Fold:
@@ -24,6 +28,21 @@ def log_sum_exp(cells: Cells, r: float) -> Fold:
     """
     if r == 0 or not math.isfinite(r):
         raise UsageError(f"r {r}: must be a number other than 0")
+    fold = _log_sum_exp(cells, r)
+    if abs(r) >= 1:
+        return fold
+    # So near to the mean that the sum has no digits left: it is the mean.
+    mean = average(widened(cells))
+    if mean.rescue is not None:
+        mean = compose(
+            widened(cells), mean, mean.rescue, lambda a, b: np.where(np.isfinite(a), a, b)
+        )
+    rescue = compose(cells, fold, mean, lambda value, mid: np.where(np.isnan(value), mid, value))
+    return fold._replace(rescue=rescue)
+
+
+def _log_sum_exp(cells: Cells, r: float) -> Fold:
+    """The fold as it is said; NaN for r near 0 where the mean is what should be given."""
     wide = wide_float(real_result(cells))
     outer = np.maximum if r > 0 else np.minimum
 
@@ -47,6 +66,8 @@ def log_sum_exp(cells: Cells, r: float) -> Fold:
     def finish(state: State, _: Counts, out: Array) -> None:
         top, count, total = state
         out[...] = np.where(np.isinf(top), top, top + np.log1p(total / count) / r)
+        if abs(r) < 1:
+            np.copyto(out, np.nan, where=(np.abs(total) < _VANISHING) & np.isfinite(top))
 
     return Fold(
         result=real_result(cells),

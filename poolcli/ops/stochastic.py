@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from poolcli.engine.buffers import Array
-from poolcli.engine.fold import tree_sum
 from poolcli.engine.kernel import (
     Cells,
     Counts,
@@ -43,7 +42,7 @@ def stochastic(cells: Cells, mode: str, seed: int, negatives: str) -> Kernel:
     def choose(windows: Gathered, out: Array) -> None:
         values, weights = _activations(windows, negatives)
         if mode == "expected":
-            out[...] = _weighted_mean(values, weights)
+            out[...] = _weighted_mean(windows, values, weights)
             return
         # Where the running sum first passes u·Σa, with the same u however the work is cut.
         running = np.cumsum(weights, axis=0)
@@ -61,10 +60,16 @@ def _activations(windows: Gathered, negatives: str) -> tuple[Array, Array]:
     values = windows.cells
     valid = True if windows.valid is None else windows.valid
     if negatives == "error":
-        _refuse_negative(values, valid)
+        _refuse_negative(np.where(valid, values, 0).min(axis=0))
     elif negatives == "relu":
         values = np.maximum(values, values.dtype.type(0))
     weights = values.astype(wide_float(values.dtype))
+    if values.dtype.kind == "f":
+        # Beside +inf nothing has a chance, and seen from -inf all others are equally far.
+        top = np.where(valid, weights, 0).max(axis=0)
+        low = np.where(valid, weights, 0).min(axis=0)
+        weights = np.where(np.isposinf(top), np.isposinf(weights), weights)
+        weights = np.where(np.isneginf(low) & ~np.isposinf(top), weights > low, weights)
     if (np.abs(weights) > _HUGE).any():
         # Only their proportions matter, and each window goes its own way.
         top = np.where(valid, np.abs(weights), 0).max(axis=0)
@@ -72,57 +77,59 @@ def _activations(windows: Gathered, negatives: str) -> tuple[Array, Array]:
     if negatives == "shift":
         weights = weights - np.where(valid, weights, np.inf).min(axis=0)
     weights = np.where(valid, weights, 0)
-    # Beside an infinity nothing else has a chance.
-    endless = np.isinf(weights)
-    weights = np.where(endless.any(axis=0), endless.astype(weights.dtype), weights)
     # Where nothing has any weight the first cell that counts stands for all: they are equal.
     first = np.argmax(np.broadcast_to(valid, values.shape), axis=0)[None]
     values = np.where(valid, values, np.take_along_axis(values, first, axis=0))
     return values, weights
 
 
-def _weighted_mean(values: Array, weights: Array) -> Array:
+def _weighted_mean(windows: Gathered, values: Array, weights: Array) -> Array:
     """Σwv / Σw; the first value where there is no weight."""
-    total = tree_sum(weights)
+    total = windows.sum(weights)
     parts = np.where(weights == 0, 0, weights * values)
-    weighted = tree_sum(parts)
+    weighted = windows.sum(parts)
     mean = weighted / np.where(total == 0, 1, total)
     lost = (total > 0) & (~np.isfinite(mean) | (np.abs(weighted) < _VANISHING))
     if lost.any():
         lost &= ~np.isfinite(mean) | (np.abs(parts).max(axis=0) < _VANISHING)
         # Products that are not within the range of float64: shares first, which always are.
         shares = weights / np.where(lost, weights.max(axis=0), 1)
-        shares /= np.where(lost, tree_sum(shares), 1)
-        mean = np.where(lost, tree_sum(np.where(shares == 0, 0, shares * values)), mean)
+        shares /= np.where(lost, windows.sum(shares), 1)
+        mean = np.where(lost, windows.sum(np.where(shares == 0, 0, shares * values)), mean)
     return np.asarray(np.where(total == 0, values[0], mean))
 
 
-def _refuse_negative(values: Array, valid: Array | bool) -> None:
-    negative = (values < 0) & valid
-    if values.dtype.kind != "u" and negative.any():
+def _refuse_negative(values: Array) -> None:
+    if (values < 0).any():
         raise InputError(
-            f"stochastic pooling of a negative activation, {values[negative][0]}; "
+            f"stochastic pooling of a negative activation, {values[values < 0][0]}; "
             "use --negatives relu or --negatives shift"
         )
 
 
 def _expected_fold(cells: Cells, negatives: str) -> Fold:
-    """Expectations as (Σa, Σa²)."""
+    """Expectations as (Σa, Σa²), and the smallest value where it may not be negative."""
     wide = wide_float(real_result(cells))
     can_vanish = cells.dtype.kind == "f" and cells.dtype.itemsize >= 8
+    # Told at the end: a cell that is missing, or in no window, may be as it likes.
+    checks = negatives == "error" and cells.dtype.kind in "if"
 
     def load(values: Array, state: State, _: Places) -> None:
-        if negatives == "error":
-            _refuse_negative(values, True)
+        if checks:
+            state[2][...] = values
         np.maximum(values, 0, out=state[0], casting="unsafe")
         np.multiply(state[0], state[0], out=state[1])
 
     def combine(a: State, b: State, out: State) -> None:
         np.add(a[0], b[0], out=out[0])
         np.add(a[1], b[1], out=out[1])
+        if checks:
+            np.minimum(a[2], b[2], out=out[2])
 
     def finish(state: State, _: Counts, out: Array) -> None:
-        total, squares = state
+        total, squares = state[:2]
+        if checks:
+            _refuse_negative(state[2])
         value = squares / np.where(total == 0, 1, total)
         out[...] = np.where(np.isinf(total), total, value)
         if can_vanish:
@@ -131,8 +138,8 @@ def _expected_fold(cells: Cells, negatives: str) -> Fold:
 
     return Fold(
         result=real_result(cells),
-        parts=(wide, wide),
-        identity=(0.0, 0.0),
+        parts=(wide, wide, cells.dtype) if checks else (wide, wide),
+        identity=(0.0, 0.0, 0)[: 2 + checks],
         combine=combine,
         load=load,
         finish=finish,

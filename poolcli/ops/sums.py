@@ -21,7 +21,7 @@ from poolcli.engine.cast import convert
 from poolcli.engine.kernel import Cells, Counts, Fold, Places, ufunc_combine
 from poolcli.engine.trees import State
 from poolcli.errors import InputError
-from poolcli.ops.floats import real_result
+from poolcli.ops.floats import real_result, two_sum
 
 _OWN_LEVELS = 2
 # From about here, starting with pairs in the cells' own dtype saves more than it costs.
@@ -122,13 +122,7 @@ def _paired_floats(own: np.dtype[Any], scale: float, average: bool, rescue: Fold
         state[1][...] = 0
 
     def combine(a: State, b: State, out: State) -> None:
-        # TwoSum (Knuth, TAOCP 2, 4.2.2): high + error is exactly a.high + b.high.
-        high = a[0] + b[0]
-        b_part = high - a[0]
-        a_part = high - b_part
-        error = a[0] - a_part
-        b_part = np.subtract(b[0], b_part, out=b_part)
-        error += b_part
+        high, error = two_sum(a[0], b[0])
         error += a[1]
         error += b[1]
         out[0][...] = high
@@ -259,26 +253,27 @@ def _divide(cells: Cells, totals: Array, counts: Counts, out: Array) -> None:
 
     ``totals`` is scratch memory, and has room for half a count more than the largest total.
     """
+    # A mean lies within the range of what it is the mean of; a sum by any divisor need not.
+    mean = not isinstance(counts, float)
     if isinstance(counts, float) and counts == int(counts):
         counts = int(counts)
     if out.dtype.kind == "f" or isinstance(counts, float):
         convert(np.asarray(totals / counts, np.float64), out, cells.fit)
         return
     if isinstance(counts, int):
-        own = 0 < counts <= cells.most
-        if not own:  # a divisor of any size and sign: Python's integers
+        if not 0 < counts <= cells.most:  # a divisor of any size and sign: Python's integers
             totals = totals.astype(object)
             totals, counts = (totals, counts) if counts > 0 else (-totals, -counts)
     else:
-        own = True
+        counts = np.maximum(counts, 1)  # a window without any cell that counts
         if totals.dtype != object:  # one count for each window, in 64 bits
             totals = totals.astype(np.uint64 if totals.dtype.kind == "u" else np.int64)
             counts = np.asarray(counts, totals.dtype)
     if cells.fit == "exact":
         _refuse_rest(totals, counts, out)
     quotients = _half_to_even(totals, counts)
-    if own and quotients.dtype != object and np.can_cast(cells.dtype, out.dtype, "safe"):
-        out[...] = quotients  # a mean lies within the range of what it is the mean of
+    if mean and quotients.dtype != object and np.can_cast(cells.dtype, out.dtype, "safe"):
+        out[...] = quotients
     else:
         convert(quotients, out, cells.fit)
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from poolcli.engine.cast import convert
 from poolcli.errors import InputError, UsageError
-from poolcli.plan import Plan
+from poolcli.pictures.unseen import wider
+from poolcli.plan import Plan, Request
 
 Array = NDArray[Any]
 
@@ -26,8 +27,11 @@ def check_key(by: str) -> None:
         raise UsageError(f"--by {by!r}: must be luma, R, G, B, A or the number of a channel from 0")
 
 
-def pick_whole(plan: Plan, array: Array, by: str) -> Array:
+def pick_whole(plan: Plan, array: Array, by: str, *, alpha: bool) -> Array:
     """Give each window the pixel whose key wins, with all its channels.
+
+    ``alpha``: the last channel says how opaque a pixel is; one that nobody sees wins only where all
+    of its window are such, or where alpha itself decides.
 
     ``by``: "luma" (0.2126 R + 0.7152 G + 0.0722 B of the coded values), a letter, or a channel's
     number. Raises InputError where the picture has no such channel.
@@ -43,6 +47,8 @@ def pick_whole(plan: Plan, array: Array, by: str) -> Array:
         plan.request, layout=letters, index="plane", dtype=None, fit="exact", keepdims=True
     )
     places = request.plan(key.shape, key.dtype).winners(key)
+    if alpha and request.nodata is None and not _is_alpha(by, pixels.shape[-1]):
+        places = _among_seen(request, key, pixels[..., -1] > 0, places)
     picked = _take(pixels, places, "N" in layout)
     if "C" not in layout:
         picked = picked[..., 0]
@@ -74,6 +80,24 @@ def _key(pixels: Array, by: str) -> Array:
     if number >= channels or not known:
         raise InputError(f"--by {by}: this has {channels} channels; use --by 0 to {channels - 1}")
     return np.asarray(pixels[..., number])
+
+
+def _is_alpha(by: str, channels: int) -> bool:
+    return by.upper() == "A" or (_is_number(by) and int(by) == channels - 1)
+
+
+def _among_seen(
+    request: Request, key: Array, seen: NDArray[np.bool_], every: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The winners among the pixels that are ``seen``; those of ``every`` pixel where none is."""
+    found = wider(key.dtype)
+    if found is None or seen.all():
+        return every
+    wide, mark = found
+    marked = np.where(seen, key.astype(wide), wide.type(mark))
+    request = replace(request, nodata=mark, min_valid=0.0)
+    places = request.plan(key.shape, wide).winners(marked)
+    return np.where(places < 0, every, places)
 
 
 def _take(pixels: Array, places: NDArray[np.int64], many: bool) -> Array:

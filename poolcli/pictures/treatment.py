@@ -45,9 +45,14 @@ class Treatment(NamedTuple):
         if self.by is not None:
             from poolcli.pictures.picking import pick_whole
 
-            return pick_whole(plan, array, self.by)
+            return pick_whole(plan, array, self.by, alpha=alpha)
         # A value that means missing is looked for among the values as they are.
-        weighted = alpha and find_op(plan.request.op).blends and plan.request.nodata is None
+        alpha = alpha and plan.request.nodata is None
+        weighted = alpha and find_op(plan.request.op).blends
+        if alpha and not weighted:
+            from poolcli.pictures.unseen import pool_seen
+
+            return pool_seen(plan, array)
         if weighted or self.linear:
             from poolcli.pictures.blending import blend
 

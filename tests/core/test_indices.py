@@ -169,3 +169,23 @@ def test_every_family_of_windows_gives_positions(op, convention):
     assert y.shape == indices.shape == (2, 3)
     with pytest.raises(PoolError, match="pyramid_pool: .*no parameter 'return_indices'"):
         pyramid_pool(x, op, [1, 2], return_indices=True)
+
+
+@pytest.mark.parametrize("dtype", ["u8", ">u8"])
+def test_unpool_refuses_the_largest_position_there_is(dtype):
+    """As an int64 it would be −1, which puts nothing."""
+    for wrong in (2**64 - 1, 2**63):
+        with pytest.raises(PoolError, match=f"^index {wrong} lies outside"):
+            unpool(np.array([[7]]), np.array([[wrong]], dtype), 1)
+    assert unpool(np.array([[7]]), np.array([[0]], dtype), 1).tolist() == [[7]]
+    assert unpool(np.array([[7]], "i8"), np.array([[-1]], ">i8"), 1).tolist() == [[0]]
+
+
+def test_unpool_says_what_to_do_with_medians_between_two_cells():
+    x = np.array([[1.0, 5.0, 2.0, 9.0]])
+    y, where = pool(x, "median", (1, 2), stride=1, return_indices=True)
+    assert where.tolist() == [[0, 2, 2]]
+    with pytest.raises(PoolError, match=r"medians between two cells .* method='lower'"):
+        unpool(y, where, (1, 2), stride=1)
+    y, where = pool(x, "median", (1, 2), stride=1, method="lower", return_indices=True)
+    assert unpool(y, where, (1, 2), stride=1).tolist() == [[1, 0, 2, 0]]

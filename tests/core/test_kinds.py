@@ -150,3 +150,28 @@ def test_the_public_names_are_listed() -> None:
     assert dir(poolcli) == sorted([*poolcli.__all__, "__version__"])
     for name in dir(poolcli):
         assert getattr(poolcli, name) is not None
+
+
+class NoArray:
+    """As a torch tensor that requires gradients: what is raised is a library's own."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        raise self.error
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, TypeError, KeyError, AttributeError, OSError])
+def test_what_makes_no_array_is_refused_in_one_line(kind: type[Exception]) -> None:
+    tensor = NoArray(kind("Can't call numpy() on Tensor that requires grad.\nUse detach()."))
+    for call in (
+        lambda: poolcli.pool(tensor, "max", 2),
+        lambda: poolcli.global_pool(tensor, "max"),
+        lambda: poolcli.unpool(tensor, WHERE, 2),
+        lambda: poolcli.unpool(POOLED, tensor, 2),
+        lambda: poolcli.chain(tensor, "max 2"),
+    ):
+        with pytest.raises(InputError, match="requires grad") as refusal:
+            call()
+        assert "\n" not in str(refusal.value)

@@ -1,0 +1,95 @@
+"""Pixels that nobody sees are as padding to ops that pick or compare, unless all of a window are.
+
+A fully transparent pixel has a colour, often white or black, that means nothing. As the largest or
+smallest of a window it would come out beside an alpha of another pixel, and be seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poolcli.engine.cast import convert
+from poolcli.engine.kernel import Select
+from poolcli.engine.storage import Box
+from poolcli.plan import Plan, Request
+
+Array = NDArray[Any]
+
+
+class Marked:
+    """A picture in a wider type, block by block, with ``mark`` for the colours nobody sees.
+
+    ``channels`` is the axis of the channels, of which the last is alpha.
+    """
+
+    sequential = False
+
+    def __init__(self, array: Array, channels: int, wide: np.dtype[Any], mark: float) -> None:
+        self._array, self._channels, self._mark = array, channels, wide.type(mark)
+        self.shape, self.dtype = array.shape, wide
+        self.axes = tuple(range(array.ndim))
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
+
+    def read_box(self, box: Box, out: Array) -> None:
+        """Fill ``out`` with a box, marked."""
+        parts = [slice(*part) for part in box]
+        out[...] = self._array[tuple(parts)]
+        low, high = box[self._channels]
+        last = self._array.shape[self._channels] - 1
+        parts[self._channels] = slice(last, None)
+        unseen = np.moveaxis(self._array[tuple(parts)], self._channels, 0) == 0
+        colours = np.moveaxis(out, self._channels, 0)[: min(high, last) - low]
+        np.copyto(colours, self._mark, where=unseen)
+
+
+def wider(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], float] | None:
+    """A type that holds all of ``dtype`` and a number that is none of it; None where none does.
+
+    >>> wider(np.dtype("u1"))
+    (dtype('int32'), -1073741824.0)
+    """
+    if dtype.kind == "f" and dtype.itemsize < 8:
+        return np.dtype(np.float64), -(2.0**1000)
+    if dtype.kind in "iu" and dtype.itemsize < 8:
+        bits = 32 if dtype.itemsize <= 2 else 64
+        return np.dtype(f"i{bits // 8}"), -(2.0 ** (bits - 2))
+    return None
+
+
+def pool_seen(plan: Plan, array: Array) -> Array:
+    """Pool a picture whose last channel is alpha as ``plan`` says, without what nobody sees."""
+    channels, found = plan.layout.index("C"), wider(array.dtype)
+    alpha = array.take([-1], axis=channels)
+    by_place = isinstance(plan.kernel, Select) and not plan.kernel.sorts
+    if found is None or by_place or alpha.all():
+        return plan.run(array)
+    wide, mark = found
+    request = replace(plan.request, dtype=None, fit="exact", layout=plan.layout, min_valid=0.0)
+    among_seen = replace(request, nodata=mark)
+    values = among_seen.plan(array.shape, wide).run(Marked(array, channels, wide, mark))
+    seen = _any_in_window(request, alpha > 0)
+    if not seen.all():
+        every = request.plan(array.shape, wide).run(array.astype(wide))
+        values = np.where(seen, values, every)
+    out = np.empty(plan.output_shape, plan.output_dtype)
+    convert(values, out, plan.request.fit)
+    return out
+
+
+def _any_in_window(request: Request, cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether any cell of each window of ``request`` is true."""
+    largest = Request(
+        "max",
+        request.geometry,
+        layout=request.layout,
+        like=request.like,
+        keepdims=request.keepdims,
+        threads=request.threads,
+    )
+    return largest.plan(cells.shape, cells.dtype).run(cells)
