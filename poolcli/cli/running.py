@@ -148,6 +148,8 @@ def _rehearse(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -
                     messages.complain_of_input(job.source.label, came, as_json=as_json)
                     failed = True
                     continue
+                if came.plan.warning is not None:
+                    messages.warn(f"{came.label}: {came.plan.warning}")
                 line = report.planned_json(came) if as_json else report.planned_line(came)
                 print(line, file=messages.results())
         except UsageError:

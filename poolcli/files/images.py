@@ -157,6 +157,13 @@ def check_pixels(
     size: tuple[int, int], frames: int, max_bytes: int | None, max_pixels: int | None
 ) -> None:
     """Refuse what may be a decompression bomb, before anything is decoded."""
+    check_count(size, max_pixels)
+    width, height = size
+    check_memory(2 * width * height * frames * 4, max_bytes)  # decoded frames and their stack
+
+
+def check_count(size: tuple[int, int], max_pixels: int | None) -> None:
+    """Refuse more pixels (width, height) than are asked for, or than is usual."""
     width, height = size
     limit = MAX_PIXELS if max_pixels is None else max_pixels
     if width * height > limit:
@@ -164,7 +171,6 @@ def check_pixels(
             f"it claims {height}x{width} pixels; more than {limit} are refused as a possible"
             f" decompression bomb; --max-pixels {width * height} reads it"
         )
-    check_memory(2 * width * height * frames * 4, max_bytes)  # decoded frames and their stack
 
 
 def orientation_of(image: Any) -> int:

@@ -42,6 +42,12 @@ class Loaded(NamedTuple):
         return self.content.logical_shape
 
     @property
+    def nodata(self) -> float | None:
+        """The value of cells that means missing, where the file names one."""
+        geo = None if self.notes is None else self.notes.geo
+        return None if geo is None else geo.missing(self.content.dtype)
+
+    @property
     def array(self) -> np.ndarray:
         """The array in memory, as stored: in its dtype and byte order."""
         if isinstance(self.content, np.ndarray):

@@ -29,7 +29,7 @@ _GREY_OR_RGB = {0, 1, 2}  # what TIFF calls white is zero, black is zero, RGB
 
 
 class Described(NamedTuple):
-    """An array that was not read; the fields are those of ``Loaded``."""
+    """An array that was not read: ``nodata`` means missing, the other fields are as in ``Loaded``."""
 
     label: str
     shape: tuple[int, ...]
@@ -38,6 +38,7 @@ class Described(NamedTuple):
     layout: str | None = None
     format: str = ".npy"
     member: str | None = None
+    nodata: float | None = None
 
     @property
     def nbytes(self) -> int:
@@ -71,6 +72,7 @@ def described_as(loaded: Loaded) -> Described:
         loaded.layout,
         loaded.format,
         loaded.member,
+        loaded.nodata,
     )
 
 

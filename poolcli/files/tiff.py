@@ -17,6 +17,7 @@ import numpy as np
 from poolcli.errors import InputError
 from poolcli.files import exif, png
 from poolcli.files.causes import check_memory
+from poolcli.files.geotiff import geo_of
 from poolcli.files.images import (
     Picture,
     check_pixels,
@@ -30,8 +31,8 @@ from poolcli.files.notes import PictureInput
 from poolcli.files.tiff_checks import check_chain, check_pages
 from poolcli.files.tiff_notes import notes_of, unmultiplied
 
-_GREY_OR_RGB = {0, 1, 2}  # photometric: white is zero, black is zero, RGB
-_INKS = 5  # photometric: cyan, magenta, yellow, black
+GREY_OR_RGB = {0, 1, 2}  # photometric: white is zero, black is zero, RGB
+INKS = 5  # photometric: cyan, magenta, yellow, black
 _PREMULTIPLIED = 1  # an extra sample that is alpha, and multiplied into the others
 _PACKBITS = 32773  # a compression
 _ONE_AT_A_TIME = threading.Lock()
@@ -47,15 +48,15 @@ def read_tiff(file: BinaryIO, max_bytes: int | None, wanted: PictureInput) -> Pi
     check_chain(file, size)
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
-        pages = _pages(tiff)
+        pages = own_pages(tiff)
         first = pages[0]
         check_pages(tiff, pages, size, wanted.max_pixels)
         check_memory(2 * sum(page.nbytes for page in pages), max_bytes)
         arrays = None
-        inks = wanted.inks and first.photometric == _INKS and first.samplesperpixel == 4
-        if first.photometric in _GREY_OR_RGB or inks:
+        inks = wanted.inks and first.photometric == INKS and first.samplesperpixel == 4
+        if first.photometric in GREY_OR_RGB or inks:
             arrays = _read_by_tifffile(pages)
-        notes = notes_of(file, first)
+        notes = notes_of(file, first)._replace(geo=geo_of(pages))
         if arrays is None:
             with _silent_stderr():
                 arrays = _read_by_pillow(file, pages, max_bytes, wanted)
@@ -70,7 +71,7 @@ def read_tiff(file: BinaryIO, max_bytes: int | None, wanted: PictureInput) -> Pi
     )
 
 
-def _pages(tiff: Any) -> list[Any]:
+def own_pages(tiff: Any) -> list[Any]:
     """Return the pages that are pictures in their own right, not smaller versions of others."""
     pages = [page for page in tiff.pages if not page.subfiletype & _REDUCED]
     if not pages:

@@ -32,6 +32,7 @@ def json_line(result: Result, *, values: bool = True) -> str:
         "input": _array(plan.input_shape, plan.input_dtype, plan.layout),
         "output": _array(*_of_output(plan)),
         "dropped": dict(plan.dropped),
+        "warnings": [text(warning) for warning in result.warnings],
         "written": None if result.written is None else text(result.written),
     }
     if result.indices is not None:

@@ -116,9 +116,15 @@ def report_line(result: Result, glyphs: Glyphs = ASCII) -> Line:
     return Line(
         safe(result.label),
         " ".join([*before, glyphs.arrow, *after]),
-        operation(plan, glyphs),
+        operation(plan, glyphs) + _over(plan.layout),
         "".join(f"({', '.join(notes)})" if notes else ""),
     )
+
+
+def _over(layout: str) -> str:
+    """Say which axes were pooled, where there are others."""
+    pooled = "".join(letter for letter in layout if letter in "DHW")
+    return f" over {pooled}" if pooled and pooled != layout else ""
 
 
 def _shape(shape: Sequence[int], glyphs: Glyphs) -> str:
