@@ -55,6 +55,11 @@ class Source(NamedTuple):
         return path
 
     @property
+    def is_stored(self) -> bool:
+        """Whether there is a regular file, whose header can be looked at before it is read."""
+        return self.file is not None and os.path.isfile(self.file)
+
+    @property
     def member(self) -> str | None:
         """The array that was named as ``file.npz:name``; None where the file itself was."""
         if self.path is None or self.file is None:

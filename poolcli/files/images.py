@@ -12,7 +12,7 @@ import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.files import exif
-from poolcli.files.causes import check_memory
+from poolcli.files.causes import check_count, check_memory
 from poolcli.files.notes import Notes, PictureInput, sound_icc, upright_xmp
 
 PILLOW_NAMES = {
@@ -24,7 +24,6 @@ PILLOW_NAMES = {
     "webp": "WEBP",
     "pnm": "PPM",
 }
-MAX_PIXELS = 178_956_970  # as Pillow: three bytes each of half a gibibyte
 _WEBP_SIDE = 16383
 
 # Pillow mode -> (mode to read, mode to read where a transparent colour is set). None: as it is.
@@ -160,17 +159,6 @@ def check_pixels(
     check_count(size, max_pixels)
     width, height = size
     check_memory(2 * width * height * frames * 4, max_bytes)  # decoded frames and their stack
-
-
-def check_count(size: tuple[int, int], max_pixels: int | None) -> None:
-    """Refuse more pixels (width, height) than are asked for, or than is usual."""
-    width, height = size
-    limit = MAX_PIXELS if max_pixels is None else max_pixels
-    if width * height > limit:
-        raise InputError(
-            f"it claims {height}x{width} pixels; more than {limit} are refused as a possible"
-            f" decompression bomb; --max-pixels {width * height} reads it"
-        )
 
 
 def orientation_of(image: Any) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.files import npy, sniff
-from poolcli.files.causes import reading
+from poolcli.files.causes import check_count, reading
 from poolcli.files.loaded import Loaded
 from poolcli.files.notes import AS_USUAL, PictureInput
 from poolcli.files.read import read_file, split_member
@@ -25,7 +25,6 @@ _PIXELS = {
     "RGBA": (np.uint8, 4),
     "CMYK": (np.uint8, 4),
 }
-_GREY_OR_RGB = {0, 1, 2}  # what TIFF calls white is zero, black is zero, RGB
 
 
 class Described(NamedTuple):
@@ -142,11 +141,22 @@ def _picture(
     from poolcli.files.images import layout_of
     from poolcli.files.pictures import extension_of
 
-    array = _tiff_pixels(file) if kind == "tiff" else _pixels(file, kind, pictures)
-    if array is None:
-        return None
-    layout, extension = layout_of(array, False), extension_of(kind, array)
-    return [Described(label, array.shape, array.dtype, "image", layout, extension)]
+    nodata = None
+    if kind == "tiff":
+        from poolcli.files.tiff import header_of
+
+        found = header_of(file, pictures)
+        if found is None:
+            return None
+        shape, layout, dtype, nodata = found
+        array = _stand_in(shape, dtype)
+    else:
+        pixels = _pixels(file, kind, pictures)
+        if pixels is None:
+            return None
+        array, layout = pixels, layout_of(pixels, False)
+    extension = extension_of(kind, array)
+    return [Described(label, array.shape, array.dtype, "image", layout, extension, None, nodata)]
 
 
 def _pixels(file: BinaryIO, kind: str, pictures: PictureInput) -> np.ndarray | None:
@@ -154,10 +164,13 @@ def _pixels(file: BinaryIO, kind: str, pictures: PictureInput) -> np.ndarray | N
     from poolcli.files import images, png, pnm
 
     if kind == "pnm":  # its depth is not what Pillow says
-        return _stand_in(*pnm.read_shape(file))
+        shape, depth = pnm.read_shape(file)
+        check_count((shape[1], shape[0]), pictures.max_pixels)
+        return _stand_in(shape, depth)
     with images.open_image(file, images.PILLOW_NAMES[kind], pictures.max_pixels) as image:
         if kind != "jpeg" and getattr(image, "n_frames", 1) > 1:
             return None
+        check_count(image.size, pictures.max_pixels)
         dtype: Any
         if kind == "png" and png.is_deep(image):
             dtype, channels = np.uint16, png.channels_of_deep(image)
@@ -189,22 +202,6 @@ def _most_of_tiff(file: BinaryIO) -> np.ndarray:
         page: Any = tiff.pages[0]
         shape = (len(tiff.pages), page.imagelength, page.imagewidth, max(4, page.samplesperpixel))
         return _stand_in(shape, page.dtype or np.uint8)
-
-
-def _tiff_pixels(file: BinaryIO) -> np.ndarray | None:
-    import tifffile
-
-    with tifffile.TiffFile(file) as tiff:
-        page: Any = tiff.pages[0]
-        plain = (
-            len(tiff.pages) == 1
-            and int(page.photometric) in _GREY_OR_RGB
-            and page.axes in ("YX", "YXS")
-            and page.dtype is not None
-            and page.dtype.kind in "uif"
-            and not page.tags.get("Orientation")
-        )
-        return _stand_in(page.shape, page.dtype) if plain else None
 
 
 def _stand_in(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

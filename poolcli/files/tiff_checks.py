@@ -5,8 +5,7 @@ import struct
 from typing import Any, BinaryIO
 
 from poolcli.errors import InputError
-from poolcli.files.causes import shape_text, size_text
-from poolcli.files.images import check_count
+from poolcli.files.causes import check_count, shape_text, size_text
 
 _MAX_PAGES = 100_000
 _NONE = 1  # compression
