@@ -16,6 +16,7 @@ from poolcli.errors import InputError, UsageError
 from poolcli.geometry import Padding, axis_paddings, axis_values
 from poolcli.layout import Layout, doubtful, find_layout, show_shape
 from poolcli.presets import INDEX_CONVENTIONS, Preset, find_preset
+from poolcli.windows import Grid, Windows
 
 
 class Slides(NamedTuple):
@@ -173,16 +174,16 @@ class UnpoolPlan:
     @property
     def grids(self) -> dict[str, Grid]:
         """The grid of the result over the input's cells, by axis letter."""
-        axes, grids = self.axes, {}
+        axes, slides, grids = self.axes, self.slides, {}
         if len(self.input_shape) < len(axes.letters):
             return {}
         for number, axis in enumerate(axes.spatial):
             out, n = self.input_shape[axis], self.output_shape[axis]
             pooled = Grid(0, n / out)
-            if self.slides is not None:
-                size, stride, (before, after) = (of_axis[number] for of_axis in self.slides)
+            if slides is not None:
+                before, stride = slides.paddings[number][0], slides.strides[number]
                 starts = range(-before, out * stride - before, stride)
-                pooled = Windows(axes.spatial_names[number], n, starts, size, 1, before, after).grid
+                pooled = Windows("", n, starts, slides.sizes[number]).grid
             grids[axes.letters[axis]] = pooled.turned()
         return grids
 

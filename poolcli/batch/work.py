@@ -202,7 +202,8 @@ class Worker(NamedTuple):
             with _labelled(loaded):
                 pooled = self.pictures.pool(plan, loaded, lambda part: self.tick(job, part))
         source = loaded.array if loaded.kind == "image" else None
-        return Result(loaded.label, plan, pooled, loaded.kind, source=source)
+        notes = getattr(plan, "notes", ())
+        return Result(loaded.label, plan, pooled, loaded.kind, source=source, notes=notes)
 
     def _check_memory(self, plan: Any, loaded: Loaded, kept: int) -> None:
         """Refuse a result that is too large for memory before anything is pooled."""
@@ -242,6 +243,10 @@ class Worker(NamedTuple):
     def plan(self, described: files.Described, format: str | None) -> Any:
         """Say what will be done to an array whose result is written in ``format``."""
         shape = described.shape
+        if described.beside:
+            from poolcli.batch.kept import KeptPlan  # late: most inputs are no archives
+
+            return KeptPlan(shape, described.dtype)
         try:
             asked = self.pictures.ask(self.asked, format, described)
         except OutputError as error:

@@ -172,6 +172,7 @@ def _info_command() -> Any:
         batch_options.RECURSIVE,
         batch_options.FILES_FROM,
         options.MATRIX,
+        options.ARRAYS,
         picture_options.MAX_PIXELS,
     ]
     return build_command(
@@ -206,7 +207,7 @@ def _described(source: Source, values: Values) -> Iterator[Described]:
     if source.is_stored:
         # Nothing is decoded, so that no size is too large unless somebody says so.
         pictures = files.PictureInput(limit or sys.maxsize)
-        told = files.describe_by_header(str(source.path), pictures)
+        told = files.describe_by_header(str(source.path), pictures, source.members)
         if told is not None:
             yield from told
             return
@@ -219,6 +220,9 @@ def _facts(loaded: Described, values: Values) -> dict[str, Any]:
     from poolcli.layout import doubtful, find_layout
     from poolcli.presets import find_preset
 
+    facts = {"label": loaded.label, "shape": list(loaded.shape), "dtype": str(loaded.dtype)}
+    if loaded.beside:
+        return {**facts, "layout": "", "kind": loaded.kind, "warnings": []}
     shape, defaults = loaded.shape, read_defaults(values["like"])
     known = values["layout"]
     if known is None:
@@ -230,14 +234,8 @@ def _facts(loaded: Described, values: Values) -> dict[str, Any]:
     doubt = doubtful(found, shape) if known is None and defaults.like is None else None
     if doubt is not None:
         messages.warn(f"{loaded.label}: {doubt}")
-    facts = {
-        "label": loaded.label,
-        "shape": list(shape),
-        "dtype": str(loaded.dtype),
-        "layout": found.letters,
-        "kind": loaded.kind,
-        "warnings": [] if doubt is None else [doubt],
-    }
+    warnings = [] if doubt is None else [doubt]
+    facts |= {"layout": found.letters, "kind": loaded.kind, "warnings": warnings}
     return facts if loaded.nodata is None else {**facts, "nodata": loaded.nodata}
 
 
@@ -257,4 +255,8 @@ def _line(record: Mapping[str, Any]) -> str:
 
     label, shape = report.safe(record["label"]), "x".join(map(str, record["shape"]))
     nodata = f", nodata {record['nodata']}" if "nodata" in record else ""
+    if not record["layout"]:
+        return (
+            f"{label}: {shape or 'scalar'} {record['dtype']} ({record['kind']}, goes on as it is)"
+        )
     return f"{label}: {shape} {record['layout']} {record['dtype']} ({record['kind']}{nodata})"

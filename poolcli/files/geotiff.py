@@ -96,7 +96,9 @@ class GeoTags(NamedTuple):
 
     def without_values(self) -> GeoTags:
         """Give what is left where the pixels have colours in the place of values."""
-        lost = [name for name, text in (("nodata", self.nodata), ("metadata", self.metadata)) if text]
+        lost = [
+            name for name, text in (("nodata", self.nodata), ("metadata", self.metadata)) if text
+        ]
         return self._replace(nodata="", metadata="", lost=(*self.lost, *lost))
 
     def extra_tags(self) -> list[tuple[int, str, int, Any, bool]]:
@@ -105,7 +107,11 @@ class GeoTags(NamedTuple):
         tags = [
             *((_SCALE, "d", self.scale), (_TIES, "d", self.ties), (_MATRIX, "d", self.matrix)),
             *((_KEYS, "H", self.keys), (_KEY_NUMBERS, "d", self.numbers)),
-            *((_KEY_TEXTS, "s", self.texts), (_METADATA, "s", metadata), (_NODATA, "s", self.nodata)),
+            *(
+                (_KEY_TEXTS, "s", self.texts),
+                (_METADATA, "s", metadata),
+                (_NODATA, "s", self.nodata),
+            ),
         ]
         return [
             (code, kind, 0 if kind == "s" else len(value), value, False)
@@ -188,7 +194,7 @@ def _number(text: str) -> float | None:
 
 
 def _turned(nodata: str, dtype: np.dtype[Any]) -> str:
-    """Return what becomes of a value where white is zero, as pixels are read the other way round."""
+    """Return what becomes of a value where white is zero: pixels are read the other way round."""
     number = _number(nodata)
     if number is None or dtype.kind not in "bu" or number != int(number):
         return nodata

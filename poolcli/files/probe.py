@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from poolcli.errors import InputError
 from poolcli.files import npy, sniff
 from poolcli.files.causes import check_count, reading
-from poolcli.files.loaded import Loaded
+from poolcli.files.loaded import ALL, Loaded, Members
 from poolcli.files.notes import AS_USUAL, PictureInput
 from poolcli.files.read import read_file, split_member
 
@@ -28,7 +28,7 @@ _PIXELS = {
 
 
 class Described(NamedTuple):
-    """An array that was not read: ``nodata`` means missing, the other fields are as in ``Loaded``."""
+    """An array that was not read; ``nodata`` means missing, and all else is as in ``Loaded``."""
 
     label: str
     shape: tuple[int, ...]
@@ -38,6 +38,7 @@ class Described(NamedTuple):
     format: str = ".npy"
     member: str | None = None
     nodata: float | None = None
+    beside: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -45,7 +46,9 @@ class Described(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def describe_file(path: str, *, pictures: PictureInput = AS_USUAL) -> Iterator[Described]:
+def describe_file(
+    path: str, *, pictures: PictureInput = AS_USUAL, members: Members = ALL
+) -> Iterator[Described]:
     """Yield what ``read_file`` would yield, without the values.
 
     Text, and pictures whose header does not tell all, are read. A named pipe is refused: what is
@@ -53,11 +56,11 @@ def describe_file(path: str, *, pictures: PictureInput = AS_USUAL) -> Iterator[D
 
     Raises ``InputError``, one line that starts with the file's label.
     """
-    described = describe_by_header(path, pictures)
+    described = describe_by_header(path, pictures, members)
     if described is not None:
         yield from described
         return
-    for loaded in read_file(path, pictures=pictures):
+    for loaded in read_file(path, pictures=pictures, members=members):
         yield described_as(loaded)
 
 
@@ -72,13 +75,17 @@ def described_as(loaded: Loaded) -> Described:
         loaded.format,
         loaded.member,
         loaded.nodata,
+        loaded.beside,
     )
 
 
-def describe_by_header(path: str, pictures: PictureInput = AS_USUAL) -> list[Described] | None:
+def describe_by_header(
+    path: str, pictures: PictureInput = AS_USUAL, members: Members = ALL
+) -> Iterable[Described] | None:
     """Return what headers tell of the arrays in a file; None where the values have to be read.
 
-    Raises ``InputError`` as ``describe_file`` does.
+    Raises ``InputError`` as ``describe_file`` does, of arrays in an archive when they are gone
+    through.
     """
     file_path, name = split_member(path)
     with reading(file_path):
@@ -89,7 +96,7 @@ def describe_by_header(path: str, pictures: PictureInput = AS_USUAL) -> list[Des
             kind = sniff.kind_of(file.read(sniff.HEAD))
             file.seek(0)
             if kind == "npz":
-                return _npz(file, file_path, name)
+                return _npz(file_path, name, members)
             if kind == "text" or name is not None:
                 return None
             if kind == "npy":
@@ -99,12 +106,14 @@ def describe_by_header(path: str, pictures: PictureInput = AS_USUAL) -> list[Des
             return _picture(file, file_path, kind, pictures)
 
 
-def describe_at_most(path: str, pictures: PictureInput = AS_USUAL) -> list[Described] | None:
+def describe_at_most(
+    path: str, pictures: PictureInput = AS_USUAL, members: Members = ALL
+) -> Iterable[Described] | None:
     """Return what headers tell, and of pictures that have to be read one that is no smaller.
 
     None for text, of which there is no header. Raises ``InputError`` as ``describe_file`` does.
     """
-    described = describe_by_header(path, pictures)
+    described = describe_by_header(path, pictures, members)
     if described is not None:
         return described
     with reading(path), sniff.open_input(path)[0] as file:
@@ -120,19 +129,23 @@ def describe_at_most(path: str, pictures: PictureInput = AS_USUAL) -> list[Descr
         ]
 
 
-def _npz(file: BinaryIO, label: str, name: str | None) -> list[Described]:
+def _npz(path: str, name: str | None, members: Members) -> Iterator[Described]:
+    """Describe arrays of an archive; what is wrong with others of them is raised at the end."""
     from poolcli.files import npz
 
-    archive = npz.open_zip(file)
-    found = npz.members(archive)
-    described = []
-    for member, info in found if name is None else npz.pick(found, name):
-        with archive.open(info) as stream:
-            header = npy.read_header(stream)
-        described.append(
-            Described(f"{label}:{member}", header.shape, header.dtype, "npz", None, ".npz", member)
-        )
-    return described
+    with sniff.open_input(path)[0] as file:
+        with reading(path):
+            archive = npz.open_zip(file)
+        chosen = npz.choose(archive, path, name, members)
+    for name, _, header, _, beside in chosen:
+        if header is not None:
+            told = Described(
+                f"{path}:{name}", header.shape, header.dtype, "npz", None, ".npz", name
+            )
+            yield told._replace(beside=beside)
+    failures = [member.problem for member in chosen if member.problem is not None]
+    if failures:
+        raise npz.first_of(failures)
 
 
 def _picture(

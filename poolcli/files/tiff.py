@@ -78,7 +78,8 @@ def _opened(file: BinaryIO, max_pixels: int | None) -> Iterator[list[Any]]:
     check_chain(file, size)
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
-        pages = [page for page in tiff.pages if not page.subfiletype & _REDUCED]
+        every: Any = tiff.pages
+        pages = [page for page in every if not page.subfiletype & _REDUCED]
         if not pages:
             raise InputError("it has no page")
         check_pages(tiff, pages, size, max_pixels)
@@ -88,7 +89,7 @@ def _opened(file: BinaryIO, max_pixels: int | None) -> Iterator[list[Any]]:
 def header_of(
     file: BinaryIO, wanted: PictureInput
 ) -> tuple[tuple[int, ...], str, np.dtype[Any], float | None] | None:
-    """Return shape, layout, dtype and the value that means missing, of what ``read_tiff`` will give.
+    """Return shape, layout, dtype and the value that means missing of what ``read_tiff`` gives.
 
     None where that shows only when it is decoded.
     """

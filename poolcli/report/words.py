@@ -105,6 +105,7 @@ def report_line(result: Result, glyphs: Glyphs = ASCII) -> Line:
     """Say what went in, what came out and what was asked, on one line."""
     plan = result.plan
     before = [_shape(plan.input_shape, glyphs), plan.layout, plan.input_dtype.name]
+    before = [word for word in before if word]
     after = [_shape(plan.output_shape, glyphs), plan.output_dtype.name]
     if plan.output_layout != plan.layout and plan.output_layout:
         after.insert(1, plan.output_layout)
