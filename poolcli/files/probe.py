@@ -183,7 +183,6 @@ def _pixels(file: BinaryIO, kind: str, pictures: PictureInput) -> np.ndarray | N
     with images.open_image(file, images.PILLOW_NAMES[kind], pictures.max_pixels) as image:
         if kind != "jpeg" and getattr(image, "n_frames", 1) > 1:
             return None
-        check_count(image.size, pictures.max_pixels)
         dtype: Any
         if kind == "png" and png.is_deep(image):
             dtype, channels = np.uint16, png.channels_of_deep(image)

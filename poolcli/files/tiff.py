@@ -20,7 +20,7 @@ from poolcli.files.causes import check_memory
 from poolcli.files.geotiff import geo_of
 from poolcli.files.images import (
     Picture,
-    check_pixels,
+    check_frames,
     decode_frames,
     layout_of,
     mode_to_read,
@@ -177,7 +177,7 @@ def _read_by_pillow(
     numbers = [page.index for page in pages]
     try:
         with open_image(file, "TIFF", wanted.max_pixels) as image:
-            check_pixels(image.size, len(pages), max_bytes, wanted.max_pixels)
+            check_frames(image.size, len(pages), max_bytes)
             mode = image.mode
             plain = mode_to_read(image, wanted.inks)
     except UnidentifiedImageError as error:
