@@ -15,7 +15,7 @@ from poolcli.errors import InputError, UsageError
 AXIS_NAMES = {"D": "depth", "H": "height", "W": "width", "N": "batch", "C": "channels"}
 CHANNELS_LAST = {1: "W", 2: "HW", 3: "HWC", 4: "NHWC", 5: "NDHWC"}
 CHANNELS_FIRST = {1: "W", 2: "HW", 3: "CHW", 4: "NCHW", 5: "NCDHW"}
-_COLOURS = (1, 3, 4)
+_FEW = 4  # channels: grey, RGB, and either with transparency
 _SPATIAL_ORDERS = ("W", "HW", "DHW")
 
 
@@ -99,30 +99,43 @@ def find_layout(
     return Layout(defaults[len(shape)])
 
 
-def channels_first_hint(layout: Layout, shape: Sequence[int]) -> str | None:
-    """A line of advice when a default channels-last reading looks wrong for ``shape``.
+def doubtful(layout: Layout, shape: Sequence[int]) -> str | None:
+    """Warn where ``layout``, taken by default, may be the wrong reading of ``shape``.
 
-    >>> channels_first_hint(Layout("HWC"), (3, 224, 224))
-    '3x224x224 looks like channels first but was read as HWC; say --layout CHW if it is'
-    >>> channels_first_hint(Layout("NHWC"), (1, 4, 4, 8))
+    >>> doubtful(Layout("HWC"), (240, 320, 3))
+    >>> str(doubtful(Layout("HWC"), (8, 73, 144))).split(";")[0]
+    '8x73x144 was read as HWC: 8x73 is pooled, and 144 does not look like channels'
     """
-    if layout.letters not in ("HWC", "NHWC", "NDHWC"):
+    if layout.letters not in (CHANNELS_LAST[3], CHANNELS_LAST[4], CHANNELS_LAST[5]):
         return None
-    channels = shape[-3] if len(shape) < 5 else shape[1]
-    height, width = shape[-2:]
-    is_square_map = shape[-3] == height != width
-    if is_square_map or min(height, width) <= 4 or width == channels:
+    if _looks_like_channels(*shape[-3:]):
         return None
-    few_first = channels in _COLOURS
-    square_last = height == width
-    # Layers have multiples of 8 channels; 16x15x10 is rather a map of 15x10 than of 16x15.
-    layer_first = channels % 8 == 0 and width % 8 != 0 and 1 / 2 <= height / width <= 2
-    if not (few_first or square_last or layer_first):
-        return None
-    return (
-        f"{show_shape(shape)} looks like channels first but was read as {layout.letters}; "
-        f"say --layout {CHANNELS_FIRST[len(shape)]} if it is"
+    other = CHANNELS_FIRST[len(shape)]
+    pooled, instead = (
+        show_shape([shape[axis] for axis in axes.spatial]) for axes in (layout, Layout(other))
     )
+    return (
+        f"{show_shape(shape)} was read as {layout.letters}: {pooled} is pooled, and {shape[-1]} "
+        f"does not look like channels; say --layout {other} to pool {instead}, or "
+        f"--layout {layout.letters} if this is right"
+    )
+
+
+def _looks_like_channels(height: int, width: int, last: int) -> bool:
+    """Whether the last axis of a map is what networks and pictures have for channels.
+
+    They are few beside the map, as colours are; or the map is square; or they are as many as layers
+    have, over a map that is not much longer than wide. Twice the width is what grids of the earth
+    have: as many degrees of longitude as there are of latitude, and again.
+    """
+    if last <= _FEW or 2 * last < min(height, width):
+        return True
+    if height == width:
+        return last != width
+    if max(height, width) > 2 * min(height, width) or last in (width, 2 * width):
+        return False
+    power_of_two = last >= 8 and last & (last - 1) == 0
+    return power_of_two or (last % 32 == 0 and last >= 3 * max(height, width))
 
 
 def show_shape(shape: Sequence[int]) -> str:

@@ -27,10 +27,10 @@ from poolcli.engine.storage import (
 )
 from poolcli.errors import InputError, UnknownParameter, UsageError
 from poolcli.geometry import Geometry, Sliding, whole_number
-from poolcli.layout import AXIS_NAMES, Layout, channels_first_hint, find_layout, show_shape
+from poolcli.layout import AXIS_NAMES, Layout, doubtful, find_layout, show_shape
 from poolcli.ops import OPS, find_op
 from poolcli.presets import INDEX_CONVENTIONS, Preset, find_preset
-from poolcli.windows import Windows
+from poolcli.windows import Grid, Windows
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -114,7 +114,7 @@ class Request:
         preset = find_preset(self.like)
         chosen = layout if self.layout is None else self.layout
         axes = find_layout(chosen, shape, preset.layouts)
-        hint = None if chosen or self.like else channels_first_hint(axes, shape)
+        warning = None if chosen or self.like else doubtful(axes, shape)
         windows = self._placed(preset).resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
         kernel = self._kernel(dtype, windows)
         refuse_windows(kernel, windows)
@@ -123,7 +123,7 @@ class Request:
         kept = list(shape)
         for axis, w in zip(axes.spatial, windows, strict=True):
             kept[axis] = w.out
-        return Plan(self, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, hint)
+        return Plan(self, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, warning)
 
     def _refuse_counts(self, windows: tuple[Windows, ...]) -> None:
         """Refuse windows whose padding would be counted, and is too much for 64 bits."""
@@ -183,7 +183,8 @@ class Plan:
     output_dtype: np.dtype[Any]
     windows: tuple[Windows, ...]
     kernel: Kernel
-    hint: str | None
+    warning: str | None
+    """Why the layout, which nobody said, may be the wrong one."""
 
     @property
     def output_layout(self) -> str:
@@ -206,6 +207,17 @@ class Plan:
         lead, order = view_order(axes.spatial, tuple(range(len(self.layout))))
         inner = math.prod(self.input_shape[axis] for axis in order[lead + len(axes.spatial) :])
         return gathered_bytes(self.kernel, self.windows, self.input_dtype, inner)
+
+    @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the input's cells, by axis letter."""
+        letters = Layout(self.layout).spatial_letters if self.request.keepdims else ""
+        return {letter: w.grid for letter, w in zip(letters, self.windows, strict=False)}
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the result."""
+        return self.request.nodata
 
     @property
     def dropped(self) -> dict[str, int]:

@@ -14,6 +14,7 @@ from poolcli.errors import UsageError
 from poolcli.geometry import Adaptive
 from poolcli.layout import Layout
 from poolcli.plan import Plan, Request
+from poolcli.windows import Grid
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,24 @@ class PyramidPlan:
         return self.levels[0].output_dtype
 
     @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the input's cells: none, where levels stand side by side."""
+        return {}
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the result."""
+        return self.request.request.nodata
+
+    @property
     def dropped(self) -> dict[str, int]:
         """Cells that no window covers: none, by the definition of adaptive windows."""
         return {}
 
     @property
-    def hint(self) -> str | None:
-        """Advice about the layout, if it looks odd."""
-        return self.levels[0].hint
+    def warning(self) -> str | None:
+        """Why the layout, which nobody said, may be the wrong one."""
+        return self.levels[0].warning
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Pool ``x`` at every level and join the results."""

@@ -14,8 +14,9 @@ from poolcli.dtypes import number_type
 from poolcli.engine.cast import convert
 from poolcli.errors import InputError, UsageError
 from poolcli.geometry import Padding, axis_paddings, axis_values
-from poolcli.layout import Layout, channels_first_hint, find_layout, show_shape
+from poolcli.layout import Layout, doubtful, find_layout, show_shape
 from poolcli.presets import INDEX_CONVENTIONS, Preset, find_preset
+from poolcli.windows import Grid, Windows
 
 
 class Slides(NamedTuple):
@@ -171,16 +172,37 @@ class UnpoolPlan:
         return self.axes.letters
 
     @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the input's cells, by axis letter."""
+        axes, slides, grids = self.axes, self.slides, {}
+        if len(self.input_shape) < len(axes.letters):
+            return {}
+        for number, axis in enumerate(axes.spatial):
+            out, n = self.input_shape[axis], self.output_shape[axis]
+            pooled = Grid(0, n / out)
+            if slides is not None:
+                before, stride = slides.paddings[number][0], slides.strides[number]
+                starts = range(-before, out * stride - before, stride)
+                pooled = Windows("", n, starts, slides.sizes[number]).grid
+            grids[axes.letters[axis]] = pooled.turned()
+        return grids
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the result: what is not put back is 0."""
+        return None
+
+    @property
     def dropped(self) -> dict[str, int]:
         """Cells that no window covers: none, every value goes somewhere."""
         return {}
 
     @property
-    def hint(self) -> str | None:
-        """Advice about the layout, if it looks odd."""
+    def warning(self) -> str | None:
+        """Why the layout, which nobody said, may be the wrong one."""
         if self.request.layout or self.request.like or self.layout != self.axes.letters:
             return None
-        return channels_first_hint(self.axes, self.input_shape)
+        return doubtful(self.axes, self.input_shape)
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Scatter ``x``.
@@ -211,7 +233,7 @@ class UnpoolPlan:
             raise InputError(
                 f"index {indices[some][first]} has the values {put[first]} and "
                 f"{flat[cells[first]]}, and is that of one cell, as {convention} indices are "
-                f"counted; {self.hint or _ADVICE}; medians between two cells have none of their "
+                f"counted; {self.warning or _ADVICE}; medians between two cells have none of their "
                 "own, which --method lower gives"
             )
         return out

@@ -16,6 +16,32 @@ FAR = 4
 SPANNED = 1 << 20
 
 
+class Grid(NamedTuple):
+    """Even pixels over the cells of an axis: the first begins at ``origin``, each is ``step`` long.
+
+    Lengths are counted in cells, from the beginning of cell 0.
+    """
+
+    origin: float
+    step: float
+
+    def over(self, below: Grid) -> Grid:
+        """Give this grid over the cells that those of ``below`` lie over.
+
+        >>> Grid(0, 2).over(Grid(1, 3))
+        Grid(origin=1, step=6)
+        """
+        return Grid(below.origin + self.origin * below.step, self.step * below.step)
+
+    def turned(self) -> Grid:
+        """Give the grid of the cells over the pixels.
+
+        >>> Grid(1, 2).turned()
+        Grid(origin=-0.5, step=0.5)
+        """
+        return Grid(-self.origin / self.step, 1 / self.step)
+
+
 class Windows(NamedTuple):
     """The windows along one spatial axis of an array.
 
@@ -103,6 +129,23 @@ class Windows(NamedTuple):
         first = max(0, -((start - low) // step)) if start < low else 0
         last = min(size - 1, (high - 1 - start) // step)
         return max(0, last - first + 1)
+
+    @property
+    def grid(self) -> Grid:
+        """The even grid whose pixels stand for the windows.
+
+        Where windows are of one size each pixel stands in the middle of its window, and is as long
+        as the windows are apart; a single one is the real cells of its window. Windows of several
+        sizes share the axis between them, and so do their pixels.
+        """
+        if not isinstance(self.sizes, int):
+            return Grid(0, self.n / self.out)
+        first, last = self.starts[0], self.starts[-1]
+        if self.out == 1:
+            low, high = max(first, 0), min(self.end(0), self.n)
+            return Grid(low, high - low)
+        step = (last - first) / (self.out - 1)
+        return Grid(first + (self.end(0) - first - step) / 2, step)
 
     def clipped(self) -> list[int]:
         """Those windows that reach past an edge of the axis, in order."""

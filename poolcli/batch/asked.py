@@ -30,13 +30,22 @@ class Asked(Dataclass, Protocol):
 T = TypeVar("T", bound=Dataclass)
 
 
-def with_threads(asked: T, threads: int) -> T:
-    """Ask the same with this number of threads, wherever none was given."""
-    changes: dict[str, Any] = {}
-    for field in dataclasses.fields(asked):
-        value = getattr(asked, field.name)
-        if field.name == "threads" and value is None:
-            changes["threads"] = threads
-        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            changes[field.name] = with_threads(value, threads)
-    return dataclasses.replace(asked, **changes)
+def with_default(asked: T, name: str, default: Any) -> T:
+    """Ask the same with this for the field called ``name``, wherever nothing was given."""
+    return dataclasses.replace(
+        asked,
+        **{
+            field.name: default
+            if field.name == name and getattr(asked, name) is None
+            else _inside(getattr(asked, field.name), name, default)
+            for field in dataclasses.fields(asked)
+        },
+    )
+
+
+def _inside(value: Any, name: str, default: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return with_default(value, name, default)
+    if type(value) is tuple:
+        return tuple(_inside(item, name, default) for item in value)
+    return value

@@ -37,15 +37,16 @@ def need_of(job: Job, worker: Worker) -> int:
     if job.skip or path is None:
         return 0
     try:
-        described = files.describe_at_most(path, worker.pictures.reading(job))
+        described = files.describe_at_most(path, worker.pictures.reading(job), job.source.members)
         if described is None:
             return _LEAST + _PARSED * os.path.getsize(str(job.source.file))
     except (PoolError, OSError):
         return 0  # reading it will fail, too
     need = _LEAST
-    for one in described:
-        with suppress(PoolError):  # as will pooling this one, and the others go on
-            need += _need_of_array(one, job, worker)
+    with suppress(PoolError):  # as will reading other arrays of it
+        for one in described:
+            with suppress(PoolError):  # as will pooling this one, and the others go on
+                need += _need_of_array(one, job, worker)
     return need
 
 

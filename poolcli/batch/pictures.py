@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poolcli import files
-from poolcli.batch.asked import Asked
+from poolcli.batch.asked import Asked, with_default
 from poolcli.batch.formats import PICTURES
 from poolcli.batch.outputs import STDOUT, Job
 from poolcli.dtypes import number_type
@@ -23,6 +23,7 @@ from poolcli.plan import Plan
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from poolcli.files.geotiff import GeoTags
     from poolcli.pictures.look import Look
 
 _HOLD_INKS = (None, *(name for name, holds in PICTURES.items() if holds.inks))
@@ -39,6 +40,8 @@ class Writable(NamedTuple):
     array: NDArray[Any]
     layout: str
     notes: Notes | None
+    lost: tuple[str, ...] = ()
+    """What the input says and the result cannot, a sentence each."""
 
 
 class Pictures(NamedTuple):
@@ -63,6 +66,13 @@ class Pictures(NamedTuple):
 
         Raises OutputError where it cannot be had.
         """
+        if described.nodata is not None:
+            if self.treatment != Treatment():
+                raise InputError(
+                    f"{described.nodata} in it means missing, and is a value of one channel, which"
+                    " --linear and --by change; leave them out"
+                )
+            asked = with_default(asked, "nodata", described.nodata)
         if format is None or format not in PICTURES or self.look is not None:
             if self.treatment.by is None or asked.dtype is not None:
                 return asked
@@ -132,11 +142,30 @@ class Pictures(NamedTuple):
         return pooled
 
     def writable(
-        self, array: NDArray[Any], layout: str, loaded: Loaded, format: str, path: str
+        self, array: NDArray[Any], plan: Any, loaded: Loaded, format: str, path: str
     ) -> Writable:
         """Give the result as it is to be written. Raises OutputError."""
+        seen = self._seen(array, plan.output_layout, loaded, format, path)
+        geo = None if loaded.notes is None else loaded.notes.geo
+        if geo is None:
+            return seen
+        holds = PICTURES.get(format)
+        if holds is None or not holds.places:
+            lost, advice = geo.without_place().without_values().lost, "; .tif has a place for it"
+            return seen._replace(lost=_sentence(lost, advice))
+        # Planes that stand side by side lie nowhere.
+        is_one = _plane(seen.array, seen.layout) == _plane(array, plan.output_layout)
+        geo = _moved(geo, plan, loaded) if is_one else geo.without_place()
+        geo = geo if self.look is None else geo.without_values()
+        notes = (seen.notes or Notes())._replace(geo=geo)
+        return seen._replace(notes=notes, lost=_sentence(geo.lost))
+
+    def _seen(
+        self, array: NDArray[Any], layout: str, loaded: Loaded, format: str, path: str
+    ) -> Writable:
+        """Give the result as it is seen: as it is, or as the look says."""
         notes = loaded.notes
-        if self.look is None:
+        if self.look is None or format == ".npz":
             return Writable(array, layout, notes)
         if format not in PICTURES:
             raise OutputError(
@@ -161,6 +190,26 @@ class Pictures(NamedTuple):
             # Other colours: what describes the old ones is no longer true.
             notes = Notes(exif=notes.exif, xmp=notes.xmp, dpi=notes.dpi)
         return Writable(*seen, notes)
+
+
+def _moved(geo: GeoTags, plan: Any, loaded: Loaded) -> GeoTags:
+    """Say where on the earth the pixels of a result lie, and which value of them means missing."""
+    given, grids = plan.nodata, plan.grids
+    if given is not None and given != loaded.nodata:
+        geo = geo._replace(nodata=str(int(given) if given == given // 1 else given))
+    # Another layout may have other axes of the file for height and width.
+    is_turned = any(plan.layout.find(axis) != str(loaded.layout).find(axis) for axis in "HW")
+    if is_turned or not {"H", "W"} <= set(grids):
+        return geo.without_place()
+    return geo.on_grid(grids["H"], grids["W"])
+
+
+def _plane(array: NDArray[Any], layout: str) -> list[int]:
+    return [n for letter, n in zip(layout, array.shape, strict=True) if letter in "HW"]
+
+
+def _sentence(lost: tuple[str, ...], advice: str = "") -> tuple[str, ...]:
+    return (f"not in the result: {', '.join(lost)}{advice}",) if lost else ()
 
 
 def _has_alpha(layout: str, loaded: Loaded) -> bool:

@@ -42,4 +42,6 @@ def _describe(job: Job, worker: Worker) -> Iterator[files.Described]:
         for loaded in source.read():
             yield files.described_as(loaded)
     else:
-        yield from files.describe_file(source.path, pictures=worker.pictures.reading(job))
+        yield from files.describe_file(
+            source.path, pictures=worker.pictures.reading(job), members=source.members
+        )

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from poolcli import files
-from poolcli.batch.asked import Asked, with_threads
+from poolcli.batch.asked import Asked, with_default
 from poolcli.batch.lists import STDIN
 from poolcli.batch.memory import Stopped
 from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch, without_arrays
@@ -63,7 +63,7 @@ def run(
 
             at_once = min(at_once, most_at_once())
             threads = max(1, processors() // at_once)
-            worker = worker._replace(asked=with_threads(asked, threads))
+            worker = worker._replace(asked=with_default(asked, "threads", threads))
             yield from Crew(jobs, worker, do_job, settings, watch, stop, at_once).outcomes()
     finally:
         if manifest is not None:

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from poolcli import files
@@ -13,7 +14,7 @@ from poolcli.batch.formats import WRITABLE
 from poolcli.batch.lists import STDIN, read_list
 from poolcli.batch.walk import Found, walk
 from poolcli.errors import InputError, UsageError
-from poolcli.files import AS_USUAL, Loaded, PictureInput, sniff
+from poolcli.files import ALL, AS_USUAL, Loaded, Members, PictureInput, sniff
 from poolcli.files.text import check_start
 
 
@@ -21,7 +22,11 @@ class Read(Protocol):
     """Reads the arrays of a source, as ``files.read_file`` does."""
 
     def __call__(
-        self, *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+        self,
+        *,
+        max_bytes: int | None = None,
+        pictures: PictureInput = AS_USUAL,
+        members: Members = ALL,
     ) -> Iterator[Loaded]: ...
 
 
@@ -40,6 +45,11 @@ class Source(NamedTuple):
     root: str | None = None
     folder: str = ""
     fails: bool = False
+    members: Members = ALL
+
+    def choosing(self, members: Members) -> Source:
+        """The same source, of which these arrays are meant where it is an archive."""
+        return self._replace(read=partial(self.read, members=members), members=members)
 
     @property
     def from_folder(self) -> bool:
@@ -53,6 +63,11 @@ class Source(NamedTuple):
         while path is not None and ":" in path and not os.path.lexists(path):
             path = path.rpartition(":")[0]
         return path
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether there is a regular file, whose header can be looked at before it is read."""
+        return self.file is not None and os.path.isfile(self.file)
 
     @property
     def member(self) -> str | None:
@@ -92,7 +107,10 @@ def find_sources(
 
 def _typed(text: str) -> Source:
     def read(
-        *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+        *,
+        max_bytes: int | None = None,
+        pictures: PictureInput = AS_USUAL,
+        members: Members = ALL,
     ) -> Iterator[Loaded]:
         yield files.parse_matrix(text)
 
@@ -142,16 +160,22 @@ def _sources_in_folder(root: str, search: Search) -> list[Source]:
 
 def _file(path: str) -> Source:
     def read(
-        *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+        *,
+        max_bytes: int | None = None,
+        pictures: PictureInput = AS_USUAL,
+        members: Members = ALL,
     ) -> Iterator[Loaded]:
-        return files.read_file(path, max_bytes=max_bytes, pictures=pictures)
+        return files.read_file(path, max_bytes=max_bytes, pictures=pictures, members=members)
 
     return Source(path, read, path)
 
 
 def _failing(label: str, message: str) -> Source:
     def read(
-        *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+        *,
+        max_bytes: int | None = None,
+        pictures: PictureInput = AS_USUAL,
+        members: Members = ALL,
     ) -> Iterator[Loaded]:
         raise InputError(message)
 
@@ -159,11 +183,15 @@ def _failing(label: str, message: str) -> Source:
 
 
 def _read_stdin(
-    *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    *,
+    max_bytes: int | None = None,
+    pictures: PictureInput = AS_USUAL,
+    members: Members = ALL,
 ) -> Iterator[Loaded]:
     if sys.stdin is None:
         raise InputError("-: standard input is closed")
-    return files.read_stdin(sys.stdin.buffer, max_bytes=max_bytes, pictures=pictures)
+    stream = sys.stdin.buffer
+    return files.read_stdin(stream, max_bytes=max_bytes, pictures=pictures, members=members)
 
 
 def _is_input(path: str) -> bool:

@@ -53,9 +53,9 @@ class Worker(NamedTuple):
             first = True
             for loaded, result in self._pool_each(job, failures, keeps=False):
                 if job.output is not None:
-                    self._write_stdout(job, loaded, result, first=first)
+                    result = self._write_stdout(job, loaded, result, first=first)
                     first = False
-                yield result._replace(written=job.output)
+                yield result
         yield from failures
 
     def _pool_each(
@@ -117,8 +117,7 @@ class Worker(NamedTuple):
             return self._pool(loaded, job)
         if path == STDOUT:
             result = self._pool(loaded, job)
-            self._write_stdout(job, loaded, result, first=True)
-            return result._replace(written=path)
+            return self._write_stdout(job, loaded, result, first=True)
         plainly = not self.pictures.are_concerned(loaded)
         if job.format == ".npy" and plainly and not is_special(path):
             with _labelled(loaded):
@@ -127,7 +126,9 @@ class Worker(NamedTuple):
                 return self._stream(job, loaded, plan, path, ready)
         result = self._pool(loaded, job)
         _make_folder(path)
-        if job.format == ".npz":
+        format = str(job.format)
+        written = self.pictures.writable(result.array, result.plan, loaded, format, path)
+        if format == ".npz":
             files.write_npz(
                 path,
                 {loaded.member or "arr_0": result.array},
@@ -135,8 +136,6 @@ class Worker(NamedTuple):
                 ready=ready(path),
             )
         else:
-            format, layout = str(job.format), result.plan.output_layout
-            written = self.pictures.writable(result.array, layout, loaded, format, path)
             files.write_file(
                 path,
                 written.array,
@@ -147,7 +146,7 @@ class Worker(NamedTuple):
                 how=self.pictures.packing,
                 ready=ready(path),
             )
-        return result._replace(written=path)
+        return result._replace(written=path, notes=(*result.notes, *written.lost))
 
     def _stream(self, job: Job, loaded: Loaded, plan: Plan, path: str, ready: _ReadyFor) -> Result:
         """Pool into a new .npy file block by block: neither array need fit in memory."""
@@ -176,7 +175,8 @@ class Worker(NamedTuple):
         for loaded, result in self._pool_each(job, failures, keeps=True):
             # Those that have failed count, so that a number says which array of a pipe it was.
             arrays[loaded.member or f"arr_{len(arrays) + len(failures)}"] = result.array
-            results.append(result._replace(written=path))
+            lost = self.pictures.writable(result.array, result.plan, loaded, ".npz", path).lost
+            results.append(result._replace(written=path, notes=(*result.notes, *lost)))
         if not arrays and failures:
             return
         _make_folder(path)
@@ -203,7 +203,8 @@ class Worker(NamedTuple):
             with _labelled(loaded):
                 pooled = self.pictures.pool(plan, loaded, lambda part: self.tick(job, part))
         source = loaded.array if loaded.kind == "image" else None
-        return Result(loaded.label, plan, pooled, loaded.kind, source=source)
+        notes = getattr(plan, "notes", ())
+        return Result(loaded.label, plan, pooled, loaded.kind, source=source, notes=notes)
 
     def _check_memory(self, plan: Any, loaded: Loaded, kept: int) -> None:
         """Refuse a result that is too large for memory before anything is pooled."""
@@ -219,7 +220,7 @@ class Worker(NamedTuple):
             what = f"a window, of which {plan.request.op} sees all cells at once,"
             files.check_memory(plan.window_bytes, self.max_bytes, what)
 
-    def _write_stdout(self, job: Job, loaded: Loaded, result: Result, *, first: bool) -> None:
+    def _write_stdout(self, job: Job, loaded: Loaded, result: Result, *, first: bool) -> Result:
         if sys.stdout is None:
             raise OutputError("standard output is closed, and the result was to go there")
         format = _stream_format(job, loaded)
@@ -229,7 +230,7 @@ class Worker(NamedTuple):
         if format in TEXTS and array.ndim == 2 and not first:
             # Without it the rows would be read as more of the matrix before.
             stream.write(f"# shape: {array.shape[0]}x{array.shape[1]}\n".encode("ascii"))
-        written = self.pictures.writable(array, result.plan.output_layout, loaded, format, STDOUT)
+        written = self.pictures.writable(array, result.plan, loaded, format, STDOUT)
         files.write_stream(
             stream,
             written.array,
@@ -238,10 +239,15 @@ class Worker(NamedTuple):
             notes=written.notes,
             how=self.pictures.packing,
         )
+        return result._replace(written=STDOUT, notes=(*result.notes, *written.lost))
 
     def plan(self, described: files.Described, format: str | None) -> Any:
         """Say what will be done to an array whose result is written in ``format``."""
         shape = described.shape
+        if described.beside:
+            from poolcli.batch.kept import KeptPlan  # late: most inputs are no archives
+
+            return KeptPlan(shape, described.dtype)
         layout = described.layout or self.layouts.get(len(shape))
         described = self.pictures.pooled_as(self.asked, format, described, layout)
         try:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from poolcli.chains.stage import Stage, StagePlan
 from poolcli.errors import InputError, UsageError
+from poolcli.windows import Grid
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,19 @@ class ChainPlan:
         return self.stages[-1].output_dtype
 
     @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the input's cells, by axis letter."""
+        first, *rest = (stage.grids for stage in self.stages)
+        for grids in rest:
+            first = {letter: grid.over(first[letter]) for letter, grid in grids.items()}
+        return first
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that means missing in the result."""
+        return self.stages[-1].plans[0].nodata
+
+    @property
     def operation(self) -> str:
         """What reports call it: the chain as it could be written."""
         return self.chain.text
@@ -120,9 +134,9 @@ class ChainPlan:
         }
 
     @property
-    def hint(self) -> str | None:
-        """Advice about the layout of the input, if it looks odd."""
-        return self.stages[0].plans[0].hint
+    def warning(self) -> str | None:
+        """Why the layout of the input, which nobody said, may be the wrong one."""
+        return self.stages[0].plans[0].warning
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Pool ``x`` stage by stage."""

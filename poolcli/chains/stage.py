@@ -15,6 +15,7 @@ from poolcli.errors import PoolError
 from poolcli.layout import Layout
 from poolcli.plan import Plan, Request
 from poolcli.pyramid import join_levels
+from poolcli.windows import Grid
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,11 @@ class StagePlan:
     def output_dtype(self) -> np.dtype[Any]:
         """The dtype of the result."""
         return self.plans[0].output_dtype
+
+    @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of the result over the cells of what goes in, by axis letter."""
+        return {} if self.stage.joins else self.plans[0].grids
 
     @property
     def dropped(self) -> dict[str, int]:

@@ -40,6 +40,7 @@ def _command() -> Any:
         *options.OUTPUT,
         options.THREADS,
         *batch_options.BATCH,
+        options.ARRAYS,
         options.MATRIX,
     ]
     example = 'poolcli chain "max 3/2 p1 | avg 2 | global avg" input.npy'

@@ -44,6 +44,7 @@ def _command() -> Any:
         NORM,
         LAYOUT,
         JSON,
+        options.ARRAYS,
         options.MATRIX,
     ]
     return build_command(
@@ -75,7 +76,10 @@ def _conform(values: Values) -> int:
     for source in find_sources(values):
         try:
             for loaded in source.read():
-                _show(loaded, windows, values)
+                if loaded.beside:
+                    messages.hint(f"{loaded.label}: left out, of 0 or 1 axes beside larger arrays")
+                else:
+                    _show(loaded, windows, values)
         except UsageError:
             raise
         except PoolError as error:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poolcli.cli import batch_options, messages, options
+from poolcli.cli import batch_options, messages, options, picture_options
 from poolcli.cli.lazy import Entry, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.ops import OPS, Op, find_op
+
+if TYPE_CHECKING:
+    from poolcli.batch import Source
+    from poolcli.files import Described
 
 GAP = "  "
 NARROW = 60  # columns: in less, what stands side by side goes one below the other
@@ -167,6 +172,8 @@ def _info_command() -> Any:
         batch_options.RECURSIVE,
         batch_options.FILES_FROM,
         options.MATRIX,
+        options.ARRAYS,
+        picture_options.MAX_PIXELS,
     ]
     return build_command(
         "info", "Show the shape, type and layout that inputs would be read with.", parameters, _info
@@ -180,8 +187,8 @@ def _info(values: Values) -> int:
     failed = False
     for source in find_sources(values, Search(values["recursive"])):
         try:
-            for loaded in source.read():
-                record = _facts(loaded, values)
+            for described in _described(source, values):
+                record = _facts(described, values)
                 line = _json(record) if values["as_json"] else _line(record)
                 print(line, file=messages.results(), flush=True)
         except UsageError:
@@ -192,12 +199,30 @@ def _info(values: Values) -> int:
     return 1 if failed else 0
 
 
-def _facts(loaded: Any, values: Values) -> dict[str, Any]:
+def _described(source: Source, values: Values) -> Iterator[Described]:
+    """Describe the arrays of a source by their headers; what has none is read."""
+    from poolcli import files
+
+    limit = values["max_pixels"]
+    if source.is_stored:
+        # Nothing is decoded, so that no size is too large unless somebody says so.
+        pictures = files.PictureInput(limit or sys.maxsize)
+        told = files.describe_by_header(str(source.path), pictures, source.members)
+        if told is not None:
+            yield from told
+            return
+    for loaded in source.read(pictures=files.PictureInput(limit)):
+        yield files.described_as(loaded)
+
+
+def _facts(loaded: Described, values: Values) -> dict[str, Any]:
     from poolcli.cli.variables import read_defaults
-    from poolcli.layout import channels_first_hint, find_layout
+    from poolcli.layout import doubtful, find_layout
     from poolcli.presets import find_preset
 
-    # Of an array that is still on disk no value is needed.
+    facts = {"label": loaded.label, "shape": list(loaded.shape), "dtype": str(loaded.dtype)}
+    if loaded.beside:
+        return {**facts, "layout": "", "kind": loaded.kind, "warnings": []}
     shape, defaults = loaded.shape, read_defaults(values["like"])
     known = values["layout"]
     if known is None:
@@ -206,16 +231,12 @@ def _facts(loaded: Any, values: Values) -> dict[str, Any]:
         found = find_layout(known, shape, find_preset(defaults.like).layouts)
     except InputError as error:
         raise InputError(f"{loaded.label}: {error}") from error
-    guessed = known is None and defaults.like is None
-    if guessed and (hint := channels_first_hint(found, shape)):
-        messages.hint(hint)
-    return {
-        "label": loaded.label,
-        "shape": list(shape),
-        "dtype": str(loaded.content.dtype),
-        "layout": found.letters,
-        "kind": loaded.kind,
-    }
+    doubt = doubtful(found, shape) if known is None and defaults.like is None else None
+    if doubt is not None:
+        messages.warn(f"{loaded.label}: {doubt}")
+    warnings = [] if doubt is None else [doubt]
+    facts |= {"layout": found.letters, "kind": loaded.kind, "warnings": warnings}
+    return facts if loaded.nodata is None else {**facts, "nodata": loaded.nodata}
 
 
 def _json(record: Mapping[str, Any]) -> str:
@@ -223,11 +244,19 @@ def _json(record: Mapping[str, Any]) -> str:
 
     from poolcli import report
 
-    return json.dumps({**record, "label": report.text(record["label"])})
+    record = {**record, "label": report.text(record["label"])}
+    if isinstance(record.get("nodata"), float):
+        record["nodata"] = report.plain_number(record["nodata"])
+    return json.dumps(record, allow_nan=False)
 
 
 def _line(record: Mapping[str, Any]) -> str:
     from poolcli import report
 
     label, shape = report.safe(record["label"]), "x".join(map(str, record["shape"]))
-    return f"{label}: {shape} {record['layout']} {record['dtype']} ({record['kind']})"
+    nodata = f", nodata {record['nodata']}" if "nodata" in record else ""
+    if not record["layout"]:
+        return (
+            f"{label}: {shape or 'scalar'} {record['dtype']} ({record['kind']}, goes on as it is)"
+        )
+    return f"{label}: {shape} {record['layout']} {record['dtype']} ({record['kind']}{nodata})"

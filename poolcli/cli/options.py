@@ -126,6 +126,15 @@ MATRIX = option(
     "matrix", list[str] | None, 'A matrix typed in place: "1 3; 5 6".', "--matrix", metavar="TEXT"
 )
 
+ARRAYS = option(
+    "arrays",
+    list[str] | None,
+    "Of an .npz take the arrays of this name, such as 'conv*' (default: all; those of 0 or 1 axes "
+    "beside larger ones go on as they are).",
+    "--arrays",
+    metavar="PATTERN",
+)
+
 SIZE = option("size", str | None, "Window size: N, HxW or DxHxW.", "--size", "-k", metavar="SIZE")
 STRIDE = option(
     "stride",

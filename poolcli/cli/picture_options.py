@@ -32,6 +32,14 @@ BY = option(
     "--by",
     metavar="luma|CHANNEL",
 )
+MAX_PIXELS = option(
+    "max_pixels",
+    int | None,
+    "Refuse larger pictures as possible decompression bombs (default: 178956970).",
+    "--max-pixels",
+    min=1,
+    metavar="N",
+)
 PICTURES = (
     option(
         "colormap",
@@ -73,14 +81,7 @@ PICTURES = (
         "--compression",
         metavar="HOW",
     ),
-    option(
-        "max_pixels",
-        int | None,
-        "Refuse larger pictures as possible decompression bombs (default: 178956970).",
-        "--max-pixels",
-        min=1,
-        metavar="N",
-    ),
+    MAX_PIXELS,
 )
 
 

@@ -175,6 +175,7 @@ def _command(op: Op, family: Family) -> object:
         *picture_options.PICTURES,
         options.THREADS,
         *batch_options.BATCH,
+        options.ARRAYS,
         options.MATRIX,
     ]
 

@@ -84,7 +84,10 @@ def run(asked: batch.Asked, values: Values, sources: Sequence[batch.Source] | No
     if is_batch or target.resume:
         from poolcli.batch.recipe import recipe_of
 
-        manifest = _open_manifest(target, recipe_of(asked, layouts, target.format, pictures))
+        recipe = recipe_of(asked, layouts, target.format, pictures)
+        if values["arrays"]:
+            recipe = {**recipe, "arrays": " ".join(values["arrays"])}
+        manifest = _open_manifest(target, recipe)
     jobs = batch.assign(sources, target, manifest, search)
     if values.get("dry_run"):
         return _rehearse(jobs, batch.Worker(asked, layouts, pictures=pictures), values)
@@ -109,7 +112,13 @@ def find_sources(
     sources = batch.find_sources(inputs, values["matrix"] or [], lists, search)
     if not sources:
         raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
-    if (values["layout"] or "").upper() == "W":
+    rows = (values["layout"] or "").upper() == "W"
+    patterns = tuple(values["arrays"] or ())
+    if patterns or rows:
+        from poolcli.files import Members
+
+        sources = [source.choosing(Members(patterns, small=rows)) for source in sources]
+    if rows:
         return [source._replace(read=partial(_read_rows, source.read)) for source in sources]
     return sources
 
@@ -148,6 +157,8 @@ def _rehearse(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -
                     messages.complain_of_input(job.source.label, came, as_json=as_json)
                     failed = True
                     continue
+                if came.plan.warning is not None:
+                    messages.warn(f"{came.label}: {came.plan.warning}")
                 line = report.planned_json(came) if as_json else report.planned_line(came)
                 print(line, file=messages.results())
         except UsageError:

@@ -90,14 +90,14 @@ def _print_code(chain: Chain, shape: tuple[int, ...], layout: str | None, framew
     from poolcli.chains.layers import write_code
 
     plan = chain.plan(shape, np.dtype(np.float32), layout)
-    _hint(plan.hint)
+    _warn_of(plan.warning)
     print(write_code(plan, framework), end="", file=messages.results())
 
 
 def _print_table(chain: Chain, shape: tuple[int, ...], layout: str | None, values: Values) -> None:
     """Print the rows; before an error those of the stages that can be, which show where it is."""
     from poolcli.chains.table import rows
-    from poolcli.layout import Layout, channels_first_hint
+    from poolcli.layout import Layout, doubtful
 
     found: list[Row] = []
     failure = None
@@ -106,7 +106,7 @@ def _print_table(chain: Chain, shape: tuple[int, ...], layout: str | None, value
     except PoolError as error:
         failure = error
     if found and not (chain.layout or layout or chain.stages[0].requests[0].like):
-        _hint(channels_first_hint(Layout(found[0].layout), shape))
+        _warn_of(doubtful(Layout(found[0].layout), shape))
     _print_rows(found, values["as_json"])
     if failure is not None:
         said = f"{failure}; shown is what comes before it" if found else str(failure)
@@ -135,6 +135,6 @@ def _warn(rows: list[Row]) -> None:
             messages.warn(f'stage {number} "{row.stage}": {warning}')
 
 
-def _hint(text: str | None) -> None:
+def _warn_of(text: str | None) -> None:
     if text is not None:
-        messages.hint(text)
+        messages.warn(text)

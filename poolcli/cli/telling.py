@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
@@ -32,7 +32,7 @@ class Telling(batch.Watch):
         self._meter = report.Meter(len(self._todo), sum(self._sizes.values()))
         self._counts = dict.fromkeys((report.Result, batch.Skipped, batch.Failed), 0)
         self._left = len(self._todo)
-        self._hints: set[str] = set()
+        self._said: set[str] = set()
         self._bar: AbstractContextManager[Any] = self._make_bar()
 
     @property
@@ -99,10 +99,11 @@ class Telling(batch.Watch):
 
     def _show(self, result: report.Result) -> None:
         values = self._values
-        hint, quiet = result.plan.hint, values["quiet"]
-        if hint is not None and hint not in self._hints and not quiet:
-            messages.hint(hint)
-            self._hints.add(hint)  # once, however many inputs look like that
+        quiet = values["quiet"]
+        if result.plan.warning is not None:
+            self._say_once(messages.warn, result.label, result.plan.warning)
+        for note in () if quiet else result.notes:
+            self._say_once(messages.hint, result.label, note)
         if values["as_json"]:
             _print(report.json_line(result, values=not values["no_preview"]))
         elif result.written is None:
@@ -118,6 +119,12 @@ class Telling(batch.Watch):
         elif result.written != batch.STDOUT and self._tells_each and sys.stderr is not None:
             terminal = sys.stderr.isatty()
             report.show(result, stream=sys.stderr, terminal=terminal, preview=False)
+
+    def _say_once(self, say: Callable[[str], None], label: str, text: str) -> None:
+        """Say what holds for one input, however many others it holds for."""
+        if text not in self._said:
+            say(f"{label}: {text}")
+            self._said.add(text)
 
     def _summary(self, why: str | None) -> str:
         done, skipped, failed = self._counts.values()

@@ -28,6 +28,7 @@ def _command() -> Any:
         *options.AXES,
         *options.TYPES,
         *options.OUTPUT,
+        options.ARRAYS,
         options.MATRIX,
     ]
     return build_command(

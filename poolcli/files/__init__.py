@@ -4,7 +4,7 @@ from poolcli.files.atomic import Ready, atomic_target
 from poolcli.files.causes import available_memory, check_memory
 from poolcli.files.ending import abandon
 from poolcli.files.leftovers import locked, sweep
-from poolcli.files.loaded import Loaded
+from poolcli.files.loaded import ALL, Loaded, Members
 from poolcli.files.notes import AS_USUAL, Notes, PictureInput, PictureOutput
 from poolcli.files.picture_writing import meaningless, target_dtype
 from poolcli.files.probe import (
@@ -18,9 +18,11 @@ from poolcli.files.read import parse_matrix, read_file, read_stdin
 from poolcli.files.write import npy_output, write_file, write_npz, write_stream
 
 __all__ = [
+    "ALL",
     "AS_USUAL",
     "Described",
     "Loaded",
+    "Members",
     "Notes",
     "PictureInput",
     "PictureOutput",

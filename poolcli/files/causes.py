@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from poolcli.errors import InputError, OutputError
 
 CAUSE_LENGTH = 200
+MAX_PIXELS = 178_956_970  # as Pillow: three bytes each of half a gibibyte
 TELLING = (ValueError, OSError, SyntaxError, EOFError, MemoryError)  # written for people to read
 
 
@@ -69,6 +70,17 @@ def check_memory(nbytes: int, max_bytes: int | None, what: str = "it", advice: s
         raise InputError(
             f"{what} needs {size_text(nbytes)} of memory, and {size_text(limit)} are available"
             f"{advice}"
+        )
+
+
+def check_count(size: tuple[int, int], max_pixels: int | None) -> None:
+    """Refuse more pixels (width, height) than are asked for, or than is usual."""
+    width, height = size
+    limit = MAX_PIXELS if max_pixels is None else max_pixels
+    if width * height > limit:
+        raise InputError(
+            f"it claims {height}x{width} pixels; more than {limit} are refused as a possible"
+            f" decompression bomb; --max-pixels {width * height} reads it"
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.files import exif
-from poolcli.files.causes import check_memory
+from poolcli.files.causes import check_count, check_memory
 from poolcli.files.notes import Notes, PictureInput, sound_icc, upright_xmp
 
 PILLOW_NAMES = {
@@ -24,7 +24,6 @@ PILLOW_NAMES = {
     "webp": "WEBP",
     "pnm": "PPM",
 }
-MAX_PIXELS = 178_956_970  # as Pillow: three bytes each of half a gibibyte
 _WEBP_SIDE = 16383
 
 # Pillow mode -> (mode to read, mode to read where a transparent colour is set). None: as it is.
@@ -75,7 +74,7 @@ def read_by_pillow(
         # A JPEG's further pictures are a camera's previews and depth maps, not frames.
         frames = 1 if kind == "jpeg" else getattr(image, "n_frames", 1)
         skipped = 1 if getattr(image, "default_image", False) else 0  # for viewers that do not play
-        check_pixels(image.size, frames, max_bytes, wanted.max_pixels)
+        check_frames(image.size, frames, max_bytes)
         mode: str | None = None
         durations: list[float] = []
         if kind == "png" and png.is_deep(image):
@@ -108,14 +107,17 @@ def read_by_pillow(
 
 
 def open_image(file: BinaryIO, name: str, max_pixels: int | None) -> Any:
-    """Open a picture of Pillow's format ``name``; only its header is read."""
+    """Open a picture of Pillow's format ``name``; only its header is read.
+
+    Raises ``InputError`` for more than ``max_pixels`` (None: than is usual).
+    """
     from PIL import Image
 
-    if max_pixels is not None and Image.MAX_IMAGE_PIXELS is not None:
-        # Pillow refuses from twice its limit on; ours, which is asked for, is checked below.
-        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels)
+    Image.MAX_IMAGE_PIXELS = None  # it warns from its limit on and refuses from twice that on
     file.seek(0)
-    return Image.open(file, formats=(name,))
+    image = Image.open(file, formats=(name,))
+    check_count(image.size, max_pixels)
+    return image
 
 
 def mode_to_read(image: Any, inks: bool = False) -> str | None:
@@ -153,17 +155,9 @@ def without_opaque_alpha(array: np.ndarray) -> np.ndarray:
     return array[..., :3] if (array[..., 3] == 255).all() else array
 
 
-def check_pixels(
-    size: tuple[int, int], frames: int, max_bytes: int | None, max_pixels: int | None
-) -> None:
-    """Refuse what may be a decompression bomb, before anything is decoded."""
+def check_frames(size: tuple[int, int], frames: int, max_bytes: int | None) -> None:
+    """Refuse what memory cannot hold, before anything is decoded."""
     width, height = size
-    limit = MAX_PIXELS if max_pixels is None else max_pixels
-    if width * height > limit:
-        raise InputError(
-            f"it claims {height}x{width} pixels; more than {limit} are refused as a possible"
-            f" decompression bomb; --max-pixels {width * height} reads it"
-        )
     check_memory(2 * width * height * frames * 4, max_bytes)  # decoded frames and their stack
 
 

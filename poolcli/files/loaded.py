@@ -1,4 +1,4 @@
-"""What a door hands over."""
+"""What a door hands over, and what is asked of it where it holds several things."""
 
 from __future__ import annotations
 
@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from poolcli.files.stored import StoredNpy
 
 
+class Members(NamedTuple):
+    """Which arrays of an archive are meant where none is named.
+
+    patterns: their names, with ``*`` and ``?`` as in the shell; none for all of them
+    small: arrays of 0 and 1 axes are pooled, too, beside larger ones
+    """
+
+    patterns: tuple[str, ...] = ()
+    small: bool = False
+
+
+ALL = Members()
+
+
 class Loaded(NamedTuple):
     """One array from a file, a pipe or the command line.
 
@@ -24,6 +38,7 @@ class Loaded(NamedTuple):
     format: the extension that writes the same kind again: ``.npy``, ``.png``, ``.csv``
     member: the array's name inside an .npz, else None
     notes: what else the file tells of a picture; None for everything else
+    beside: of 0 or 1 axes beside larger arrays of an .npz: it is no map, and goes on as it is
     """
 
     label: str
@@ -33,6 +48,7 @@ class Loaded(NamedTuple):
     format: str = ".npy"
     member: str | None = None
     notes: Notes | None = None
+    beside: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -40,6 +56,12 @@ class Loaded(NamedTuple):
         if isinstance(self.content, np.ndarray):
             return self.content.shape
         return self.content.logical_shape
+
+    @property
+    def nodata(self) -> float | None:
+        """The value of cells that means missing, where the file names one."""
+        geo = None if self.notes is None else self.notes.geo
+        return None if geo is None else geo.missing(self.content.dtype)
 
     @property
     def array(self) -> np.ndarray:

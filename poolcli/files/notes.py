@@ -1,7 +1,12 @@
 """What a picture file says besides its pixels, and how pictures are read and packed."""
 
+from __future__ import annotations
+
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from poolcli.files.geotiff import GeoTags
 
 _ICC_SPACES = {b"GRAY": (1, 2), b"RGB ": (3, 4), b"CMYK": (4,)}
 _XMP_ORIENTATION = rb"""(tiff:Orientation(?:=["']|>)\s*)[1-8]"""
@@ -18,6 +23,7 @@ class Notes(NamedTuple):
     durations: of the frames, in milliseconds; loop: how often to play them, 0 for ever
     tables, sampling: a JPEG's quantisation and subsampling, which make its quality
     lossy: a WebP that is; packed: a TIFF that is compressed
+    geo: where on the earth the pixels of a TIFF lie, and which value means missing
     """
 
     mode: str = ""
@@ -33,6 +39,7 @@ class Notes(NamedTuple):
     sampling: int = -1
     lossy: bool = False
     packed: bool = False
+    geo: GeoTags | None = None
 
     def icc_for(self, channels: int, inks: bool) -> bytes | None:
         """Return the profile where it describes pixels of so many channels, else None."""
@@ -40,7 +47,7 @@ class Notes(NamedTuple):
             return None
         return self.icc if channels in _ICC_SPACES.get(self.icc[16:20], ()) else None
 
-    def sized(self, height: int, width: int) -> "Notes":
+    def sized(self, height: int, width: int) -> Notes:
         """Return the notes of a picture of this size."""
         if self.exif is None:
             return self

@@ -165,6 +165,7 @@ def encode_tiff(frames: np.ndarray, notes: Notes, how: PictureOutput) -> bytes:
                 iccprofile=notes.icc_for(channels, notes.inks),
                 resolution=notes.dpi,
                 metadata=None,
+                extratags=() if notes.geo is None else notes.geo.extra_tags(),
                 contiguous=False,
             )
     return target.getvalue() if big else add_notes(target.getvalue(), notes)

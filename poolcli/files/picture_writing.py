@@ -17,7 +17,7 @@ class Holds(NamedTuple):
     """What a format can hold: dtypes by number of channels, and whether several frames.
 
     ``inks``: CMYK as well. ``compressions`` are the ways to pack the same values, and with
-    ``quality`` they may be packed approximately.
+    ``quality`` they may be packed approximately. ``places``: it says where pixels lie on the earth.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Holds(NamedTuple):
     inks: bool = False
     quality: bool = False
     compressions: tuple[str, ...] = ()
+    places: bool = False
 
     def has(self, channels: int) -> bool:
         """Whether it holds pictures of so many channels."""
@@ -48,6 +49,7 @@ _TIFF = Holds(
     many=True,
     inks=True,
     compressions=("none", "deflate"),
+    places=True,
 )
 
 FORMATS = {

@@ -5,7 +5,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from poolcli.errors import InputError
-from poolcli.files.causes import check_memory
+from poolcli.files.causes import check_count, check_memory
 from poolcli.files.npy import read_exactly
 
 
@@ -24,11 +24,7 @@ def read_deep(
         return None
     channels = 3 if magic == b"P6" else 1
     nbytes = width * height * channels * 2
-    if max_pixels is not None and width * height > max_pixels:
-        raise InputError(
-            f"it claims {height}x{width} pixels, more than {max_pixels};"
-            f" --max-pixels {width * height} reads it"
-        )
+    check_count((width, height), max_pixels)
     check_memory(nbytes, max_bytes)
     data = file.read(nbytes)
     if len(data) < nbytes:

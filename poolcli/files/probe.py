@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.files import npy, sniff
-from poolcli.files.causes import reading
-from poolcli.files.loaded import Loaded
+from poolcli.files.causes import check_count, reading
+from poolcli.files.loaded import ALL, Loaded, Members
 from poolcli.files.notes import AS_USUAL, PictureInput
 from poolcli.files.read import read_file, split_member
 
@@ -25,11 +25,10 @@ _PIXELS = {
     "RGBA": (np.uint8, 4),
     "CMYK": (np.uint8, 4),
 }
-_GREY_OR_RGB = {0, 1, 2}  # what TIFF calls white is zero, black is zero, RGB
 
 
 class Described(NamedTuple):
-    """An array that was not read; the fields are those of ``Loaded``."""
+    """An array that was not read; ``nodata`` means missing, and all else is as in ``Loaded``."""
 
     label: str
     shape: tuple[int, ...]
@@ -38,6 +37,8 @@ class Described(NamedTuple):
     layout: str | None = None
     format: str = ".npy"
     member: str | None = None
+    nodata: float | None = None
+    beside: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -45,7 +46,9 @@ class Described(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def describe_file(path: str, *, pictures: PictureInput = AS_USUAL) -> Iterator[Described]:
+def describe_file(
+    path: str, *, pictures: PictureInput = AS_USUAL, members: Members = ALL
+) -> Iterator[Described]:
     """Yield what ``read_file`` would yield, without the values.
 
     Text, and pictures whose header does not tell all, are read. A named pipe is refused: what is
@@ -53,11 +56,11 @@ def describe_file(path: str, *, pictures: PictureInput = AS_USUAL) -> Iterator[D
 
     Raises ``InputError``, one line that starts with the file's label.
     """
-    described = describe_by_header(path, pictures)
+    described = describe_by_header(path, pictures, members)
     if described is not None:
         yield from described
         return
-    for loaded in read_file(path, pictures=pictures):
+    for loaded in read_file(path, pictures=pictures, members=members):
         yield described_as(loaded)
 
 
@@ -71,13 +74,18 @@ def described_as(loaded: Loaded) -> Described:
         loaded.layout,
         loaded.format,
         loaded.member,
+        loaded.nodata,
+        loaded.beside,
     )
 
 
-def describe_by_header(path: str, pictures: PictureInput = AS_USUAL) -> list[Described] | None:
+def describe_by_header(
+    path: str, pictures: PictureInput = AS_USUAL, members: Members = ALL
+) -> Iterable[Described] | None:
     """Return what headers tell of the arrays in a file; None where the values have to be read.
 
-    Raises ``InputError`` as ``describe_file`` does.
+    Raises ``InputError`` as ``describe_file`` does, of arrays in an archive when they are gone
+    through.
     """
     file_path, name = split_member(path)
     with reading(file_path):
@@ -88,7 +96,7 @@ def describe_by_header(path: str, pictures: PictureInput = AS_USUAL) -> list[Des
             kind = sniff.kind_of(file.read(sniff.HEAD))
             file.seek(0)
             if kind == "npz":
-                return _npz(file, file_path, name)
+                return _npz(file_path, name, members)
             if kind == "text" or name is not None:
                 return None
             if kind == "npy":
@@ -98,12 +106,14 @@ def describe_by_header(path: str, pictures: PictureInput = AS_USUAL) -> list[Des
             return _picture(file, file_path, kind, pictures)
 
 
-def describe_at_most(path: str, pictures: PictureInput = AS_USUAL) -> list[Described] | None:
+def describe_at_most(
+    path: str, pictures: PictureInput = AS_USUAL, members: Members = ALL
+) -> Iterable[Described] | None:
     """Return what headers tell, and of pictures that have to be read one that is no smaller.
 
     None for text, of which there is no header. Raises ``InputError`` as ``describe_file`` does.
     """
-    described = describe_by_header(path, pictures)
+    described = describe_by_header(path, pictures, members)
     if described is not None:
         return described
     with reading(path), sniff.open_input(path)[0] as file:
@@ -119,19 +129,23 @@ def describe_at_most(path: str, pictures: PictureInput = AS_USUAL) -> list[Descr
         ]
 
 
-def _npz(file: BinaryIO, label: str, name: str | None) -> list[Described]:
+def _npz(path: str, name: str | None, members: Members) -> Iterator[Described]:
+    """Describe arrays of an archive; what is wrong with others of them is raised at the end."""
     from poolcli.files import npz
 
-    archive = npz.open_zip(file)
-    found = npz.members(archive)
-    described = []
-    for member, info in found if name is None else npz.pick(found, name):
-        with archive.open(info) as stream:
-            header = npy.read_header(stream)
-        described.append(
-            Described(f"{label}:{member}", header.shape, header.dtype, "npz", None, ".npz", member)
-        )
-    return described
+    with sniff.open_input(path)[0] as file:
+        with reading(path):
+            archive = npz.open_zip(file)
+        chosen = npz.choose(archive, path, name, members)
+    for name, _, header, _, beside in chosen:
+        if header is not None:
+            told = Described(
+                f"{path}:{name}", header.shape, header.dtype, "npz", None, ".npz", name
+            )
+            yield told._replace(beside=beside)
+    failures = [member.problem for member in chosen if member.problem is not None]
+    if failures:
+        raise npz.first_of(failures)
 
 
 def _picture(
@@ -140,11 +154,22 @@ def _picture(
     from poolcli.files.images import layout_of
     from poolcli.files.pictures import extension_of
 
-    array = _tiff_pixels(file) if kind == "tiff" else _pixels(file, kind, pictures)
-    if array is None:
-        return None
-    layout, extension = layout_of(array, False), extension_of(kind, array)
-    return [Described(label, array.shape, array.dtype, "image", layout, extension)]
+    nodata = None
+    if kind == "tiff":
+        from poolcli.files.tiff import header_of
+
+        found = header_of(file, pictures)
+        if found is None:
+            return None
+        shape, layout, dtype, nodata = found
+        array = _stand_in(shape, dtype)
+    else:
+        pixels = _pixels(file, kind, pictures)
+        if pixels is None:
+            return None
+        array, layout = pixels, layout_of(pixels, False)
+    extension = extension_of(kind, array)
+    return [Described(label, array.shape, array.dtype, "image", layout, extension, None, nodata)]
 
 
 def _pixels(file: BinaryIO, kind: str, pictures: PictureInput) -> np.ndarray | None:
@@ -152,7 +177,9 @@ def _pixels(file: BinaryIO, kind: str, pictures: PictureInput) -> np.ndarray | N
     from poolcli.files import images, png, pnm
 
     if kind == "pnm":  # its depth is not what Pillow says
-        return _stand_in(*pnm.read_shape(file))
+        shape, depth = pnm.read_shape(file)
+        check_count((shape[1], shape[0]), pictures.max_pixels)
+        return _stand_in(shape, depth)
     with images.open_image(file, images.PILLOW_NAMES[kind], pictures.max_pixels) as image:
         if kind != "jpeg" and getattr(image, "n_frames", 1) > 1:
             return None
@@ -187,22 +214,6 @@ def _most_of_tiff(file: BinaryIO) -> np.ndarray:
         page: Any = tiff.pages[0]
         shape = (len(tiff.pages), page.imagelength, page.imagewidth, max(4, page.samplesperpixel))
         return _stand_in(shape, page.dtype or np.uint8)
-
-
-def _tiff_pixels(file: BinaryIO) -> np.ndarray | None:
-    import tifffile
-
-    with tifffile.TiffFile(file) as tiff:
-        page: Any = tiff.pages[0]
-        plain = (
-            len(tiff.pages) == 1
-            and int(page.photometric) in _GREY_OR_RGB
-            and page.axes in ("YX", "YXS")
-            and page.dtype is not None
-            and page.dtype.kind in "uif"
-            and not page.tags.get("Orientation")
-        )
-        return _stand_in(page.shape, page.dtype) if plain else None
 
 
 def _stand_in(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

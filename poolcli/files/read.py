@@ -12,7 +12,7 @@ import numpy as np
 from poolcli.errors import InputError
 from poolcli.files import npy, sniff
 from poolcli.files.causes import available_memory, check_memory, reading, size_text
-from poolcli.files.loaded import Loaded
+from poolcli.files.loaded import ALL, Loaded, Members
 from poolcli.files.notes import AS_USUAL, PictureInput
 from poolcli.files.stored import StoredNpy
 
@@ -22,14 +22,18 @@ _STREAMED = 1 << 25
 
 
 def read_file(
-    path: str, *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    path: str,
+    *,
+    max_bytes: int | None = None,
+    pictures: PictureInput = AS_USUAL,
+    members: Members = ALL,
 ) -> Iterator[Loaded]:
     """Yield the arrays of a file: one, or every one of an .npz; ``file.npz:name`` picks one.
 
     What the file is, its first bytes say. Named pipes are read to their end as stdin is. In an .npz
     an array that cannot be read does not keep back the others: its error comes after them.
     ``max_bytes`` bounds the memory of one array (None: what is free); ``pictures`` says how
-    pictures are read.
+    pictures are read, and ``members`` which arrays of an .npz.
 
     Raises ``InputError``, one line that starts with the file's label.
     """
@@ -38,7 +42,7 @@ def read_file(
         file, is_stream = sniff.open_input(path)
     with file:
         if is_stream:
-            yield from _read_stream(file, path, max_bytes, pictures)
+            yield from _read_stream(file, path, max_bytes, pictures, members)
             return
         with reading(path):
             kind = sniff.kind_of(file.read(sniff.HEAD))
@@ -52,18 +56,22 @@ def read_file(
                 stored = StoredNpy(file, header, max_bytes)
             yield Loaded(path, stored, "npy")
         else:
-            yield from _read_seekable(file, path, kind, name, max_bytes, pictures)
+            yield from _read_seekable(file, path, kind, name, max_bytes, pictures, members)
 
 
 def read_stdin(
-    stream: BinaryIO, *, max_bytes: int | None = None, pictures: PictureInput = AS_USUAL
+    stream: BinaryIO,
+    *,
+    max_bytes: int | None = None,
+    pictures: PictureInput = AS_USUAL,
+    members: Members = ALL,
 ) -> Iterator[Loaded]:
     """Yield the arrays that come through a pipe: .npy one after another, .npz, picture or text.
 
     The labels are ``-``, and ``-#2``, ``-#3`` for what follows the first .npy. Raises as
     ``read_file`` does.
     """
-    return _read_stream(stream, "-", max_bytes, pictures)
+    return _read_stream(stream, "-", max_bytes, pictures, members)
 
 
 def parse_matrix(text: str) -> Loaded:
@@ -90,7 +98,11 @@ def split_member(path: str) -> tuple[str, str | None]:
 
 
 def _read_stream(
-    stream: BinaryIO, label: str, max_bytes: int | None, pictures: PictureInput
+    stream: BinaryIO,
+    label: str,
+    max_bytes: int | None,
+    pictures: PictureInput,
+    members: Members,
 ) -> Iterator[Loaded]:
     peekable = Peekable(stream)
     with reading(label):
@@ -100,7 +112,8 @@ def _read_stream(
     if kind != "npy":
         with reading(label):
             whole = peekable.read_all(kind, max_bytes)
-        yield from _read_seekable(io.BytesIO(whole), label, kind, None, max_bytes, pictures)
+        file = io.BytesIO(whole)
+        yield from _read_seekable(file, label, kind, None, max_bytes, pictures, members)
         return
     for count in itertools.count(1):
         this = label if count == 1 else f"{label}#{count}"
@@ -118,9 +131,10 @@ def _read_seekable(
     name: str | None,
     max_bytes: int | None,
     pictures: PictureInput,
+    members: Members,
 ) -> Iterator[Loaded]:
     if kind == "npz":
-        yield from _read_npz(file, label, name, max_bytes)
+        yield from _read_npz(file, label, name, max_bytes, members)
     elif kind == "text":
         yield from _read_text(file, label, max_bytes)
     elif kind == "npy":
@@ -137,25 +151,20 @@ def _read_seekable(
 
 
 def _read_npz(
-    file: BinaryIO, label: str, name: str | None, max_bytes: int | None
+    file: BinaryIO, label: str, name: str | None, max_bytes: int | None, members: Members
 ) -> Iterator[Loaded]:
     from poolcli.files import npz
     from poolcli.files.packed import OwnView, PackedNpy
 
-    with reading(label if name is None else f"{label}:{name}"):
+    with reading(label):
         archive = npz.open_zip(file)
-        found = npz.members(archive)
-        if name is not None:
-            found = npz.pick(found, name)
     failures: list[InputError] = []
-    seen: set[str] = set()
-    for member, info in found:
-        this = f"{label}:{member}"
+    for member in npz.choose(archive, label, name, members):
+        this, info = f"{label}:{member.name}", member.info
         try:
+            if member.problem is not None:
+                raise member.problem
             with reading(this):
-                if member in seen:
-                    raise InputError("a second array has this name; only the first is read")
-                seen.add(member)
                 array: np.ndarray | PackedNpy
                 if info.file_size > _STREAMED and not isinstance(file, io.BytesIO):
                     # Of its own, as it outlives this file, and unpacked as it is pooled.
@@ -166,10 +175,9 @@ def _read_npz(
         except InputError as error:
             failures.append(error)
             continue
-        yield Loaded(this, array, "npz", None, ".npz", member)
+        yield Loaded(this, array, "npz", None, ".npz", member.name, None, member.beside)
     if failures:
-        more = f" (and {len(failures) - 1} more arrays of it failed)" if failures[1:] else ""
-        raise InputError(f"{failures[0]}{more}") from failures[0]
+        raise npz.first_of(failures)
 
 
 def _read_text(file: BinaryIO, label: str, max_bytes: int | None) -> Iterator[Loaded]:

@@ -17,9 +17,10 @@ import numpy as np
 from poolcli.errors import InputError
 from poolcli.files import exif, png
 from poolcli.files.causes import check_memory
+from poolcli.files.geotiff import geo_of
 from poolcli.files.images import (
     Picture,
-    check_pixels,
+    check_frames,
     decode_frames,
     layout_of,
     mode_to_read,
@@ -30,32 +31,26 @@ from poolcli.files.notes import PictureInput
 from poolcli.files.tiff_checks import check_chain, check_pages
 from poolcli.files.tiff_notes import notes_of, unmultiplied
 
-_GREY_OR_RGB = {0, 1, 2}  # photometric: white is zero, black is zero, RGB
-_INKS = 5  # photometric: cyan, magenta, yellow, black
+GREY_OR_RGB = {0, 1, 2}  # photometric: white is zero, black is zero, RGB
+INKS = 5  # photometric: cyan, magenta, yellow, black
 _PREMULTIPLIED = 1  # an extra sample that is alpha, and multiplied into the others
 _PACKBITS = 32773  # a compression
 _ONE_AT_A_TIME = threading.Lock()
+# Photometric, bits and samples of what Pillow turns into RGB of 8 bits: palettes, inks, YCbCr.
+_BECOMES_RGB = {(3, 8, 1), (INKS, 8, 4), (6, 8, 3)}
 _REDUCED = 1  # a page that is a smaller version of another
 
 
 def read_tiff(file: BinaryIO, max_bytes: int | None, wanted: PictureInput) -> Picture:
     """Read every page: "HW" or "HWC", with "N" before when there are several."""
-    import tifffile
-
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # it would warn on stderr
-    size = file.seek(0, os.SEEK_END)
-    check_chain(file, size)
-    file.seek(0)
-    with tifffile.TiffFile(file) as tiff:
-        pages = _pages(tiff)
+    with _opened(file, wanted.max_pixels) as pages:
         first = pages[0]
-        check_pages(tiff, pages, size, wanted.max_pixels)
         check_memory(2 * sum(page.nbytes for page in pages), max_bytes)
         arrays = None
-        inks = wanted.inks and first.photometric == _INKS and first.samplesperpixel == 4
-        if first.photometric in _GREY_OR_RGB or inks:
+        inks = wanted.inks and first.photometric == INKS and first.samplesperpixel == 4
+        if first.photometric in GREY_OR_RGB or inks:
             arrays = _read_by_tifffile(pages)
-        notes = notes_of(file, first)
+        notes = notes_of(file, first)._replace(geo=geo_of(pages))
         if arrays is None:
             with _silent_stderr():
                 arrays = _read_by_pillow(file, pages, max_bytes, wanted)
@@ -70,12 +65,56 @@ def read_tiff(file: BinaryIO, max_bytes: int | None, wanted: PictureInput) -> Pi
     )
 
 
-def _pages(tiff: Any) -> list[Any]:
-    """Return the pages that are pictures in their own right, not smaller versions of others."""
-    pages = [page for page in tiff.pages if not page.subfiletype & _REDUCED]
-    if not pages:
-        raise InputError("it has no page")
-    return pages
+@contextmanager
+def _opened(file: BinaryIO, max_pixels: int | None) -> Iterator[list[Any]]:
+    """Give the pages that are pictures in their own right, not smaller versions of others.
+
+    What they claim is checked; no pixel has been decoded.
+    """
+    import tifffile
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # it would warn on stderr
+    size = file.seek(0, os.SEEK_END)
+    check_chain(file, size)
+    file.seek(0)
+    with tifffile.TiffFile(file) as tiff:
+        every: Any = tiff.pages
+        pages = [page for page in every if not page.subfiletype & _REDUCED]
+        if not pages:
+            raise InputError("it has no page")
+        check_pages(tiff, pages, size, max_pixels)
+        yield pages
+
+
+def header_of(
+    file: BinaryIO, wanted: PictureInput
+) -> tuple[tuple[int, ...], str, np.dtype[Any], float | None] | None:
+    """Return shape, layout, dtype and the value that means missing of what ``read_tiff`` gives.
+
+    None where that shows only when it is decoded.
+    """
+    with _opened(file, wanted.max_pixels) as pages:
+        first, geo = pages[0], geo_of(pages)
+        as_it_is = first.photometric in GREY_OR_RGB or (
+            first.photometric == INKS and first.samplesperpixel == 4 and wanted.inks
+        )
+        if as_it_is:
+            channels, dtype = first.samplesperpixel, first.dtype.newbyteorder("=")
+        elif (first.photometric, first.bitspersample, first.samplesperpixel) in _BECOMES_RGB:
+            channels, dtype = 3, np.dtype(np.uint8)
+        else:
+            return None
+        if first.axes not in ("SYX", "YX", "YXS"):
+            return None
+        plane: tuple[int, ...] = (first.imagelength, first.imagewidth)
+        if first.tags.valueof(exif.ORIENTATION, 1) in (5, 6, 7, 8):
+            plane = plane[::-1]
+        shape, layout = plane, "HW"
+        if channels > 1:
+            shape, layout = (*shape, channels), layout + "C"
+        if len(pages) > 1:
+            shape, layout = (len(pages), *shape), "N" + layout
+        return shape, layout, dtype, None if geo is None else geo.missing(dtype)
 
 
 def _read_by_tifffile(pages: list[Any]) -> list[np.ndarray] | None:
@@ -138,7 +177,7 @@ def _read_by_pillow(
     numbers = [page.index for page in pages]
     try:
         with open_image(file, "TIFF", wanted.max_pixels) as image:
-            check_pixels(image.size, len(pages), max_bytes, wanted.max_pixels)
+            check_frames(image.size, len(pages), max_bytes)
             mode = image.mode
             plain = mode_to_read(image, wanted.inks)
     except UnidentifiedImageError as error:

@@ -5,7 +5,7 @@ import struct
 from typing import Any, BinaryIO
 
 from poolcli.errors import InputError
-from poolcli.files.causes import shape_text, size_text
+from poolcli.files.causes import check_count, shape_text, size_text
 
 _MAX_PAGES = 100_000
 _NONE = 1  # compression
@@ -45,13 +45,10 @@ def _number(file: BinaryIO, number_format: str, size: int) -> int:
 
 
 def check_pages(tiff: Any, pages: list[Any], size: int, max_pixels: int | None) -> None:
+    """Refuse pages that differ, are cut off, or claim more than they can hold."""
     first = pages[0]
+    check_count((first.imagewidth, first.imagelength), max_pixels)
     pixels = first.imagelength * first.imagewidth
-    if max_pixels is not None and pixels > max_pixels:
-        raise InputError(
-            f"it claims {first.imagelength}x{first.imagewidth} pixels, more than {max_pixels};"
-            f" --max-pixels {pixels} reads it"
-        )
     if first.dtype is None or first.dtype.kind not in "biuf":
         raise InputError(f"its pixels are of type {first.dtype}; whole and real numbers are read")
     for number, page in enumerate(pages, 1):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from poolcli.report.jsonl import json_line, text
+from poolcli.report.jsonl import json_line, plain_number, text
 from poolcli.report.outcomes import failed_json, planned_json, planned_line, skipped_json
 from poolcli.report.progress import Bar, Meter
 from poolcli.report.result import Result
@@ -23,6 +23,7 @@ __all__ = [
     "hint",
     "json_line",
     "note",
+    "plain_number",
     "planned_json",
     "planned_line",
     "safe",

@@ -36,6 +36,8 @@ def facts(plan: Any) -> Facts:
     kind = type(plan).__name__
     if kind == "UnpoolPlan":
         return {"op": "unpool", "windows": {"kind": "unpool", **_unpool_facts(plan)}}
+    if kind == "KeptPlan":
+        return {"op": None, "windows": None}
     if kind == "PyramidPlan":
         levels = [list(_outs(level)) for level in plan.levels]
         return {"op": plan.request.request.op, "windows": {"kind": "pyramid", "levels": levels}}

@@ -32,6 +32,7 @@ def json_line(result: Result, *, values: bool = True) -> str:
         "input": _array(plan.input_shape, plan.input_dtype, plan.layout),
         "output": _array(*_of_output(plan)),
         "dropped": dict(plan.dropped),
+        "warnings": [text(warning) for warning in result.warnings],
         "written": None if result.written is None else text(result.written),
     }
     if result.indices is not None:
@@ -74,7 +75,11 @@ def plain_values(array: Any) -> Any:
 def _without_nan(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_nan(item) for item in value]
-    value = float(value)  # a long double's tolist() gives itself back
+    return plain_number(float(value))  # a long double's tolist() gives itself back
+
+
+def plain_number(value: float) -> float | str:
+    """Return what strict JSON can carry of a number."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

@@ -19,6 +19,7 @@ class Result(NamedTuple):
     ``kind``: ``"npy" | "npz" | "image" | "text"``; pictures are drawn, all else is numbers.
     ``written``: the file or folder entry that holds the output, or None when nothing was written.
     ``indices``: the file that holds the winners' positions, or None.
+    ``notes``: what did not go on with the output, a sentence each.
     ``source``: the input array, given only when a picture is to be drawn beside its result.
     """
 
@@ -29,6 +30,13 @@ class Result(NamedTuple):
     written: str | None = None
     indices: str | None = None
     source: NDArray[Any] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may be other than it was meant, a sentence each."""
+        doubt = self.plan.warning
+        return self.notes if doubt is None else (doubt, *self.notes)
 
     @property
     def array(self) -> NDArray[Any]:

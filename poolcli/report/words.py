@@ -105,6 +105,7 @@ def report_line(result: Result, glyphs: Glyphs = ASCII) -> Line:
     """Say what went in, what came out and what was asked, on one line."""
     plan = result.plan
     before = [_shape(plan.input_shape, glyphs), plan.layout, plan.input_dtype.name]
+    before = [word for word in before if word]
     after = [_shape(plan.output_shape, glyphs), plan.output_dtype.name]
     if plan.output_layout != plan.layout and plan.output_layout:
         after.insert(1, plan.output_layout)
@@ -116,9 +117,15 @@ def report_line(result: Result, glyphs: Glyphs = ASCII) -> Line:
     return Line(
         safe(result.label),
         " ".join([*before, glyphs.arrow, *after]),
-        operation(plan, glyphs),
+        operation(plan, glyphs) + _over(plan.layout),
         "".join(f"({', '.join(notes)})" if notes else ""),
     )
+
+
+def _over(layout: str) -> str:
+    """Say which axes were pooled, where there are others."""
+    pooled = "".join(letter for letter in layout if letter in "DHW")
+    return f" over {pooled}" if pooled and pooled != layout else ""
 
 
 def _shape(shape: Sequence[int], glyphs: Glyphs) -> str:

@@ -206,7 +206,8 @@ def test_a_dry_run_says_what_a_run_does(poolcli: Run) -> None:
     told = [re.sub(r"# (\S+)  (.*)  \(written to (.*)\)", r"\1 -> \3  \2", line) for line in lines]
     assert planned.text.splitlines() == told
     assert planned.text.startswith(
-        "in/in000.npy -> out/in000.npz  16x16x3 HWC float32 -> 8x8x3 float32  max 2x2 stride 2\n"
+        "in/in000.npy -> out/in000.npz  16x16x3 HWC float32 -> 8x8x3 float32  "
+        "max 2x2 stride 2 over HW\n"
     )
 
 

@@ -111,7 +111,7 @@ def test_new_inputs_are_done_and_failed_ones_tried_again(
 def test_an_archive_of_which_an_array_has_failed_is_tried_again(poolcli: Run) -> None:
     arguments = ("max", "-k", 2, "in", "-o", "out/", "--resume")
     save(Path("in", "a.npz"))
-    np.savez("in/maps.npz", one=np.eye(4), s=np.array(3))
+    np.savez("in/maps.npz", one=np.eye(4), s=np.eye(1))
     assert last(poolcli(*arguments)) == "poolcli: 1 done, 1 failed"
     outcome = poolcli(*arguments)
     assert (outcome.code, last(outcome)) == (1, "poolcli: 0 done, 1 skipped, 1 failed")

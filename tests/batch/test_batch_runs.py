@@ -388,7 +388,7 @@ def test_no_bar_anywhere_else(mixed: Path) -> None:
 
 @pytest.mark.parametrize("output", ["o.npz", "out/"])
 def test_a_bad_array_does_not_keep_back_the_others(poolcli: Run, output: str) -> None:
-    maps = {"one": np.eye(4), "s": np.array(3.0), "t": np.eye(1), "two": np.ones((4, 4))}
+    maps = {"one": np.eye(4), "s": np.ones((1, 3)), "t": np.eye(1), "two": np.ones((4, 4))}
     np.savez("maps.npz", **maps)
     code, _, err = poolcli("max", "-k", 2, "maps.npz", "-o", output)
     assert code == 1
@@ -399,7 +399,7 @@ def test_a_bad_array_does_not_keep_back_the_others(poolcli: Run, output: str) ->
 
 
 def test_a_bad_array_does_not_keep_back_those_that_are_shown(poolcli: Run) -> None:
-    np.savez("maps.npz", s=np.array(3), two=np.ones((4, 4)))
+    np.savez("maps.npz", s=np.eye(1), two=np.ones((4, 4)))
     code, out, err = poolcli("max", "-k", 2, "maps.npz")
     assert (code, out.splitlines()[-1], err.count("\n")) == (1, b"1.0 1.0", 1)
     code, out, err = poolcli("max", "-k", 2, "maps.npz", "-o", "-")
@@ -407,7 +407,7 @@ def test_a_bad_array_does_not_keep_back_those_that_are_shown(poolcli: Run) -> No
 
 
 def test_a_dry_run_tells_the_other_arrays_too(poolcli: Run) -> None:
-    np.savez("maps.npz", s=np.array(3), two=np.ones((4, 4)))
+    np.savez("maps.npz", s=np.eye(1), two=np.ones((4, 4)))
     code, out, err = poolcli("max", "-k", 2, "maps.npz", "-o", "o.npz", "--dry-run")
     assert (code, out.count(b"\n"), err.count("\n")) == (1, 1, 1)
     assert out.startswith(b"maps.npz:two -> o.npz")

@@ -205,12 +205,55 @@ def test_layouts_from_the_surroundings(poolcli: Run, monkeypatch: pytest.MonkeyP
     assert b'"layout": "NHWC"' in outcome.out
 
 
-def test_a_hint_where_a_shape_looks_like_channels_first(poolcli: Run) -> None:
-    np.save("maps.npy", np.zeros((3, 32, 32), np.float32))
-    outcome = poolcli("max", "-k", 2, "maps.npy")
-    assert outcome.code == 0
-    assert outcome.err.startswith("poolcli: hint: 3x32x32 looks like channels first")
-    assert poolcli("max", "-k", 2, "maps.npy", "-q").err == ""
+WARNED = (
+    "poolcli: warning: {name}: 8x73x144 was read as HWC: 8x73 is pooled, and 144 does not look "
+    "like channels; say --layout CHW to pool 73x144, or --layout HWC if this is right\n"
+)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("max -k 2", "global avg", "adaptive max --output-size 4", "pyramid max --levels 1,2"),
+        *("chain max;2", "max -k 2 --dry-run", "max -k 2 -o out.npy --overwrite", "info"),
+    ],
+)
+@pytest.mark.parametrize("quiet", [[], ["-q"], ["--json"]])
+def test_a_warning_of_a_stack_whatever_is_done(poolcli: Run, words: str, quiet: list[str]) -> None:
+    if words == "info" and quiet == ["-q"]:
+        return
+    np.save("t2m.npy", np.zeros((8, 73, 144), np.float32))
+    typed = [*(word.replace(";", " ") for word in words.split()), "t2m.npy", *quiet]
+    done = poolcli(*typed)
+    assert done.code == 0
+    assert WARNED.format(name="t2m.npy") in done.err
+    assert done.err.count("warning") == 1
+    if quiet == ["--json"]:
+        (said,) = json.loads(done.text)["warnings"]
+        assert said == WARNED.format(name="t2m.npy")[len("poolcli: warning: t2m.npy: ") : -1]
+    told = poolcli(*typed, "--layout", "HWC")
+    assert (told.code, told.err.count("warning")) == (0, 0)
+
+
+def test_a_warning_is_said_once_however_many_inputs_look_like_that(
+    poolcli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.npy", "b.npy"):
+        np.save(name, np.zeros((8, 73, 144), np.float32))
+    assert poolcli("max", "-k", 2, "a.npy", "b.npy", "-q").err == WARNED.format(name="a.npy")
+    for variable, value in (("POOLCLI_LAYOUT", "HWC"), ("POOLCLI_LIKE", "keras")):
+        monkeypatch.setenv(variable, value)
+        assert poolcli("max", "-k", 2, "a.npy", "b.npy", "-q").err == ""
+        monkeypatch.delenv(variable)
+
+
+def test_the_report_says_which_axes_were_pooled_where_there_are_others(poolcli: Run) -> None:
+    np.save("x.npy", np.zeros((2, 6, 8, 3), np.float32))
+    np.save("y.npy", np.zeros((6, 8), np.float32))
+    for layout, pooled in (("NHWC", "HW"), ("DHWC", "DHW"), ("NCHW", "HW")):
+        done = poolcli("max", "-k", 2, "x.npy", "--layout", layout, "--no-preview")
+        assert f"  max 2x2{'x2' * (len(pooled) - 2)} stride 2 over {pooled}" in done.text
+    assert " over " not in poolcli("max", "-k", 2, "y.npy", "--no-preview").text
 
 
 def test_info_of_folders_and_lists(poolcli: Run, matrix: Path) -> None:
@@ -249,7 +292,8 @@ def test_info(poolcli: Run, matrix: Path) -> None:
     assert told.text.startswith("a\\nb.npy: ")
     assert json.loads(poolcli("info", "a\nb.npy", "--json").text)["label"] == "a\nb.npy"
     assert poolcli("info", "x.npy", "--json").text == (
-        '{"label": "x.npy", "shape": [4, 4], "dtype": "int64", "layout": "HW", "kind": "npy"}\n'
+        '{"label": "x.npy", "shape": [4, 4], "dtype": "int64", "layout": "HW", "kind": "npy", '
+        '"warnings": []}\n'
     )
 
 

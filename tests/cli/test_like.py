@@ -28,7 +28,7 @@ def report(outcome: Outcome) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def maps() -> None:
     """Make a batch of maps, ``maps.npy``, and a picture, ``photo.png``."""
-    np.save("maps.npy", np.arange(2 * 6 * 6 * 6, dtype=np.float32).reshape(2, 6, 6, 6))
+    np.save("maps.npy", np.arange(2 * 6 * 6 * 8, dtype=np.float32).reshape(2, 6, 6, 8))
     imageio.imwrite("photo.png", np.zeros((8, 6, 3), np.uint8))
 
 
@@ -97,7 +97,7 @@ def test_what_a_framework_changes(
     values: dict[str | None, Any],
     like: str | None,
 ) -> None:
-    np.save("ones.npy", np.full((2, 6, 6, 6), -1))
+    np.save("ones.npy", np.full((2, 6, 6, 8), -1))
     asked = [*command.split(), "--json"]
     record: Any = report(poolcli(*asked, *([] if like is None else ["--like", like])))
     monkeypatch.setenv("POOLCLI_LIKE", like or "")
@@ -177,9 +177,9 @@ def test_a_variable_that_names_nothing(
     assert err == "poolcli: variable POOLCLI_LIKE: like 'caffe': use torch, keras, onnx\n"
 
 
-def test_no_hint_where_a_framework_says_the_layout(poolcli: Run) -> None:
+def test_no_warning_where_a_framework_says_the_layout(poolcli: Run) -> None:
     np.save("x.npy", np.zeros((3, 32, 32), np.float32))
-    assert "looks like channels first" in poolcli("info", "x.npy").err
+    assert "was read as HWC" in poolcli("info", "x.npy").err
     for like in PRESETS:
         assert poolcli("info", "x.npy", "--like", like).err == ""
         assert poolcli("max", "-k", 2, "x.npy", "--like", like).err == ""

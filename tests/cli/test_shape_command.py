@@ -70,7 +70,7 @@ def test_a_chain_that_cannot_be_is_shown_as_far_as_it_goes(poolcli):
 
 def test_layouts(poolcli, monkeypatch):
     hinted = poolcli("shape", "3x224x224", "avg 1")
-    assert "looks like channels first but was read as HWC" in hinted.err
+    assert "poolcli: warning: 3x224x224 was read as HWC: 3x224 is pooled" in hinted.err
     for options in (["--layout", "CHW"], ["--like", "torch"]):
         done = poolcli("shape", "3x224x224", "max 2", *options)
         assert read(done.text)[1]["output"] == "3x112x112"

@@ -85,7 +85,7 @@ def test_unpool_refuses_positions_that_were_counted_otherwise(counted, read):
     with pytest.raises(PoolError, match=r"^index [^\n]*name how: plane, tensor or channels-last"):
         unpool(y, indices, 2, layout="NCHW", index=read)
     if (counted, read) == ("plane", "tensor"):
-        with pytest.raises(PoolError, match="looks like channels first"):
+        with pytest.raises(PoolError, match="was read as NHWC: 16x7 is pooled"):
             unpool(y, indices, 2)
 
 

@@ -9,7 +9,7 @@ from naive_windows import DEFAULT_LAYOUTS, Refused, layout_of, sliding
 
 from poolcli import global_pool, output_shape, pool
 from poolcli.errors import PoolError
-from poolcli.layout import Layout, channels_first_hint
+from poolcli.layout import Layout, doubtful
 
 LENGTHS = {"N": 2, "C": 3, "D": 4, "H": 5, "W": 6}
 
@@ -74,31 +74,58 @@ def test_no_axes_or_too_many(shape):
         global_pool(np.zeros(shape), "max", layout="NCDHW")
 
 
-@pytest.mark.parametrize(
-    ("shape", "hinted"),
-    [
-        ((3, 224, 224), True),
-        ((3, 240, 320), True),
-        ((1, 28, 28), True),
-        ((2, 8, 28, 28), True),
-        ((1, 64, 56, 56), True),
-        ((2, 16, 15, 10), True),
-        ((2, 16, 7, 5), True),
-        ((2, 8, 4, 28, 28), True),
-        ((224, 224, 3), False),
-        ((240, 320, 1), False),
-        ((240, 320, 5), False),
-        ((28, 28, 1), False),
-        ((1, 4, 4, 8), False),
-        ((1, 1, 1, 512), False),
-        ((1, 3, 3, 512), False),
-        ((16, 16, 10), False),
-        ((8, 7, 7, 512), False),
-        ((13, 9, 64), False),
-        ((2, 4, 28, 28, 8), False),
-    ],
-    ids=str,
-)
-def test_what_looks_like_channels_first(shape, hinted):
-    layout = Layout(DEFAULT_LAYOUTS[len(shape)])
-    assert (channels_first_hint(layout, shape) is not None) == hinted
+# What people have, as it is stored; a default reading is right for the first lot, and wrong or
+# impossible to tell for the second.
+MAPS = [
+    *((224, 224, 3), (240, 320, 3), (240, 320, 1), (240, 320, 5), (721, 1440, 12)),
+    *((28, 28, 1), (28, 28, 64), (16, 16, 10), (32, 32, 64), (112, 112, 24), (13, 9, 64)),
+    *((7, 7, 512), (14, 14, 1024), (15, 20, 512), (15, 20, 96), (8, 25, 25, 256)),
+    *((200, 304, 256), (120, 160, 64), (32, 64, 512), (1, 112, 112, 144), (8, 7, 7, 512)),
+    *((1, 1, 1, 512), (1, 3, 3, 512), (1, 4, 4, 8), (8, 28, 28, 64), (2, 4, 28, 28, 8)),
+    (2, 2, 3),
+]
+STACKS = [
+    # Time, perhaps level, latitude and longitude.
+    *((8, 73, 144), (12, 721, 1440), (4, 8, 73, 144), (16, 64, 128), (365, 32, 64)),
+    *((48, 96, 192), (60, 94, 192), (24, 192, 288), (2, 12, 721, 1440), (31, 181, 360)),
+    # Slices and frames.
+    *((5, 256, 300), (16, 100, 200), (64, 32, 48), (30, 512, 512), (300, 240, 320)),
+    *((155, 240, 240), (2000, 300, 200), (90, 480, 640), (64, 128, 128), (100, 100, 100)),
+    # Signals of a batch, which have no height.
+    *((32, 100, 64), (8, 16000, 8)),
+    # Channels first.
+    *((3, 224, 224), (3, 240, 320), (1, 28, 28), (2, 8, 28, 28), (1, 64, 56, 56)),
+    *(
+        (2, 16, 15, 10),
+        (2, 16, 7, 5),
+        (2, 8, 4, 28, 28),
+        (
+            1,
+            1,
+            64,
+            64,
+            64,
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize("shape", MAPS, ids=str)
+def test_no_warning_of_channels_last(shape):
+    assert doubtful(Layout(DEFAULT_LAYOUTS[len(shape)]), shape) is None
+
+
+@pytest.mark.parametrize("shape", STACKS, ids=str)
+def test_a_warning_where_the_last_axis_does_not_look_like_channels(shape):
+    layout = DEFAULT_LAYOUTS[len(shape)]
+    said = doubtful(Layout(layout), shape)
+    assert said is not None
+    assert said.startswith(f"{'x'.join(map(str, shape))} was read as {layout}: ")
+    assert f"{shape[-1]} does not look like channels" in said
+    assert said.endswith(f"or --layout {layout} if this is right")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("layout", ["W", "HW", "CHW", "NHW", "DHW", "WC", "NCHW", "NCDHW"])
+def test_no_warning_of_other_layouts(layout):
+    assert doubtful(Layout(layout), (8, 73, 144, 9, 9)[: len(layout)]) is None

@@ -184,9 +184,10 @@ def _claiming() -> list[Case]:
         Case("claims.bmp", bytes(bmp), refused="bomb"),
         Case("claims.webp", bytes(webp), refused="claims.webp"),  # Pillow's versions differ
         Case("claims.ppm", b"P6 99999 99999 255\n" + bytes(9), refused="bomb"),
-        Case("claims-deep.ppm", b"P6 9999999999 9999999999 65535\n" + bytes(9), refused="memory"),
+        Case("claims-deep.ppm", b"P6 9999999999 9999999999 65535\n" + bytes(9), refused="bomb"),
         Case("claims-packed.tif", _tiff(*_tiff_page(100_000, 100_000, 8, 16, 8)), refused="bomb"),
-        Case("claims.tif", _tiff(*_tiff_page(100_000, 100_000, 8, 16)), refused="truncated"),
+        Case("claims.tif", _tiff(*_tiff_page(100_000, 100_000, 8, 16)), refused="bomb"),
+        Case("claims-less.tif", _tiff(*_tiff_page(9_000, 9_000, 8, 16)), refused="truncated"),
     ]
 
 

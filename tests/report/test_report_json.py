@@ -37,6 +37,7 @@ def test_json_of_a_seed() -> None:
         "input": {"shape": [4, 4], "dtype": "int64", "layout": "HW"},
         "output": {"shape": [2, 2], "dtype": "int64", "layout": "HW"},
         "dropped": {},
+        "warnings": [],
         "written": None,
         "values": [[6, 4], [4, 4]],
     }
