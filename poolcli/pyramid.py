@@ -117,5 +117,6 @@ def join_levels(levels: Sequence[NDArray[Any]], axes: Layout) -> NDArray[Any]:
     for level in levels:
         together = np.moveaxis(level, axes.spatial, range(first, first + count))
         shape = together.shape
-        flat.append(together.reshape(*shape[:first], -1, *shape[first + count :]))
+        cells = math.prod(shape[first : first + count])  # -1 could be anything where none is left
+        flat.append(together.reshape(*shape[:first], cells, *shape[first + count :]))
     return np.concatenate(flat, axis=first)

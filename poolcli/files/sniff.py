@@ -2,7 +2,8 @@
 
 import os
 import stat
-from io import BufferedReader
+from contextlib import suppress
+from io import BufferedReader, FileIO
 
 from poolcli.errors import InputError
 
@@ -77,15 +78,29 @@ def open_input(path: str) -> tuple[BufferedReader, bool]:
     """
     mode = os.stat(path).st_mode
     if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
-        return open(path, "rb"), True
+        return BufferedReader(_InputFile(path)), True
     if not stat.S_ISREG(mode):
         raise InputError(f"it is {_what_it_is(mode)}")
     # Not blocking: were the name given to a pipe meanwhile, a plain open would wait for a writer.
-    file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115 (the caller closes it)
+    file = BufferedReader(_InputFile(path, opener=_open_without_waiting))
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise InputError("it changed while being opened")
     return file, False
+
+
+class _InputFile(FileIO):
+    """A file that is only read: nothing is lost where closing it fails."""
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
+def close_quietly(descriptor: int) -> None:
+    """Close what was only read: nothing is lost where that fails."""
+    with suppress(OSError):
+        os.close(descriptor)
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
