@@ -141,7 +141,7 @@ class Manifest:
         Raises OutputError where that cannot be.
         """
         try:
-            os.makedirs(self._folder, exist_ok=True)
+            files.make_folders(self._folder)
             self._descriptor = self._open(APPENDING)
             if self._lines > 2 * len(self._entries) + FEW:
                 self._write_anew()

@@ -69,6 +69,23 @@ def atomic_target(
             os.close(owner)
 
 
+def make_folders(path: str) -> None:
+    """Make a folder and all that it lies in: any number, unlike os.makedirs, which calls itself.
+
+    Raises OSError.
+    """
+    missing = []
+    while path and not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for folder in reversed(missing):
+        try:
+            os.mkdir(folder)
+        except FileExistsError:
+            if not os.path.isdir(folder):
+                raise
+
+
 @contextmanager
 def _closing(file: BinaryIO) -> Iterator[BinaryIO]:
     """Close the file; after a failure, such as a full disk, without trying in vain to flush it."""

@@ -81,10 +81,9 @@ def describe_by_header(path: str, pictures: PictureInput = AS_USUAL) -> list[Des
     """
     file_path, name = split_member(path)
     with reading(file_path):
-        file, is_stream = sniff.open_input(file_path)
-        with file:
-            if is_stream:
-                raise InputError("it is a pipe, and what comes through it can be read only once")
+        if sniff.is_stream(file_path):
+            raise InputError("it is a pipe, and what comes through it can be read only once")
+        with sniff.open_input(file_path, streams=False)[0] as file:
             kind = sniff.kind_of(file.read(sniff.HEAD))
             file.seek(0)
             if kind == "npz":
@@ -106,7 +105,7 @@ def describe_at_most(path: str, pictures: PictureInput = AS_USUAL) -> list[Descr
     described = describe_by_header(path, pictures)
     if described is not None:
         return described
-    with reading(path), sniff.open_input(path)[0] as file:
+    with reading(path), sniff.open_input(path, streams=False)[0] as file:
         kind = sniff.kind_of(file.read(sniff.HEAD))
         file.seek(0)
         if kind == "text":

@@ -70,14 +70,25 @@ def looks_like_text(head: bytes) -> bool:
     return not any(byte < 32 and byte not in b"\t\n\f\r" for byte in head) and b"\x7f" not in head
 
 
-def open_input(path: str) -> tuple[BufferedReader, bool]:
+def is_stream(path: str) -> bool:
+    """Tell whether a path is a named pipe or a character device, without opening it."""
+    try:
+        return _is_stream(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def open_input(path: str, *, streams: bool = True) -> tuple[BufferedReader, bool]:
     """Open a path for reading; return the file and whether it must be read as a stream.
 
     Regular files are opened as such. Named pipes and character devices, such as /dev/stdin and
-    what a shell's <(command) gives, are streams. Folders, sockets and disks are refused.
+    what a shell's <(command) gives, are streams. Folders, sockets and disks are refused, and
+    without ``streams`` those, too: opening a pipe may wait for ever.
     """
-    mode = os.stat(path).st_mode
-    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+    mode = _mode(path)
+    if _is_stream(mode):
+        if not streams:
+            raise InputError("it is a pipe or a device by now, and was a file when it was found")
         return BufferedReader(_InputFile(path)), True
     if not stat.S_ISREG(mode):
         raise InputError(f"it is {_what_it_is(mode)}")
@@ -87,6 +98,19 @@ def open_input(path: str) -> tuple[BufferedReader, bool]:
         file.close()
         raise InputError("it changed while being opened")
     return file, False
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise InputError(f"it is a link to {os.readlink(path)}, which is not there") from None
+        raise
+
+
+def _is_stream(mode: int) -> bool:
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
 class _InputFile(FileIO):
