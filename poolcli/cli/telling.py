@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from types import TracebackType
 
 from poolcli import batch, report
@@ -42,8 +41,11 @@ class Telling(batch.Watch):
 
     @property
     def _tells_each(self) -> bool:
-        instead = self._bar is not None and self._is_batch and len(self._todo) > 1
-        return not self._values["quiet"] and not instead
+        return not self._values["quiet"] and not self._shows_bar_instead
+
+    @property
+    def _shows_bar_instead(self) -> bool:
+        return self._bar is not None and self._is_batch and len(self._todo) > 1
 
     def _make_bar(self) -> report.Bar | None:
         on_screen = sys.stderr is not None and sys.stderr.isatty()
@@ -99,8 +101,10 @@ class Telling(batch.Watch):
 
     def tell(self, outcome: batch.Outcome) -> None:
         """Show what came of a job, or complain about it."""
-        shares = self._bar is not None and self._shares_window
-        with self._bar.hidden() if shares and self._bar is not None else nullcontext():
+        if self._bar is None or (self._shows_bar_instead and not self._shares_window):
+            self._tell(outcome)
+            return
+        with self._bar.hidden():
             self._tell(outcome)
 
     def _tell(self, outcome: batch.Outcome) -> None:

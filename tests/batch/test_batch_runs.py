@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from folders import KINDS, MANIFEST, contents, fill, save
 from PIL import Image
-from program import HANGS, PROJECT, Outcome, finished, start
+from program import HANGS, PROJECT, Outcome, finished, on_a_terminal, start
 
 from poolcli import batch, files
 from poolcli.batch import Target
@@ -408,29 +408,6 @@ def test_a_reader_that_leaves_ends_it_quietly() -> None:
         program.stdout.close()
         assert program.stderr.read() == b""
     assert program.returncode == 141
-
-
-def on_a_terminal(*arguments: object) -> tuple[int, str]:
-    """Run the program with a terminal as its standard error; give its code and what it showed."""
-    leader, follower = os.openpty()
-    shown: list[bytes] = []
-
-    def listen() -> None:
-        while True:
-            try:
-                shown.append(os.read(leader, 65536))
-            except OSError:
-                return
-
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
-    try:
-        done = finished(*arguments, stderr=follower)
-    finally:
-        os.close(follower)
-    listener.join()
-    os.close(leader)
-    return done.code, b"".join(shown).decode()
 
 
 def test_a_bar_on_a_terminal(mixed: Path) -> None:
