@@ -26,7 +26,8 @@ def walk(root: str, *, recursive: bool = False, leave_out: str | None = None) ->
 
     Hidden files and folders are passed over, and what is neither file nor folder: opening a named
     pipe would wait for somebody to write into it. Links are followed, those to folders after
-    everything that is really there; one that leads nowhere counts as the file that it should be. ``leave_out`` is a folder not to look into.
+    everything that is really there; one that leads nowhere counts as the file that it should be.
+    ``leave_out`` is a folder not to look into.
     """
     folders, links = [(root, "")], deque[tuple[str, str]]()
     known = {_identity(leave_out)} - {_identity(root)}

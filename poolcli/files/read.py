@@ -30,9 +30,9 @@ def read_file(
 ) -> Iterator[Loaded]:
     """Yield the arrays of a file: one, or every one of an .npz; ``file.npz:name`` picks one.
 
-    What the file is, its first bytes say. Named pipes are read to their end as stdin is, or, without
-    ``streams``, refused. In an .npz
-    an array that cannot be read does not keep back the others: its error comes after them.
+    What the file is, its first bytes say. Named pipes are read to their end as stdin is; without
+    ``streams`` they are refused. In an .npz an array that cannot be read does not keep back the
+    others: its error comes after them.
     ``max_bytes`` bounds the memory of one array (None: what is free); ``pictures`` says how
     pictures are read.
 

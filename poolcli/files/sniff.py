@@ -93,7 +93,8 @@ def open_input(path: str, *, streams: bool = True) -> tuple[BufferedReader, bool
     if not stat.S_ISREG(mode):
         raise InputError(f"it is {_what_it_is(mode)}")
     # Not blocking: were the name given to a pipe meanwhile, a plain open would wait for a writer.
-    file = BufferedReader(_InputFile(path, opener=_open_without_waiting))
+    raw: FileIO = _InputFile(path, opener=_open_without_waiting)
+    file: BufferedReader = BufferedReader(raw)
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise InputError("it changed while being opened")

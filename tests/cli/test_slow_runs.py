@@ -77,9 +77,9 @@ def test_one_slow_file_shows_a_bar_and_then_its_report(output: list[str]) -> Non
     report = [line for line in re.split(r"[\r\n]+", text) if "max 2×2 stride 2" in line]
     assert len(report) == 1
     assert report[0].startswith("x.npy  12000×2000 HW uint8")
-    assert not output or report[0].rstrip().endswith(f"(written to {output[1].rstrip('/')}" + (
-        "/x.npy)" if output[1] == "y/" else ")"
-    ))
+    assert not output or report[0].rstrip().endswith(
+        f"(written to {output[1].rstrip('/')}" + ("/x.npy)" if output[1] == "y/" else ")")
+    )
     assert shown.rindex(" left") < shown.rindex("\x1b[2K")  # nothing of the bar stays
 
 
@@ -98,7 +98,9 @@ def test_a_quick_run_and_a_quiet_one_show_no_bar() -> None:
     _, shown = on_a_terminal("max", "-k", 2, "x.npy", "-o", "y.npy")
     assert " left" not in shown
     assert shown.count("\n") == 1
-    quiet = SLOW.replace("self._bar._live is None", "False").replace("self._bar._live.refresh()", "")
+    quiet = SLOW.replace("self._bar._live is None", "False").replace(
+        "self._bar._live.refresh()", ""
+    )
     code, shown = on_a_terminal("max", "-k", 2, "x.npy", "-o", "z.npy", "-q", program=("-c", quiet))
     assert (code, shown) == (0, "")
 
