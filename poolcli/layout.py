@@ -32,19 +32,17 @@ class Layout:
     def __post_init__(self) -> None:
         if not self.letters:
             raise UsageError("the layout is empty; give axis letters such as HW or NCHW")
-        unknown = [letter for letter in self.letters if letter not in AXIS_NAMES]
-        if unknown:
-            raise UsageError(
-                f"layout {self.letters!r}: unknown axis letter {unknown[0]!r}; use N, C, D, H, W"
-            )
-        doubled = [letter for letter in self.letters if self.letters.count(letter) > 1]
-        if doubled:
-            raise UsageError(f"layout {self.letters!r}: axis letter {doubled[0]!r} stands twice")
+        said = f"layout {_cut(self.letters)!r}"
+        for place, letter in enumerate(self.letters):
+            if letter not in AXIS_NAMES:
+                raise UsageError(f"{said}: unknown axis letter {letter!r}; use N, C, D, H, W")
+            # No more than the five letters are looked at before one must come again.
+            if letter in self.letters[:place]:
+                raise UsageError(f"{said}: axis letter {letter!r} stands twice")
         if self.spatial_letters not in _SPATIAL_ORDERS:
             found = self.spatial_letters or "none"
             raise UsageError(
-                f"layout {self.letters!r}: spatial axes must be W, HW or DHW in that order, "
-                f"found {found}"
+                f"{said}: spatial axes must be W, HW or DHW in that order, found {found}"
             )
 
     @property
@@ -145,6 +143,10 @@ def show_shape(shape: Sequence[int]) -> str:
     '2x3x4'
     """
     return "x".join(map(str, shape)) or "no axes"
+
+
+def _cut(letters: str, limit: int = 20) -> str:
+    return letters if len(letters) <= limit else letters[:limit] + "..."
 
 
 def _axes(number: int) -> str:

@@ -16,6 +16,16 @@ from poolcli.layout import Layout
 from poolcli.plan import Plan, Request
 from poolcli.windows import Grid
 
+MOST_LEVELS = 1000
+
+
+def check_levels(count: int) -> None:
+    """Refuse no level, and more than anybody means. Raises UsageError."""
+    if not count:
+        raise UsageError("levels: give at least one, such as 1,2,4")
+    if count > MOST_LEVELS:
+        raise UsageError(f"levels: {count} are given; at most {MOST_LEVELS} are taken")
+
 
 @dataclass(frozen=True)
 class Pyramid:
@@ -32,8 +42,7 @@ class Pyramid:
     fit: str = "exact"
 
     def __post_init__(self) -> None:
-        if not self.levels:
-            raise UsageError("levels: give at least one, such as 1,2,4")
+        check_levels(len(self.levels))
 
     def plan(
         self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
@@ -116,17 +125,17 @@ def join_levels(levels: Sequence[NDArray[Any]], axes: Layout) -> NDArray[Any]:
     """Join arrays that differ in their spatial axes only.
 
     The cells of each level, in C order, and the levels one after another stand in one axis, where
-    the first spatial axis was. Raises UsageError where there is no level.
+    the first spatial axis was. Raises UsageError where there is no level, or far too many.
 
     >>> join_levels([np.ones((3, 1, 1)), np.ones((3, 2, 2))], Layout("CHW")).shape
     (3, 5)
     """
-    if not levels:
-        raise UsageError("levels: give at least one, such as 1,2,4")
+    check_levels(len(levels))
     first, count = axes.spatial[0], len(axes.spatial)
     flat = []
     for level in levels:
         together = np.moveaxis(level, axes.spatial, range(first, first + count))
         shape = together.shape
-        flat.append(together.reshape(*shape[:first], -1, *shape[first + count :]))
+        cells = math.prod(shape[first : first + count])  # -1 could be anything where none is left
+        flat.append(together.reshape(*shape[:first], cells, *shape[first + count :]))
     return np.concatenate(flat, axis=first)

@@ -6,6 +6,8 @@ import io
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +48,41 @@ def finished(*arguments: object, given: bytes | None = None, **settings: object)
             program.kill()
             raise
     return Outcome(program.returncode, out or b"", (err or b"").decode())
+
+
+def on_a_terminal(
+    *arguments: object, program: Sequence[str] = ("-m", "poolcli"), stdout: bool = False
+) -> tuple[int, str]:
+    """Run the program with a terminal as its standard error; give its code and what it showed.
+
+    ``stdout``: results go to the same terminal. ``program`` is what Python is to run.
+    """
+    leader, follower = os.openpty()
+    shown: list[bytes] = []
+
+    def listen() -> None:
+        while True:
+            try:
+                shown.append(os.read(leader, 65536))
+            except OSError:
+                return
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        code = subprocess.run(
+            [sys.executable, *program, *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": str(PROJECT), "COLUMNS": "100"},
+            stdin=subprocess.DEVNULL,
+            stdout=follower if stdout else subprocess.DEVNULL,
+            stderr=follower,
+            timeout=HANGS,
+        ).returncode
+    finally:
+        os.close(follower)
+    listener.join()
+    os.close(leader)
+    return code, b"".join(shown).decode()
 
 
 def npy_bytes(array: np.ndarray) -> bytes:

@@ -11,6 +11,7 @@ but itself. Several runs may append at the same time.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -25,6 +26,12 @@ from poolcli.errors import OutputError
 NAME = ".poolcli.jsonl"
 # Below this many lines of outputs that were made again it is not worth to write the file anew.
 FEW = 1000
+# So many times a manifest that has been replaced is opened again before that is an error.
+REOPENINGS = 100
+
+APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+# What opening says of links, folders, and pipes without a reader or sockets.
+_NO_FILE = {errno.ELOOP, errno.EISDIR, errno.ENXIO}
 
 Recipe = Mapping[str, str]
 
@@ -102,10 +109,7 @@ class Manifest:
     def refresh(self) -> None:
         """Take in what was appended since, by this run or another."""
         try:
-            # Opening a named pipe would wait for somebody to write into it.
-            if not stat.S_ISREG(os.stat(self._path).st_mode):
-                raise OutputError(f"{self._path}: is no regular file; remove it")
-            with open(self._path, "rb") as file:
+            with os.fdopen(self._open(os.O_RDONLY), "rb") as file:
                 inode = os.fstat(file.fileno()).st_ino
                 if inode != self._inode:  # written anew by another run
                     self._inode, self._read_from = inode, 0
@@ -114,7 +118,7 @@ class Manifest:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise OutputError(f"{self._path}: {error.strerror or error}") from error
+            raise self._failure(error) from error
         self._read_from += len(data)
         for line in data.split(b"\n"):
             self._take(line)
@@ -137,14 +141,14 @@ class Manifest:
         Raises OutputError where that cannot be.
         """
         try:
-            os.makedirs(self._folder, exist_ok=True)
-            self._descriptor = self._open()
+            files.make_folders(self._folder)
+            self._descriptor = self._open(APPENDING)
             if self._lines > 2 * len(self._entries) + FEW:
                 self._write_anew()
             if self._number not in self._recipes:
                 self._append({"recipe": self._number, "options": self._recipe})
         except OSError as error:
-            raise OutputError(f"{self._path}: {error.strerror or error}") from error
+            raise self._failure(error) from error
 
     def note(
         self,
@@ -156,17 +160,21 @@ class Manifest:
         *,
         whole: bool = True,
     ) -> None:
-        """Note an output that is complete. ``before`` is its input's state before it was read."""
+        """Note an output that is complete. ``before`` is its input's state before it was read.
+
+        Raises OutputError where it cannot be noted; the output should then not get its name.
+        """
         state, of = stamp(output), stamp(before)
         entry = Entry(state, os.path.abspath(source), of, self._number, array, whole)
-        self._append(_record(self._key(path), entry))
+        try:
+            self._append(_record(self._key(path), entry))
+        except OSError as error:
+            raise self._failure(error) from error
 
     def close(self) -> None:
         """Close the file, if it was opened."""
         with self._lock:  # a job that was left behind may be at work
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
+            self._replace_descriptor(None)
 
     def _append(self, record: Mapping[str, Any]) -> None:
         line = _line(record)
@@ -178,23 +186,61 @@ class Manifest:
     @contextmanager
     def _locked(self) -> Iterator[int]:
         """Lock the file that has the manifest's name now: another run may have written it anew."""
-        assert self._descriptor is not None, "begin() comes first"
-        while True:
+        for _ in range(REOPENINGS):
+            if self._descriptor is None:
+                raise OutputError(f"{self._path}: the run that kept it is over")
             with files.locked(self._descriptor):
                 if self._has_name(self._descriptor):
                     yield self._descriptor
                     return
-            os.close(self._descriptor)
-            self._descriptor = self._open()
+            self._replace_descriptor(self._open(APPENDING))
+        raise OutputError(f"{self._path}: something else replaces it again and again")
+
+    def _replace_descriptor(self, new: int | None) -> None:
+        """Let go of the file for another, which is open already.
+
+        So there is no moment at which the number of a closed descriptor is kept: the system gives
+        it to the next file that is opened, such as an output, and lines would be written into that.
+        """
+        old, self._descriptor = self._descriptor, new
+        if old is not None:
+            with suppress(OSError):  # it is closed all the same; what was written told its errors
+                os.close(old)
 
     def _has_name(self, descriptor: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(descriptor), os.stat(self._path))
-        except FileNotFoundError:
-            return False
+            return os.path.samestat(os.fstat(descriptor), os.lstat(self._path))
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ESTALE):
+                return False
+            raise
 
-    def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    def _open(self, flags: int) -> int:
+        """Open the manifest and nothing else that may have been put in its place.
+
+        A link is not followed, as what it points at would be appended to, and a named pipe is not
+        waited for. Raises OSError, or OutputError where it is no regular file.
+        """
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        try:
+            descriptor = os.open(self._path, flags, 0o666)
+        except OSError as error:
+            if error.errno in _NO_FILE and os.path.lexists(self._path):
+                raise self._refusal() from error
+            raise
+        try:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return descriptor
+            raise self._refusal()
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def _refusal(self) -> OutputError:
+        return OutputError(f"{self._path}: is no regular file; remove it")
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(f"{self._path}: {error.strerror or error}")
 
     def _write_anew(self) -> None:
         """Leave out what is said of outputs that were made again since."""

@@ -14,12 +14,15 @@ from poolcli.batch.lists import STDIN
 from poolcli.batch.memory import Stopped
 from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch, without_arrays
 from poolcli.batch.outputs import STDOUT, Job
-from poolcli.batch.work import Worker
+from poolcli.batch.work import Beginning, Worker
 from poolcli.errors import InputError, OutputError, PoolError, UsageError
 from poolcli.report import Result
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
+
+# Inputs of which no header tells are read beforehand, to be planned for, up to this size.
+SOON_READ = 1 << 24
 
 
 def run(
@@ -38,9 +41,11 @@ def run(
 
     Raises
     ------
-    UsageError: the request itself means nothing, whatever the input.
+    UsageError: the request itself means nothing, and nothing was done. What an input shows to mean
+        nothing when others are done is an error of that input.
     """
     if manifest is not None:
+        _check_usage(jobs, Worker(asked, layouts, settings.max_bytes, settings.pictures))
         manifest.begin()
     for folder in {os.path.dirname(path) for job in jobs for path in job.paths}:
         files.sweep(folder)
@@ -51,7 +56,10 @@ def run(
             raise Stopped
         watch.tick(job, part)
 
-    worker = Worker(asked, layouts, settings.max_bytes, settings.pictures, manifest, tick)
+    beginning = Beginning(made=manifest is not None)
+    worker = Worker(
+        asked, layouts, settings.max_bytes, settings.pictures, manifest, tick, beginning
+    )
     at_once = min(settings.at_once or processors(), len(jobs))
     # A stream is read, or written, by one after the other.
     streams = any(job.output == STDOUT or _is_stream(job) for job in jobs)
@@ -68,6 +76,29 @@ def run(
     finally:
         if manifest is not None:
             manifest.close()
+
+
+def _check_usage(jobs: Sequence[Job], worker: Worker) -> None:
+    """Plan for the first input for which that can be done, so that nothing is made in vain.
+
+    Raises UsageError.
+    """
+    from poolcli.batch.rehearsal import rehearse  # late: few runs keep a manifest
+
+    for job in jobs:
+        if job.skip or _is_stream(job):
+            continue
+        with suppress(InputError, OutputError, OSError):  # which are that input's own
+            if _is_soon_told(job) and any(isinstance(r, Result) for r in rehearse(job, worker)):
+                return
+
+
+def _is_soon_told(job: Job) -> bool:
+    """Whether a header tells what an input is, or it is read quickly."""
+    path, file = job.source.path, job.source.file
+    if path is None or file is None:
+        return False
+    return os.path.getsize(file) <= SOON_READ or files.describe_by_header(path) is not None
 
 
 def _is_stream(job: Job) -> bool:
@@ -106,9 +137,12 @@ def do_job(job: Job, worker: Worker) -> Iterator[Outcome]:
         return
     try:
         for came in worker.do(job):
+            worker.beginning.make()
             yield came if isinstance(came, Result) else Failed(job, came)
-    except UsageError:
-        raise
+    except UsageError as error:
+        if worker.beginning.refuse():
+            raise
+        yield Failed(job, InputError(f"{job.source.label}: {error}"))
     except OutputError as error:
         # Another run with the same aim may have been quicker.
         yield Skipped(job) if _is_done_meanwhile(job, worker.manifest) else Failed(job, error)

@@ -143,7 +143,7 @@ def _found(found: Found) -> Source:
     """A file as a walk has found it, or the folder that it could not look into."""
     if found.problem is not None:
         return _failing(found.path, f"{found.path}: {found.problem}")
-    return _file(found.path)._replace(folder=found.folder)
+    return _file(found.path, found=True)._replace(folder=found.folder)
 
 
 def _sources_in_folder(root: str, search: Search) -> list[Source]:
@@ -158,14 +158,19 @@ def _sources_in_folder(root: str, search: Search) -> list[Source]:
     return sources
 
 
-def _file(path: str) -> Source:
+def _file(path: str, *, found: bool = False) -> Source:
+    """A file that was named, or ``found`` in a folder: only a pipe that was named is waited for."""
+    streams = not found and sniff.is_stream(path)
+
     def read(
         *,
         max_bytes: int | None = None,
         pictures: PictureInput = AS_USUAL,
         members: Members = ALL,
     ) -> Iterator[Loaded]:
-        return files.read_file(path, max_bytes=max_bytes, pictures=pictures, members=members)
+        return files.read_file(
+            path, max_bytes=max_bytes, pictures=pictures, members=members, streams=streams
+        )
 
     return Source(path, read, path)
 
@@ -201,16 +206,17 @@ def _is_input(path: str) -> bool:
     is anything from notes to programs: it counts by its name, and .txt only if numbers come first.
     """
     extension = os.path.splitext(path)[1].lower()
-    if extension in WRITABLE and extension != ".txt":
+    if extension in WRITABLE and (extension != ".txt" or not os.path.exists(path)):
         return True
     try:
-        file, is_stream = sniff.open_input(path)
-        with file:
-            head = b"" if is_stream else file.read(sniff.HEAD)
+        with sniff.open_input(path, streams=False)[0] as file:
+            head = file.read(sniff.HEAD)
         kind = sniff.kind_of(head)
         if kind == "text":
             check_start(head if len(head) == sniff.HEAD else head + b"\n")
             return extension == ".txt"
-    except (OSError, InputError):
+    except OSError:
+        return extension in WRITABLE
+    except InputError:
         return False
     return True

@@ -26,7 +26,8 @@ def walk(root: str, *, recursive: bool = False, leave_out: str | None = None) ->
 
     Hidden files and folders are passed over, and what is neither file nor folder: opening a named
     pipe would wait for somebody to write into it. Links are followed, those to folders after
-    everything that is really there. ``leave_out`` is a folder not to look into.
+    everything that is really there; one that leads nowhere counts as the file that it should be.
+    ``leave_out`` is a folder not to look into.
     """
     folders, links = [(root, "")], deque[tuple[str, str]]()
     known = {_identity(leave_out)} - {_identity(root)}
@@ -55,9 +56,11 @@ def walk(root: str, *, recursive: bool = False, leave_out: str | None = None) ->
 
 def _kind(entry: os.DirEntry[str]) -> str | None:
     try:
-        return "file" if entry.is_file() else "folder" if entry.is_dir() else None
+        if entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path)):
+            return "file"
+        return "folder" if entry.is_dir() else None
     except OSError:  # a link to itself, or into a folder that is closed to us
-        return None
+        return "file"
 
 
 def _identity(path: str | None) -> Identity | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 from poolcli import files
 from poolcli.batch.asked import Asked
 from poolcli.batch.formats import TEXTS
+from poolcli.batch.memory import Stopped
 from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.batch.pictures import Pictures
 from poolcli.errors import InputError, OutputError, UsageError
@@ -23,6 +25,30 @@ if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
 
 
+class Beginning:
+    """Whether something was done, after which a mistake in the usage is one of an input.
+
+    Any thread may ask; of one that begins and one that refuses at the same time, one comes first.
+    """
+
+    def __init__(self, *, made: bool = False) -> None:
+        self._made, self._refused = made, False
+        self._lock = threading.Lock()
+
+    def make(self) -> None:
+        """Let something be made. Raises Stopped where the run was refused meanwhile."""
+        with self._lock:
+            if self._refused:
+                raise Stopped
+            self._made = True
+
+    def refuse(self) -> bool:
+        """Refuse the whole run, which is possible as long as nothing was made."""
+        with self._lock:
+            self._refused = not self._made
+            return self._refused
+
+
 class Worker(NamedTuple):
     """Does jobs, one at a time in each thread.
 
@@ -30,6 +56,7 @@ class Worker(NamedTuple):
     bounds the memory of one input, and ``pictures`` says what is asked of pictures. ``manifest`` is
     told of outputs before they get their names. ``tick`` is called again and again with the job
     and what part of its input was pooled since; by raising it ends the job, which leaves nothing.
+    ``beginning`` is told before anything is made.
     """
 
     asked: Asked
@@ -38,6 +65,7 @@ class Worker(NamedTuple):
     pictures: Pictures = Pictures()
     manifest: Manifest | None = None
     tick: Callable[[Job, float], None] = lambda _job, _part: None
+    beginning: Beginning = Beginning(made=True)
 
     def do(self, job: Job) -> Iterator[Result | InputError]:
         """Do a job, giving each array's result, then what went wrong with others of them.
@@ -94,7 +122,7 @@ class Worker(NamedTuple):
             plan = self.plan(files.described_as(loaded), job.format)
             winners = plan.winners(loaded.content)
         result = self._pool_and_write(job, loaded, ready)
-        _make_folder(job.indices)
+        self._make_folder(job.indices)
         files.write_file(
             job.indices,
             winners,
@@ -125,7 +153,7 @@ class Worker(NamedTuple):
             if isinstance(plan, Plan):
                 return self._stream(job, loaded, plan, path, ready)
         result = self._pool(loaded, job)
-        _make_folder(path)
+        self._make_folder(path)
         format = str(job.format)
         written = self.pictures.writable(result.array, result.plan, loaded, format, path)
         if format == ".npz":
@@ -152,7 +180,7 @@ class Worker(NamedTuple):
         """Pool into a new .npy file block by block: neither array need fit in memory."""
         with _labelled(loaded):
             self._check_window(plan)
-        _make_folder(path)
+        self._make_folder(path)
         with (
             files.npy_output(
                 path,
@@ -179,7 +207,7 @@ class Worker(NamedTuple):
             results.append(result._replace(written=path, notes=(*result.notes, *lost)))
         if not arrays and failures:
             return
-        _make_folder(path)
+        self._make_folder(path)
         files.write_npz(
             path, arrays, overwrite=job.overwrite, ready=ready(path, whole=not failures)
         )
@@ -226,6 +254,7 @@ class Worker(NamedTuple):
         format = _stream_format(job, loaded)
         if format not in TEXTS and sys.stdout.isatty():
             raise UsageError("-o - would write binary to the terminal; redirect it or use -o FILE")
+        self.beginning.make()
         array, stream = result.array, sys.stdout.buffer
         if format in TEXTS and array.ndim == 2 and not first:
             # Without it the rows would be read as more of the matrix before.
@@ -240,6 +269,16 @@ class Worker(NamedTuple):
             how=self.pictures.packing,
         )
         return result._replace(written=STDOUT, notes=(*result.notes, *written.lost))
+
+    def _make_folder(self, path: str) -> None:
+        """Make the folders of ``path``: that there is one to make them in was checked before."""
+        self.beginning.make()
+        folder = os.path.dirname(path)
+        try:
+            if folder:
+                files.make_folders(folder)
+        except OSError as error:
+            raise OutputError(f"{folder}: {error.strerror or error}") from error
 
     def plan(self, described: files.Described, format: str | None) -> Any:
         """Say what will be done to an array whose result is written in ``format``."""
@@ -290,16 +329,6 @@ class _ReadyFor(Protocol):
 def _stream_format(job: Job, loaded: Loaded) -> str:
     """Text gives text and everything else .npy, unless another format was asked for."""
     return job.format or (loaded.format if loaded.format in TEXTS else ".npy")
-
-
-def _make_folder(path: str) -> None:
-    """Make the folders of ``path``: that there is one to make them in was checked before."""
-    folder = os.path.dirname(path)
-    try:
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -26,6 +26,9 @@ from poolcli.geometry import Adaptive, Fractional, Geometry, Global, Sliding
 from poolcli.notation import parse_counts, parse_padding, shorten
 from poolcli.ops import Op, find_op
 from poolcli.plan import Request
+from poolcli.pyramid import check_levels
+
+MOST_STAGES = 1000
 
 Reader = Callable[[str, str], Any]
 Values = dict[str, Any]
@@ -56,6 +59,8 @@ def parse_chain(
         "threads": threads,
     }
     texts = [" ".join(part.split()) for part in checks.word("stages", text).split("|")]
+    if len(texts) > MOST_STAGES:
+        raise UsageError(f"the chain has {len(texts)} stages; at most {MOST_STAGES} are taken")
     if not any(texts):
         raise UsageError('the chain is empty; write stages such as "max 3/2 p1 | global avg"')
     if "" in texts:
@@ -201,7 +206,9 @@ def _fractional(first: str, values: Values) -> list[Geometry]:
 
 
 def _pyramid(first: str, values: Values) -> list[Geometry]:
-    return [Adaptive(parse_counts(level, "level")) for level in first.split(",")]
+    levels = first.split(",")
+    check_levels(len(levels))
+    return [Adaptive(parse_counts(level, "level")) for level in levels]
 
 
 SLIDING = Family(

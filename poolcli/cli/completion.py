@@ -68,6 +68,7 @@ def answer(command: Any, question: str) -> int:
     completion_init, shell_complete = vars(completion)["completion_init"], completion.shell_complete
 
     completion_init()
-    with suppress(PoolError):  # the line so far means nothing: then nothing can follow
+    # The line so far means nothing, or the shell has not told it: then nothing can follow.
+    with suppress(PoolError, KeyError, ValueError):
         return shell_complete(command, {}, "poolcli", VARIABLE, question)
     return 0

@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import Any
 
 from poolcli import batch, report
 from poolcli.cli import messages
 from poolcli.cli.lazy import Values
 
-# One file of this size takes long enough for a bar.
-LARGE = 1 << 28
+# Seconds until a run that is no batch gets a bar.
+SLOW = 1.0
 
 
 class Telling(batch.Watch):
     """Shows results, complains, and keeps count, for one run of jobs.
 
     A batch, which is several files into a folder, gets a bar instead of a line for each file
-    where standard error is a terminal, and a summary at its end.
+    where standard error is a terminal, and a summary at its end. Any other run gets a bar there
+    once it is slow, beside its lines.
     """
 
     def __init__(self, jobs: Sequence[batch.Job], values: Values, *, is_batch: bool) -> None:
@@ -33,7 +32,7 @@ class Telling(batch.Watch):
         self._counts = dict.fromkeys((report.Result, batch.Skipped, batch.Failed), 0)
         self._left = len(self._todo)
         self._said: set[str] = set()
-        self._bar: AbstractContextManager[Any] = self._make_bar()
+        self._bar = self._make_bar()
 
     @property
     def failed(self) -> bool:
@@ -42,20 +41,28 @@ class Telling(batch.Watch):
 
     @property
     def _tells_each(self) -> bool:
-        return not self._values["quiet"] and isinstance(self._bar, nullcontext)
+        return not self._values["quiet"] and not self._shows_bar_instead
 
-    def _make_bar(self) -> AbstractContextManager[Any]:
-        writes = any(job.paths for job in self._todo)
-        large = self._is_batch or self._meter.nbytes >= LARGE
+    @property
+    def _shows_bar_instead(self) -> bool:
+        return self._bar is not None and self._is_batch and len(self._todo) > 1
+
+    def _make_bar(self) -> report.Bar | None:
         on_screen = sys.stderr is not None and sys.stderr.isatty()
-        # Results in the same window would be drawn over.
-        mixed = self._values["as_json"] and sys.stdout is not None and sys.stdout.isatty()
-        if on_screen and writes and large and not mixed and not self._values["quiet"]:
-            return report.Bar(self._meter, sys.stderr)
-        return nullcontext()
+        if not on_screen or self._values["quiet"] or not self._todo:
+            return None
+        at_once = self._is_batch and len(self._todo) > 1 and not self._shares_window
+        return report.Bar(self._meter, sys.stderr, 0.0 if at_once else SLOW)
+
+    @property
+    def _shares_window(self) -> bool:
+        """Whether results go to a terminal, which is the one that shows the bar."""
+        shown = self._values["as_json"] or any(not job.paths for job in self._todo)
+        return shown and sys.stdout is not None and sys.stdout.isatty()
 
     def __enter__(self) -> Telling:
-        self._bar.__enter__()
+        if self._bar is not None:
+            self._bar.__enter__()
         return self
 
     def __exit__(
@@ -64,17 +71,23 @@ class Telling(batch.Watch):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.__exit__(kind, error, trace)
+        if self._bar is not None:
+            self._bar.__exit__(kind, error, trace)
         stopped = kind is not None and issubclass(kind, (KeyboardInterrupt, SystemExit))
-        if self._is_batch and not self._values["quiet"] and (kind is None or stopped):
+        if self._values["quiet"] or (kind is not None and not stopped):
+            return
+        if self._is_batch or (stopped and len(self._todo) > 1):
             messages.summary(self._summary("interrupted" if stopped else None))
+        elif stopped and self._left and (self._bar is not None or self._meter.nbytes):
+            messages.summary(f"interrupted at {self._meter.progress()}")
 
     def tick(self, job: batch.Job, part: float) -> None:
         """Count a part of a job's input."""
         key = id(job.source)
-        nbytes = part * self._sizes.get(key, 0)
-        self._ticked[key] = self._ticked.get(key, 0) + nbytes
-        self._meter.advance(nbytes)
+        done = self._ticked.get(key, 0.0)
+        part = min(part, 1 - done)  # each array of an archive is a whole to itself
+        self._ticked[key] = done + part
+        self._meter.advance(part, part * self._sizes.get(key, 0))
 
     def end(self, job: batch.Job, how: type[batch.Outcome]) -> None:
         """Count a job."""
@@ -82,11 +95,19 @@ class Telling(batch.Watch):
         self._left -= not job.skip
         key = id(job.source)
         if key in self._sizes:
-            self._meter.advance(self._sizes[key] - self._ticked.pop(key, 0))
+            left = 1 - self._ticked.pop(key, 0.0)
+            self._meter.advance(left, left * self._sizes[key])
             self._meter.end_file(failed=how is batch.Failed)
 
     def tell(self, outcome: batch.Outcome) -> None:
         """Show what came of a job, or complain about it."""
+        if self._bar is None or (self._shows_bar_instead and not self._shares_window):
+            self._tell(outcome)
+            return
+        with self._bar.hidden():
+            self._tell(outcome)
+
+    def _tell(self, outcome: batch.Outcome) -> None:
         as_json = self._values["as_json"]
         if isinstance(outcome, batch.Failed):
             label = outcome.job.source.label

@@ -1,6 +1,6 @@
 """The only door to disk: files, pipes and typed matrices in; files and streams out."""
 
-from poolcli.files.atomic import Ready, atomic_target
+from poolcli.files.atomic import Ready, atomic_target, make_folders
 from poolcli.files.causes import available_memory, check_memory
 from poolcli.files.ending import abandon
 from poolcli.files.leftovers import locked, sweep
@@ -36,6 +36,7 @@ __all__ = [
     "describe_file",
     "described_as",
     "locked",
+    "make_folders",
     "meaningless",
     "npy_output",
     "parse_matrix",

@@ -46,7 +46,7 @@ def atomic_target(
     # As long as this is open other runs see by the lock that the temporary file has an owner.
     owner = os.dup(descriptor) if os.name == "posix" else None
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with _closing(os.fdopen(descriptor, "wb")) as file:
             if old_mode is not None:
                 with suppress(OSError):  # a file system without modes
                     os.chmod(temporary, old_mode)
@@ -67,6 +67,35 @@ def atomic_target(
         unfinished.discard(temporary)
         if owner is not None:
             os.close(owner)
+
+
+def make_folders(path: str) -> None:
+    """Make a folder and all that it lies in: any number, unlike os.makedirs, which calls itself.
+
+    Raises OSError.
+    """
+    missing = []
+    while path and not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for folder in reversed(missing):
+        try:
+            os.mkdir(folder)
+        except FileExistsError:
+            if not os.path.isdir(folder):
+                raise
+
+
+@contextmanager
+def _closing(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Close the file; after a failure, such as a full disk, without trying in vain to flush it."""
+    try:
+        yield file
+    except BaseException:
+        with suppress(OSError):
+            file.close()
+        raise
+    file.close()
 
 
 _EXISTS = "it exists; say --overwrite to replace it"

@@ -89,10 +89,9 @@ def describe_by_header(
     """
     file_path, name = split_member(path)
     with reading(file_path):
-        file, is_stream = sniff.open_input(file_path)
-        with file:
-            if is_stream:
-                raise InputError("it is a pipe, and what comes through it can be read only once")
+        if sniff.is_stream(file_path):
+            raise InputError("it is a pipe, and what comes through it can be read only once")
+        with sniff.open_input(file_path, streams=False)[0] as file:
             kind = sniff.kind_of(file.read(sniff.HEAD))
             file.seek(0)
             if kind == "npz":
@@ -116,7 +115,7 @@ def describe_at_most(
     described = describe_by_header(path, pictures, members)
     if described is not None:
         return described
-    with reading(path), sniff.open_input(path)[0] as file:
+    with reading(path), sniff.open_input(path, streams=False)[0] as file:
         kind = sniff.kind_of(file.read(sniff.HEAD))
         file.seek(0)
         if kind == "text":

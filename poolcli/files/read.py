@@ -27,11 +27,13 @@ def read_file(
     max_bytes: int | None = None,
     pictures: PictureInput = AS_USUAL,
     members: Members = ALL,
+    streams: bool = True,
 ) -> Iterator[Loaded]:
     """Yield the arrays of a file: one, or every one of an .npz; ``file.npz:name`` picks one.
 
-    What the file is, its first bytes say. Named pipes are read to their end as stdin is. In an .npz
-    an array that cannot be read does not keep back the others: its error comes after them.
+    What the file is, its first bytes say. Named pipes are read to their end as stdin is; without
+    ``streams`` they are refused. In an .npz an array that cannot be read does not keep back the
+    others: its error comes after them.
     ``max_bytes`` bounds the memory of one array (None: what is free); ``pictures`` says how
     pictures are read, and ``members`` which arrays of an .npz.
 
@@ -39,7 +41,7 @@ def read_file(
     """
     path, name = split_member(path)
     with reading(path):
-        file, is_stream = sniff.open_input(path)
+        file, is_stream = sniff.open_input(path, streams=streams)
     with file:
         if is_stream:
             yield from _read_stream(file, path, max_bytes, pictures, members)

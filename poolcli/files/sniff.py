@@ -2,7 +2,8 @@
 
 import os
 import stat
-from io import BufferedReader
+from contextlib import suppress
+from io import BufferedReader, FileIO
 
 from poolcli.errors import InputError
 
@@ -69,23 +70,62 @@ def looks_like_text(head: bytes) -> bool:
     return not any(byte < 32 and byte not in b"\t\n\f\r" for byte in head) and b"\x7f" not in head
 
 
-def open_input(path: str) -> tuple[BufferedReader, bool]:
+def is_stream(path: str) -> bool:
+    """Tell whether a path is a named pipe or a character device, without opening it."""
+    try:
+        return _is_stream(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def open_input(path: str, *, streams: bool = True) -> tuple[BufferedReader, bool]:
     """Open a path for reading; return the file and whether it must be read as a stream.
 
     Regular files are opened as such. Named pipes and character devices, such as /dev/stdin and
-    what a shell's <(command) gives, are streams. Folders, sockets and disks are refused.
+    what a shell's <(command) gives, are streams. Folders, sockets and disks are refused, and
+    without ``streams`` those, too: opening a pipe may wait for ever.
     """
-    mode = os.stat(path).st_mode
-    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
-        return open(path, "rb"), True
+    mode = _mode(path)
+    if _is_stream(mode):
+        if not streams:
+            raise InputError("it is a pipe or a device by now, and was a file when it was found")
+        return BufferedReader(_InputFile(path)), True
     if not stat.S_ISREG(mode):
         raise InputError(f"it is {_what_it_is(mode)}")
     # Not blocking: were the name given to a pipe meanwhile, a plain open would wait for a writer.
-    file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115 (the caller closes it)
+    raw: FileIO = _InputFile(path, opener=_open_without_waiting)
+    file: BufferedReader = BufferedReader(raw)
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise InputError("it changed while being opened")
     return file, False
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise InputError(f"it is a link to {os.readlink(path)}, which is not there") from None
+        raise
+
+
+def _is_stream(mode: int) -> bool:
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+class _InputFile(FileIO):
+    """A file that is only read: nothing is lost where closing it fails."""
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
+def close_quietly(descriptor: int) -> None:
+    """Close what was only read: nothing is lost where that fails."""
+    with suppress(OSError):
+        os.close(descriptor)
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

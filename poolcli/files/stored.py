@@ -19,6 +19,7 @@ import numpy as np
 from poolcli.errors import InputError
 from poolcli.files import npy
 from poolcli.files.causes import cause, check_memory, writing
+from poolcli.files.sniff import close_quietly
 
 Box = tuple[tuple[int, int], ...]
 
@@ -35,7 +36,7 @@ class StoredNpy:
 
     def __init__(self, file: BinaryIO, header: npy.NpyHeader, max_bytes: int | None = None) -> None:
         self._descriptor = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._descriptor)
+        weakref.finalize(self, close_quietly, self._descriptor)
         self._header, self._max_bytes = header, max_bytes
         self._lock = threading.Lock()
         reverse = header.fortran_order

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -119,11 +120,13 @@ def _scale(planes: Array, factor: Array) -> None:
         plane *= factor
 
 
-def _pieces(shape: tuple[int, ...], channels: int | None) -> Iterator[tuple[slice, ...]]:
+def _pieces(
+    shape: tuple[int, ...], channels: int | None
+) -> Iterator[tuple[slice | EllipsisType, ...]]:
     """Give parts of an array that hold all channels, one after another."""
     along = next((axis for axis, size in enumerate(shape) if size > 1 and axis != channels), None)
     if along is None:
-        yield ()
+        yield (...,)  # an array also of one number, which () would give as a number
         return
     step = max(1, _PIECE * shape[along] // max(1, math.prod(shape)))
     for start in range(0, shape[along], step):

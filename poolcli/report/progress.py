@@ -5,8 +5,11 @@ What is drawn is only looked at a few times a second; the work merely counts.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 PER_SECOND = 8
+_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (0, "bytes"))
 
 
 class Meter:
@@ -23,13 +27,14 @@ class Meter:
     def __init__(self, files: int, nbytes: int) -> None:
         self.files, self.nbytes = files, nbytes
         self.files_done = self.failed = 0
-        self.bytes_done = 0.0
+        self.bytes_done = self._parts_done = 0.0
         self._begun = time.monotonic()
         self._lock = threading.Lock()
 
-    def advance(self, nbytes: float) -> None:
-        """Count bytes of input that are done."""
+    def advance(self, part: float, nbytes: float) -> None:
+        """Count a part of a file that is done, and its bytes."""
         with self._lock:
+            self._parts_done += part
             self.bytes_done += nbytes
 
     def end_file(self, *, failed: bool = False) -> None:
@@ -47,13 +52,23 @@ class Meter:
     def part(self) -> float:
         """How much of the whole is done, from 0 to 1: by bytes, as files are of all sizes."""
         if not self.nbytes:
-            return self.files_done / self.files if self.files else 1.0
+            return min(self._parts_done / self.files, 1.0) if self.files else 1.0
         return min(self.bytes_done / self.nbytes, 1.0)
 
+    def progress(self) -> str:
+        """Say how far it is: ``45 %, 1.9 of 4.3 GB``."""
+        share = f"{math.floor(100 * self.part)} %"  # 100 only where nothing is left
+        if not self.nbytes:
+            return share
+        power, unit = next((p, u) for p, u in _UNITS if self.nbytes >= p)
+        done = min(self.bytes_done, self.nbytes)
+        return f"{share}, {done / power:.1f} of {self.nbytes / power:.1f} {unit}"
+
     def rates(self) -> str:
-        """Say the speed: ``12.5 files/s  34.0 MB/s``."""
+        """Say the speed: ``12.5 files/s  34.0 MB/s``, of a single file in bytes alone."""
         files, megabytes = self.files_done / self.seconds, self.bytes_done / self.seconds / 1e6
-        return f"{files:.1f} files/s  {megabytes:.1f} MB/s"
+        both = [f"{files:.1f} files/s"] * (self.files > 1) + [f"{megabytes:.1f} MB/s"]
+        return "  ".join(both)
 
     def time_left(self) -> str:
         """Say how long the rest will take at this speed: ``0:02:11``."""
@@ -73,20 +88,67 @@ def clock(seconds: float) -> str:
 
 
 class Bar:
-    """Draws a meter at the bottom of a terminal until the block ends; what is said stays above."""
+    """Draws a meter at the bottom of a terminal until the block ends; what is said stays above.
 
-    def __init__(self, meter: Meter, stream: TextIO) -> None:
+    ``delay``: so many seconds pass before it is drawn, so that a quick run shows none.
+    """
+
+    def __init__(self, meter: Meter, stream: TextIO, delay: float = 0.0) -> None:
+        self._meter, self._stream, self._delay = meter, stream, delay
+        self._lock = threading.Lock()
+        self._live: Live | None = None
+        self._timer: threading.Timer | None = None
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Keep the bar away while something else is written into the same window."""
+        self._stop()
+        try:
+            yield
+        finally:
+            self._start()
+
+    def __enter__(self) -> Bar:
+        self._start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        self._timer = threading.Timer(self._delay, self._draw_until_stopped, [self._stream])
+        self._timer.daemon = True  # a run that is left behind does not wait for it
+        self._timer.start()
+
+    def _stop(self) -> None:
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = None
+            if self._live is not None:
+                self._live.stop()
+            self._live = None
+
+    def _draw_until_stopped(self, stream: TextIO) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self._meter = meter
-        self._live: Live = Live(
-            get_renderable=self._draw,
-            console=Console(file=stream),
-            refresh_per_second=PER_SECOND,
-            transient=True,
-            redirect_stdout=False,  # it goes where the results go, which is not here
-        )
+        with self._lock:
+            if self._timer is not threading.current_thread():
+                return  # it was stopped meanwhile
+            self._live = Live(
+                get_renderable=self._draw,
+                console=Console(file=stream),
+                refresh_per_second=PER_SECOND,
+                transient=True,
+                redirect_stdout=False,  # it goes where the results go, which is not here
+            )
+            self._live.start()
 
     def _draw(self) -> RenderableType:
         from rich.progress_bar import ProgressBar
@@ -97,21 +159,10 @@ class Bar:
         grid.add_column(ratio=1)
         grid.add_column(justify="right", no_wrap=True)
         failed = f"[red]{meter.failed} failed[/]  " if meter.failed else ""
+        files = f"{meter.files_done}/{meter.files} files  " if meter.files > 1 else ""
         grid.add_row(
-            ProgressBar(total=1.0, completed=meter.part, width=None),
-            f"{failed}{meter.files_done}/{meter.files} files  {meter.rates()}  "
-            f"{meter.time_left()} left",
+            # What does not say how far it is only shows that it is alive.
+            ProgressBar(total=1.0, completed=meter.part, width=None, pulse=not meter.part),
+            f"{failed}{files}{meter.progress()}  {meter.rates()}  {meter.time_left()} left",
         )
         return grid
-
-    def __enter__(self) -> Bar:
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)

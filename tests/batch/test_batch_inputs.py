@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from folders import contents, fill, pixels, save
-from program import Outcome, finished
+from program import PROJECT, Outcome, finished
+
+from poolcli import batch, files
+from poolcli.errors import InputError
 
 Run = Callable[..., Outcome]
 
@@ -148,8 +153,100 @@ def test_links_are_followed_and_loops_end(poolcli: Run) -> None:
     Path("elsewhere", "back").symlink_to(Path("..", "in"))
     Path("in", "broken.npy").symlink_to("nowhere")
     outcome = poolcli("avg", "-k", 2, "-r", "in", "-o", "out/")
-    assert outcome.code == 0, outcome.err
     assert sorted(planes("out")) == ["b.npy", "deep/a.npy", "there/c.npy"]
+    assert outcome.code == 1
+    failed = [line for line in outcome.err.splitlines() if "in/broken.npy" in line]
+    assert failed == ["poolcli: in/broken.npy: it is a link to nowhere, which is not there"]
+    assert outcome.err.splitlines()[-1] == "poolcli: 3 done, 1 failed"
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "said"),
+    [
+        ("a.npy", "gone", "it is a link to gone, which is not there"),
+        ("a.png", "/no/such/place", "it is a link to /no/such/place, which is not there"),
+        ("a.txt", "gone", "it is a link to gone, which is not there"),
+        ("a.npy", "a.npy", "Too many levels of symbolic links"),
+        ("README", "gone", None),
+        ("a.md", "a.md", None),
+        (".a.npy", "gone", None),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_an_input_by_its_name(
+    poolcli: Run, name: str, target: str, said: str | None
+) -> None:
+    save(Path("in", "z.npy"))
+    Path("in", name).symlink_to(target)
+    for dry in ([], ["--dry-run"]):
+        outcome = poolcli("avg", "-k", 2, "in", "-o", "out/", "--overwrite", *dry)
+        complaints = [line for line in outcome.err.splitlines() if f"in/{name}" in line]
+        assert complaints == ([f"poolcli: in/{name}: {said}"] if said else [])
+        assert outcome.code == (1 if said else 0)
+    assert sorted(planes("out")) == ["z.npy"]
+
+
+def test_a_file_that_becomes_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Between finding the inputs and opening them, and between that and reading the header."""
+    for source in batch.find_sources(["in", str(save(Path("in", "a.npy")))]):
+        Path("in", "a.npy").unlink()
+        os.mkfifo("in/a.npy")
+        with pytest.raises(InputError, match="it is a pipe or a device by now"):
+            next(source.read())
+        with pytest.raises(InputError, match="it is a pipe"):
+            files.describe_at_most(str(source.path))
+        Path("in", "a.npy").unlink()
+        save(Path("in", "a.npy"))
+
+
+@pytest.mark.parametrize("options", [[], ["-j", "1"], ["--dry-run"]])
+def test_files_that_become_pipes_while_a_batch_is_at_work(options: list[str]) -> None:
+    fill(Path("in"), 4)
+    program = (
+        "import os\n"
+        "from poolcli import batch\n"
+        "from poolcli.cli import main, running\n"
+        "def assign(*arguments, assign=batch.assign):\n"
+        "    jobs = assign(*arguments)\n"
+        "    os.unlink('in/in000.npy')\n"
+        "    os.mkfifo('in/in000.npy')\n"
+        "    return jobs\n"
+        "batch.assign = assign\n"
+        f"main(['avg', '-k', '2', 'in', '-o', 'out/', *{options}])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "poolcli: in/in000.npy: it is a pipe" in done.stderr
+    assert Path("out").exists() == (options != ["--dry-run"])
+    if options != ["--dry-run"]:
+        assert sorted(contents(Path("out"))) == ["in001.png", "in002.jpg", "in003.csv"]
+
+
+@pytest.mark.parametrize("pattern", [False, True])
+def test_a_thousand_levels_of_folders(pattern: bool) -> None:
+    depth = 1000
+    here = os.getcwd()
+    try:
+        os.mkdir("in")
+        os.chdir("in")
+        for _ in range(depth):
+            os.mkdir("d")
+            os.chdir("d")
+        np.save("a.npy", np.eye(4))
+        os.chdir(here)
+        given = ["in/**/*.npy"] if pattern else ["in", "-r"]
+        done = finished("avg", "-k", 2, *given, "-o", "out/")
+        assert done.code == 0, done.err
+        assert (np.load("out" + "/d" * depth + "/a.npy") == np.eye(2) / 2).all()
+    finally:
+        os.chdir(here)
+        # Neither pytest nor shutil removes what is so deep.
+        subprocess.run(["rm", "-rf", "in", "out"], check=True)
 
 
 def test_what_is_no_regular_file_is_not_opened() -> None:

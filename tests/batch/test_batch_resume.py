@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from program import Outcome, finished, start
 
 from poolcli import files
 from poolcli.batch.manifest import Manifest
+from poolcli.errors import OutputError
 
 Run = Callable[..., Outcome]
 AVG = ("avg", "-k", 2, "in", "-o", "out/")
@@ -292,6 +295,91 @@ def test_a_manifest_that_is_no_file(kind: str) -> None:
     done = finished(*AVG)
     assert done.code == 1
     assert done.err == f"poolcli: {path}: is no regular file; remove it\n"
+
+
+def test_a_planted_link_is_not_followed(poolcli: Run) -> None:
+    fill(Path("in"), 2)
+    Path("out").mkdir()
+    precious = Path("precious")
+    for before in (b"mine", None):  # a link into nowhere is one, too
+        path = Path("out", MANIFEST)
+        path.unlink(missing_ok=True)
+        precious.unlink(missing_ok=True)
+        if before is not None:
+            precious.write_bytes(before)
+        path.symlink_to(precious.absolute())
+        for options in ((), ("--resume",)):
+            code, _, err = poolcli(*AVG, *options)
+            assert (code, err) == (1, f"poolcli: {path}: is no regular file; remove it\n")
+        assert (precious.read_bytes() if before else precious.exists()) == (before or False)
+        assert os.listdir("out") == [MANIFEST]
+
+
+def test_a_manifest_that_cannot_be_opened_again_keeps_no_closed_descriptor(
+    tmp_path: Path,
+) -> None:
+    source, path = save(Path("in", "a.npy")), Path("out", MANIFEST)
+    state = os.stat(source)
+    manifest = Manifest("out", {})
+    manifest.begin()
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OutputError, match=f"{path}: is no regular file; remove it"):
+        manifest.note("out/a.npy", str(source), None, state, state)
+    path.rmdir()
+    # Whatever is opened now gets the lowest number that is free.
+    with open("output", "wb", buffering=0) as output:
+        output.write(b"one")
+        manifest.note("out/a.npy", str(source), None, state, state)
+        output.write(b", two")
+    assert Path("output").read_bytes() == b"one, two"
+    assert path.read_bytes().count(b"a.npy") == 2  # the output, and its input
+    manifest.close()
+    with pytest.raises(OutputError, match="is over"):
+        manifest.note("out/a.npy", str(source), None, state, state)
+
+
+@pytest.mark.parametrize("why", ["folder", "pipe", "link", errno.EMFILE, errno.ESTALE, errno.EIO])
+def test_whatever_happens_to_the_manifest_outputs_are_right_or_not_there(
+    poolcli: Run, monkeypatch: pytest.MonkeyPatch, why: str | int
+) -> None:
+    fill(Path("in"), 42)
+    assert poolcli(*AVG[:-1], "whole/").code == 0
+    whole, path = contents(Path("whole")), Path("out", MANIFEST)
+    noted, note, open_ = [0], Manifest.note, os.open
+
+    def note_and_spoil(self: Manifest, *arguments: Any, **named: Any) -> None:
+        noted[0] += 1
+        if noted[0] == 7:
+            spoil()
+        note(self, *arguments, **named)
+
+    def spoil() -> None:
+        path.rename("moved")
+        if why == "folder":
+            path.mkdir()
+        elif why == "pipe":
+            os.mkfifo(path)
+        elif why == "link":
+            path.symlink_to("/dev/null")
+        else:
+            monkeypatch.setattr(os, "open", cannot_open)
+
+    def cannot_open(name: Any, *arguments: Any, **named: Any) -> int:
+        if name == str(path) and noted[0] < 14:
+            raise OSError(why, os.strerror(int(why)))
+        return open_(name, *arguments, **named)
+
+    monkeypatch.setattr(Manifest, "note", note_and_spoil)
+    code, _, err = poolcli(*AVG, "--jobs", 4)
+    found = contents(Path("out"))
+    assert code == 1
+    assert found == {name: whole[name] for name in found}
+    assert 6 <= len(found) < 42
+    complaints = [line for line in err.splitlines() if line.startswith("poolcli: out/in")]
+    assert len(complaints) == 42 - len(found)
+    said = os.strerror(why) if isinstance(why, int) else "is no regular file; remove it"
+    assert all(line.endswith(f": {path}: {said}") for line in complaints)
 
 
 def test_a_manifest_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,19 +13,22 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from folders import KINDS, MANIFEST, contents, fill, save
 from PIL import Image
-from program import HANGS, PROJECT, Outcome, finished, start
+from program import HANGS, PROJECT, Outcome, finished, on_a_terminal, start
 
 from poolcli import batch, files
 from poolcli.batch import Target
 from poolcli.batch.manifest import Manifest
 from poolcli.batch.memory import Budget, Stopped
+from poolcli.batch.work import Beginning
 from poolcli.cli.telling import Telling
-from poolcli.errors import OutputError
+from poolcli.errors import OutputError, UsageError
+from poolcli.plan import Request
 from poolcli.report import Result
 
 Run = Callable[..., Outcome]
@@ -151,6 +154,75 @@ def test_results_of_one_archive_share_the_memory(poolcli: Run) -> None:
     assert "poolcli: a.npz:c: its result, with those before it, needs 95.9 MiB" in outcome.err
     with np.load("p.npz") as written:
         assert list(written) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("std", "-k", 2, "--ddof", -1),
+        ("quantile", "-k", 2, "--q", 2),
+        ("max", "-k", 2, "-l", "HWX"),
+        ("chain", "avg 2 | std 2 ddof=-1"),
+        ("global", "lp", "--norm", 0),
+    ],
+)
+@pytest.mark.parametrize("names", [["a.npy", "b.npy"], ["a.csv", "b.csv"], ["a.npz", "b.png"]])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_usage_is_wrong_before_anything_is_made(
+    poolcli: Run, arguments: tuple[object, ...], names: list[str], jobs: int
+) -> None:
+    for name in names:
+        save(Path("in", name))
+    Path("in", "0.npy").write_bytes(b"nothing")  # of which nothing can be told
+    code, out, err = poolcli(*arguments, "in", "-o", "out/", "-j", jobs)
+    assert (code, out, err.count("\n")) == (2, b"", 1), err
+    assert not Path("out").exists()
+    code, _, _ = poolcli(*arguments, Path("in", names[0]), "-o", "out/deep.npz")
+    assert code == 2
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("options", [["-o", "out/"], ["-o", "out/", "-j", 1], [], ["-j", 1]])
+def test_usage_that_is_wrong_for_a_later_input_is_an_error_of_that(
+    poolcli: Run, options: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        save(Path("in", f"a{number}.csv"))
+    np.save("in/b.npy", np.zeros(8))
+    save(Path("in", "c.csv"))
+    plan = Request.plan
+
+    def refuse_one_axis(self: Request, shape: tuple[int, ...], *more: Any) -> Any:
+        if len(shape) == 1:
+            raise UsageError("size 2: means nothing here")
+        return plan(self, shape, *more)
+
+    monkeypatch.setattr(Request, "plan", refuse_one_axis)
+    code, _, err = poolcli("max", "-k", 2, "in", *options)
+    assert code == 1
+    complaint = [line for line in err.splitlines() if line.startswith("poolcli: in/")]
+    assert len(complaint) == 1
+    assert complaint[0].startswith("poolcli: in/b.npy: size 2: means nothing here")
+    if "-o" in options:
+        assert len(contents(Path("out"))) == 5
+
+
+def test_either_something_is_made_or_the_run_is_refused() -> None:
+    for _ in range(50):
+        beginning, came = Beginning(), []
+
+        def make(beginning: Beginning = beginning, came: list[str] = came) -> None:
+            try:
+                beginning.make()
+                came.append("made")
+            except Stopped:
+                came.append("stopped")
+
+        maker = threading.Thread(target=make)
+        maker.start()
+        refused = beginning.refuse()
+        maker.join()
+        assert came == ["stopped" if refused else "made"]
 
 
 def test_few_descriptors_make_few_jobs_at_once() -> None:
@@ -336,29 +408,6 @@ def test_a_reader_that_leaves_ends_it_quietly() -> None:
         program.stdout.close()
         assert program.stderr.read() == b""
     assert program.returncode == 141
-
-
-def on_a_terminal(*arguments: object) -> tuple[int, str]:
-    """Run the program with a terminal as its standard error; give its code and what it showed."""
-    leader, follower = os.openpty()
-    shown: list[bytes] = []
-
-    def listen() -> None:
-        while True:
-            try:
-                shown.append(os.read(leader, 65536))
-            except OSError:
-                return
-
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
-    try:
-        done = finished(*arguments, stderr=follower)
-    finally:
-        os.close(follower)
-    listener.join()
-    os.close(leader)
-    return done.code, b"".join(shown).decode()
 
 
 def test_a_bar_on_a_terminal(mixed: Path) -> None:

@@ -137,3 +137,19 @@ def test_the_manual_is_set_without_a_warning(tmp_path: Path) -> None:
     assert done.stderr == b""
     plain = re.sub(rb".\x08|\x1b\[[0-9;]*m", b"", done.stdout)  # without its bold letters
     assert b"--resume" in plain
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    "variables", [{}, {"COMP_WORDS": "poolcli m", "COMP_CWORD": "x"}, {"COMP_WORDS": '"'}]
+)
+def test_what_the_shell_does_not_tell_is_no_error(
+    poolcli: Run, shell: str, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("COMP_WORDS", "COMP_CWORD", "_TYPER_COMPLETE_ARGS", "_TYPER_COMPLETE_FISH_ACTION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("_POOLCLI_COMPLETE", f"complete_{shell}")
+    outcome = poolcli()
+    assert (outcome.code, outcome.err) in ((0, ""), (1, ""))

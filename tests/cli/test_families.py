@@ -188,3 +188,13 @@ def test_a_pyramid_of_a_picture_is_written_as_it_is_stored(poolcli: Run) -> None
     whole = ("--dtype", "uint8", "--clip")
     poolcli("pyramid", "avg", "--levels", "1,2", "photo.png", *whole, "-o", "z.npy")
     assert np.load("z.npy").tolist() == [24, 10, 14, 34, 38]
+
+
+@pytest.mark.parametrize(("shape", "result"), [((0, 4, 4, 3), (0, 5, 3)), ((4, 4, 0), (5, 0))])
+def test_a_pyramid_of_nothing_has_its_shape(
+    poolcli: Run, shape: tuple[int, ...], result: tuple[int, ...]
+) -> None:
+    np.save("x.npy", np.zeros(shape))
+    outcome = poolcli("pyramid", "max", "--levels", "1,2", "x.npy", "-o", "y.npy")
+    assert (outcome.code, np.load("y.npy").shape) == (0, result), outcome.err
+    assert library.pyramid_pool(np.zeros(shape), "max", [1, 2]).shape == result

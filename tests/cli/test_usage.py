@@ -165,3 +165,31 @@ def test_help_shows_what_values_are(poolcli: Run) -> None:
         help = poolcli(*command.split(), "--help").text
         assert not re.search(r"<\w+", help), help
     assert "--mode sample|expected" in poolcli("stochastic", "--help").text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["max", "-k", "2", "-l", "N" * 100_000], "axis letter 'N' stands twice"),
+        (["max", "-k", "2", "-l", "H" + "x" * 100_000], "unknown axis letter 'X'"),
+        (["pyramid", "max", "--levels", ",".join("1" * 20_000)], "20000 are given; at most 1000"),
+        (["chain", "pyramid max " + ",".join("1" * 20_000)], "20000 are given; at most 1000"),
+        (["chain", "|".join(["max 1"] * 15_000)], "the chain has 15000 stages; at most 1000"),
+        (["shape", "8x8", "|".join(["max 1"] * 15_000)], "the chain has 15000 stages"),
+    ],
+)
+def test_what_nobody_means_is_refused_early(
+    poolcli: Run, matrix: Path, arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it is planned: 15,000 stages take seconds, and the time grew with their square."""
+
+    def plan(*_: object) -> None:
+        raise AssertionError("it was planned")
+
+    if "-l" not in arguments:
+        monkeypatch.setattr("poolcli.plan.Request.plan", plan)
+    inputs = [] if arguments[0] == "shape" else [matrix]
+    code, out, err = poolcli(*arguments, *inputs)
+    assert (code, out) == (2, b"")
+    assert said in err
+    assert len(err) < 400

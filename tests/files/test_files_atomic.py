@@ -246,3 +246,24 @@ def test_dev_stdout_continues_where_stdout_is(tmp_path: Path) -> None:
             [sys.executable, "-c", program], stdout=out, env={"PYTHONPATH": root}, check=True
         )
     assert (tmp_path / "out.txt").read_text() == "first\n1 2\n"
+
+
+@pytest.mark.parametrize("room", [0, 100, 200])
+def test_a_full_disk_before_the_first_block(tmp_path: Path, room: int) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((40, 40)))
+    program = (
+        "import resource\n"
+        "from poolcli.cli import main\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+        "main(['max', '-k', '2', 'a.npy', '-o', 'out.npy'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        # Or Python's own compiled files would be cut, too.
+        env={"PYTHONPATH": str(Path(atomic.__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (1, "poolcli: out.npy: File too large\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]

@@ -1,5 +1,6 @@
 """What a path may name besides a good file, and what is imported for what."""
 
+import gc
 import io
 import os
 import socket
@@ -13,7 +14,8 @@ import pytest
 
 from poolcli import files
 from poolcli.errors import InputError
-from poolcli.files import read_file, read_stdin, write_stream
+from poolcli.files import npy, read_file, read_stdin, sniff, write_stream
+from poolcli.files.stored import StoredNpy
 
 ROOT = str(Path(files.__file__).parents[2])
 
@@ -146,3 +148,22 @@ def test_only_what_is_needed_is_imported(name: str, loads: set[str], tmp_path: P
     loaded = set(done.stdout.split())
     # imageio loads zipfile for its own ends.
     assert loaded - ({"zipfile"} if "imageio" in loads | {"tifffile"} else set()) == loads
+
+
+def test_what_cannot_be_closed_after_reading_was_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a network file system: the system says so only when the file is closed."""
+    complaints: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    path = tmp_path / "a.npy"
+    np.save(path, np.eye(4))
+    file, _ = sniff.open_input(str(path))
+    stored = StoredNpy(file, npy.read_header(file))
+    for descriptor in (file.fileno(), stored._descriptor):
+        os.close(descriptor)
+    file.close()
+    assert file.closed
+    del stored
+    gc.collect()
+    assert complaints == []

@@ -207,3 +207,20 @@ def test_where_light_means_nothing(
     assert outcome.code == code, outcome.err
     assert message in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("shape", [(5, 6), (1, 1)])
+def test_the_light_of_a_whole_grey_picture(shape: tuple[int, ...], keepdims: bool) -> None:
+    array = noise(*shape, dtype="u1")
+    got = pool(array, "avg", geometry=Global(), keepdims=keepdims, linear=True)
+    light_of_all = [naive_light(code, 255) for code in array.flat]
+    assert got.shape == ((1, 1) if keepdims else ())
+    assert got == naive_code(sum(light_of_all) / array.size, 255)
+
+
+def test_the_light_of_a_whole_grey_picture_in_a_file(poolcli: Run, tmp_path: Path) -> None:
+    checks = np.indices((8, 8)).sum(0) % 2 * 255
+    Image.fromarray(checks.astype(np.uint8)).save(tmp_path / "a.png")
+    outcome = poolcli("global", "avg", "a.png", "--linear", "--dtype", "uint8", "--clip")
+    assert (outcome.code, outcome.text.splitlines()[-1]) == (0, "188"), outcome.err
