@@ -85,7 +85,9 @@ $(VENV)/python:
 	"$$found" -m venv --clear $(VENV); \
 	touch $@
 
-$(VENV)/installed: $(VENV)/python pyproject.toml
+KERNELS := hatch_build.py $(wildcard poolcli/kernels/*.cpp poolcli/kernels/*.h poolcli/kernels/*.hpp)
+
+$(VENV)/installed: $(VENV)/python pyproject.toml $(KERNELS)
 	$(PIP) install --editable .
 	@touch $@
 
