@@ -53,7 +53,7 @@ format: $(VENV)/tools
 docs: $(VENV)/tools
 	$(BIN)/python docs/make_ops.py
 	$(BIN)/python tests/examples.py README.md docs/ops.md docs/windows.md docs/layouts-and-frameworks.md \
-	  docs/batch.md docs/pictures.md docs/json.md
+	  docs/batch.md docs/explain.md docs/pictures.md docs/json.md
 
 man: $(VENV)/installed
 	$(BIN)/python docs/make_man.py man/poolcli.1

@@ -80,7 +80,7 @@ def page() -> Iterator[str]:
 def other_command(name: str, command: Any, known: set[str]) -> Iterator[str]:
     """Give the lines of a command that is no operation."""
     yield from paragraphs(command.help)
-    if name in FAMILIES:
+    if hasattr(command, "get_command"):  # a group of ops
         context = command.make_context(name, [], resilient_parsing=True)
         command = command.get_command(context, "max")
     own = [option for option in options_of(command) if option_names(option) not in known]

@@ -11,9 +11,12 @@ from poolcli.checks import shown
 from poolcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from poolcli.analysis.arithmetic import Equation, Odds, WindowValues
     from poolcli.engine.kernel import Cells, Kernel
 
 MakeKernel = Callable[["Cells", Mapping[str, Any]], "Kernel"]
+MakeEquation = Callable[["WindowValues", Mapping[str, Any]], "Equation"]
+MakeOdds = Callable[["WindowValues", Mapping[str, Any]], "Odds"]
 
 
 class Param(NamedTuple):
@@ -51,6 +54,14 @@ class Op(NamedTuple):
     """Whether it takes cells by where they stand in the window, whatever their values."""
     blends: bool = False
     """Whether results are means: of colours weighted by alpha, and in linear light if wanted."""
+    per_window: str = ""
+    """What a window gives, where "of each window" after the summary does not say it."""
+    equation: MakeEquation | None = None
+    """The arithmetic of one window in words; without it the values are listed."""
+    odds: MakeOdds | None = None
+    """For ops that draw: how probable the values of a window are."""
+    picked: MakeKernel | None = None
+    """For ops that give one of the cells: the kernel of its position, where ``winner`` has none."""
 
 
 def made_of(first: str, second: str, formula: Callable[[Any, Any], Any]) -> MakeKernel:
@@ -81,6 +92,16 @@ def lazy(module: str, function: str, *args: object) -> MakeKernel:
     return kernel
 
 
+def told(function: str, *args: object) -> Callable[[WindowValues, Mapping[str, Any]], Any]:
+    """A function of ``poolcli.analysis.arithmetic``, which is imported when first used."""
+
+    def tell(window: WindowValues, params: Mapping[str, Any]) -> Any:
+        make = getattr(importlib.import_module("poolcli.analysis.arithmetic"), function)
+        return make(window, *args, **params)
+
+    return tell
+
+
 _METHOD = Param(
     "method",
     str,
@@ -96,6 +117,7 @@ ROWS = (
         formula="max(x)",
         source="Zhou & Chellappa 1988; ONNX MaxPool",
         kernel=lazy("poolcli.engine.extremes", "extreme", "maximum"),
+        equation=told("listed", "max"),
         winner=lazy("poolcli.engine.extremes", "winner", "maximum"),
     ),
     Op(
@@ -104,6 +126,7 @@ ROWS = (
         formula="min(x)",
         source="max pooling of the negated values",
         kernel=lazy("poolcli.engine.extremes", "extreme", "minimum"),
+        equation=told("listed", "min"),
         winner=lazy("poolcli.engine.extremes", "winner", "minimum"),
     ),
     Op(
@@ -113,6 +136,7 @@ ROWS = (
         formula="Σx / n",
         source="LeCun et al. 1989; ONNX AveragePool",
         kernel=lazy("poolcli.engine.sums", "average"),
+        equation=told("mean"),
         blends=True,
         divides=True,
     ),
@@ -122,6 +146,7 @@ ROWS = (
         formula="Σx",
         source="avg pooling without its division",
         kernel=lazy("poolcli.engine.sums", "total"),
+        equation=told("total"),
     ),
     Op(
         name="lp",
@@ -129,6 +154,7 @@ ROWS = (
         formula="(Σ|x|^p)^(1/p)",
         source="Boureau, Ponce & LeCun 2010; ONNX LpPool",
         kernel=lazy("poolcli.engine.powers", "lp"),
+        equation=told("power_sum"),
         params=(
             Param("norm", float, 2.0, "p of the norm; inf for the largest magnitude"),
             Param("signed", bool, False, "keep the sign of x^p, as torch does; not for norm inf"),
@@ -140,6 +166,7 @@ ROWS = (
         formula="(Σx² / n)^(1/2)",
         source="lp with p = 2 of a mean instead of a sum",
         kernel=lazy("poolcli.engine.powers", "rms"),
+        equation=told("root_mean_square"),
         blends=True,
     ),
     Op(
@@ -148,6 +175,7 @@ ROWS = (
         formula="x₍₍ₙ₋₁₎/₂₎ of x₍₀₎ ≤ … ≤ x₍ₙ₋₁₎",
         source="Tukey 1977; scipy.ndimage.median_filter",
         kernel=lazy("poolcli.engine.ranked", "median"),
+        equation=told("between_ranks"),
         winner=lazy("poolcli.engine.ranked", "median_place"),
         params=(_METHOD,),
     ),
@@ -157,6 +185,9 @@ ROWS = (
         formula="x₍₍ₙ₋₁₎q₎ of x₍₀₎ ≤ … ≤ x₍ₙ₋₁₎",
         source="Hyndman & Fan 1996, definition 7; numpy.quantile",
         kernel=lazy("poolcli.engine.ranked", "quantile"),
+        equation=told("between_ranks"),
+        per_window="the value below which a fraction q of each window lies",
+        picked=lazy("poolcli.engine.positions", "quantile_place"),
         params=(
             Param("q", float, 0.5, "the fraction, from 0 to 1"),
             _METHOD,
@@ -168,6 +199,8 @@ ROWS = (
         formula="argmax over v of |{x = v}|",
         source="majority filters; GDAL's mode resampling",
         kernel=lazy("poolcli.engine.ranked", "mode"),
+        equation=told("most_frequent"),
+        picked=lazy("poolcli.engine.positions", "mode_place"),
     ),
     Op(
         name="range",
@@ -175,6 +208,7 @@ ROWS = (
         formula="max(x) − min(x)",
         source="the morphological gradient of a flat window",
         kernel=lazy("poolcli.engine.extremes", "value_range"),
+        equation=told("extent"),
     ),
     Op(
         name="std",
@@ -182,6 +216,7 @@ ROWS = (
         formula="(Σ(x − mean)² / (n − ddof))^(1/2)",
         source="Chan, Golub & LeVeque 1979",
         kernel=lazy("poolcli.engine.spread", "deviation"),
+        equation=told("deviation"),
         params=(Param("ddof", int, 0, "what is taken from n before dividing"),),
     ),
     Op(
@@ -190,6 +225,7 @@ ROWS = (
         formula="Σ(x − mean)² / (n − ddof)",
         source="Chan, Golub & LeVeque 1979",
         kernel=lazy("poolcli.engine.spread", "variance"),
+        equation=told("variance"),
         params=(Param("ddof", int, 0, "what is taken from n before dividing"),),
     ),
     Op(
@@ -198,6 +234,10 @@ ROWS = (
         formula="x drawn with P(x) = x / Σx; expected: Σx² / Σx",
         source="Zeiler & Fergus 2013",
         kernel=lazy("poolcli.engine.stochastic", "stochastic"),
+        equation=told("draw"),
+        odds=told("odds"),
+        per_window="a value drawn with P(x) = x / Σx",
+        picked=lazy("poolcli.engine.positions", "drawn_place"),
         params=(
             Param(
                 "mode",
@@ -222,6 +262,7 @@ ROWS = (
         formula="(Σ max(x, eps)^p / n)^(1/p)",
         source="Radenović, Tolias & Chum 2018",
         kernel=lazy("poolcli.engine.powers", "gem"),
+        equation=told("generalised_mean"),
         blends=True,
         params=(
             Param("p", float, 3.0, "1 is the mean, and the larger the nearer to max"),
@@ -234,6 +275,7 @@ ROWS = (
         formula="Σx·eˣ / Σeˣ",
         source="SoftPool: Stergiou, Poppe & Kalliatakis 2021",
         kernel=lazy("poolcli.engine.softmax", "soft"),
+        equation=told("soft"),
         blends=True,
     ),
     Op(
@@ -242,6 +284,7 @@ ROWS = (
         formula="log(Σe^(r·x) / n) / r",
         source="Pinheiro & Collobert 2015",
         kernel=lazy("poolcli.engine.softmax", "log_sum_exp"),
+        equation=told("log_mean_exponential"),
         blends=True,
         params=(Param("r", float, 1.0, "near 0 it is the mean, and large it is max"),),
     ),
@@ -251,6 +294,7 @@ ROWS = (
         formula="α·max(x) + (1 − α)·Σx / n",
         source="Lee, Gallagher & Tu 2016",
         kernel=lazy("poolcli.engine.extremes", "mixed"),
+        equation=told("blend"),
         blends=True,
         divides=True,
         params=(Param("alpha", float, 0.5, "the share of max"),),
@@ -261,6 +305,7 @@ ROWS = (
         formula="Σw·x with w the binomial coefficients / 2^(k−1), by axis",
         source="BlurPool: Zhang 2019",
         kernel=lazy("poolcli.engine.placed", "blur"),
+        equation=told("weighted_mean"),
         blends=True,
         padding="center",
     ),
@@ -271,6 +316,8 @@ ROWS = (
         source="strided slicing",
         kernel=lazy("poolcli.engine.placed", "subsample"),
         by_place=True,
+        equation=told("first"),
+        picked=lazy("poolcli.engine.positions", "first_place"),
     ),
 )
 OPS: dict[str, Op] = {op.name: op for op in ROWS}

@@ -20,7 +20,7 @@ class Result(NamedTuple):
     ``written``: the file or folder entry that holds the output, or None when nothing was written.
     ``indices``: the file that holds the winners' positions, or None.
     ``notes``: what did not go on with the output, a sentence each.
-    ``source``: the input array, given only when a picture is to be drawn beside its result.
+    ``source``: the input array, given where it can be drawn beside its result: a picture, or small.
     """
 
     label: str

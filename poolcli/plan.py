@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from poolcli.errors import InputError, UnknownParameter, UsageError
 from poolcli.families import JsonObject, Parts, family_of
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, find_preset
 from poolcli.layout import AXIS_NAMES, Layout, doubtful, find_layout, show_shape
-from poolcli.ops import OPS, find_op
+from poolcli.ops import OPS, MakeKernel, find_op
 from poolcli.windows import Geometry, Grid, Placement, Windows, whole_number
 
 if TYPE_CHECKING:
@@ -157,7 +158,10 @@ class Request:
         kept = list(shape)
         for axis, w in zip(axes.spatial, windows, strict=True):
             kept[axis] = w.out
-        return Plan(self, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, warning)
+        request = self if placement is self.geometry else replace(self, geometry=placement)
+        return Plan(
+            request, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, warning
+        )
 
     def _refuse_counts(self, windows: tuple[Windows, ...]) -> None:
         """Refuse windows whose padding would be counted, and is too much for 64 bits."""
@@ -245,6 +249,8 @@ class Plan:
     kernel: Kernel
     warning: str | None
     """Why the layout, which nobody said, may be the wrong one."""
+    part_of: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    """For some of the windows only: ``kept_shape`` of all, and which are the first of these."""
 
     @property
     def output_layout(self) -> str:
@@ -368,7 +374,37 @@ class Plan:
         if op.winner is None:
             known = ", ".join(op.name for op in OPS.values() if op.winner is not None)
             raise UsageError(f"{op.name} picks no cell, so it has no indices; {known} do")
-        kernel = op.winner(Cells(x.dtype.newbyteorder("="), 0, 0), self.request.op_params)
+        return self._positions(op.winner, x, block_bytes)
+
+    def picked(self, x: Readable) -> NDArray[np.int64] | None:
+        """The position of the cell that is (or is nearest to) each window's result, as winners are.
+
+        None where the op gives no cells. Stochastic pooling draws the same cells as in ``run``.
+        """
+        op = find_op(self.request.op)
+        make = op.winner or op.picked
+        return None if make is None else self._positions(make, x)
+
+    def part(self, first: tuple[int, ...], stop: tuple[int, ...]) -> Plan:
+        """The same plan for the windows ``first .. stop-1`` of each spatial axis alone.
+
+        Of an array it reads no more than these need, and their results are the same to the bit.
+        """
+        windows = tuple(w.part(a, b) for w, a, b in zip(self.windows, first, stop, strict=True))
+        kept = list(self.kept_shape)
+        for axis, w in zip(Layout(self.layout).spatial, windows, strict=True):
+            kept[axis] = w.out
+        whole = (self.kept_shape, first)
+        return replace(self, windows=windows, kept_shape=tuple(kept), part_of=whole)
+
+    def missing(self) -> Missing | None:
+        """Which cells do not count, where some may not."""
+        return self._missing(self.kernel)
+
+    def _positions(
+        self, make: MakeKernel, x: Readable, block_bytes: int | None = None
+    ) -> NDArray[np.int64]:
+        kernel = make(Cells(x.dtype.newbyteorder("="), 0, 0), self.request.op_params)
         out = self._allocate(np.dtype(np.int64))
         self._run(kernel, x, out, block_bytes, None)
         return out
@@ -383,6 +419,8 @@ class Plan:
     ) -> None:
         axes, request = Layout(self.layout), self.request
         lead, order = view_order(axes.spatial, memory_order(x))
+        whole, first = self.part_of or (self.kept_shape, (0,) * len(self.windows))
+        window_places = self._places("NCDHW", whole, order)
         if isinstance(out, np.ndarray) and not request.keepdims:
             out = np.expand_dims(out, axes.spatial)
         job = Job(
@@ -392,7 +430,8 @@ class Plan:
             windows=self.windows,
             lead=lead,
             cell_places=self._places(self._index_order(), self.input_shape, order),
-            window_places=self._places("NCDHW", self.kept_shape, order),
+            window_places=window_places,
+            first_window=sum(map(operator.mul, window_places[lead:], first)),
             missing=self._missing(kernel),
             refuse_nan=self._refuses_nan and kernel is self.kernel,
             divisor=request.divisor,

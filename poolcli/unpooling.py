@@ -281,7 +281,7 @@ class UnpoolPlan:
         indices = self.request.indices
         if len(x.shape) < len(self.axes.letters):
             x, indices = (np.expand_dims(array, self.axes.spatial) for array in (x, indices))
-        places, some = _places(self.axes, convention, indices, self.output_shape)
+        places, some = flat_places(self.axes, convention, indices, self.output_shape)
         native = x.dtype.newbyteorder("=")
         values = np.empty(x.shape, self.output_dtype)
         convert(x.astype(native, copy=False), values, self.request.fit)
@@ -305,7 +305,7 @@ _ADVICE = (
 )
 
 
-def _places(
+def flat_places(
     axes: Layout,
     convention: str,
     indices: NDArray[Any],

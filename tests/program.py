@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -90,3 +91,62 @@ def npy_bytes(array: np.ndarray) -> bytes:
     stream = io.BytesIO()
     np.save(stream, array)
     return stream.getvalue()
+
+
+def with_keys(
+    *arguments: object,
+    columns: int = 80,
+    lines: int = 24,
+    keys: Sequence[tuple[str, bytes]] = (),
+    **variables: str,
+) -> Outcome:
+    """Run the program in a window of its own, keyboard included: what it draws, and its code.
+
+    ``keys`` are pressed one after another, each once the text beside it has been drawn.
+    """
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    environment = {
+        **{key: value for key, value in os.environ.items() if key not in LOOKS},
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": str(PROJECT),
+        **variables,
+    }
+    program = subprocess.Popen(
+        [sys.executable, "-m", "poolcli", *map(str, arguments)],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(follower)
+    drawn, seen, todo = b"", 0, list(keys)
+    try:
+        while select.select([leader], [], [], HANGS)[0]:
+            try:
+                data = os.read(leader, 65536)
+            except OSError:  # what Linux says where the other end is closed
+                break
+            drawn += data
+            while todo and (at := drawn.find(todo[0][0].encode(), seen)) >= 0:
+                seen = at + len(todo[0][0].encode())
+                os.write(leader, todo.pop(0)[1])
+            if not data:
+                break
+        code = program.wait(HANGS)
+    finally:
+        program.kill()
+        os.close(leader)
+    return Outcome(code, drawn.replace(b"\r\n", b"\n"), "")
+
+
+LOOKS = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "POOLCLI_LAYOUT", "POOLCLI_LIKE")

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from poolcli.analysis.palette import FAINT, HUES, INK
+
 MATRIX = [[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]]
 WINDOW = 2
 
 # One colour for each window, in reading order: (the winner and the result, the other cells).
-# Hues of Okabe and Ito, which colour-blind readers can tell apart.
-COLOURS = [
-    ("#56b4e9", "#cde8f8"),
-    ("#f0a830", "#fae3ba"),
-    ("#2fb58a", "#c0e8da"),
-    ("#d98bb8", "#f4dcea"),
-]
-INK, PALE_INK, GREY = "#16202b", "#4d5a68", "#7d8794"
+COLOURS = [(hue.strong, hue.tint) for hue in HUES]
+PALE_INK, GREY = "#4d5a68", FAINT
 
 CELL, GAP, BETWEEN = 64, 4, 12  # a cell, the gap inside a window, the gap between windows
 MARGIN, TITLE, ARROW = 16, 40, 150

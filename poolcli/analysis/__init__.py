@@ -1,1 +1,1 @@
-"""What is said about poolings: shapes, receptive fields, layers, frameworks compared."""
+"""What pooling does, told step by step: for eyes and for programs, never for speed."""

@@ -24,6 +24,8 @@ from poolcli.plan import Plan
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
 
+SMALL = 1000  # cells of an input that can be shown beside its result
+
 
 class Beginning:
     """Whether something was done, after which a mistake in the usage is one of an input.
@@ -230,7 +232,8 @@ class Worker(NamedTuple):
                 loaded = loaded._replace(content=loaded.array)  # whose errors have a label
             with _labelled(loaded):
                 pooled = self.pictures.pool(plan.single, loaded, lambda part: self.tick(job, part))
-        source = loaded.array if loaded.kind == "image" else None
+        shows = loaded.kind == "image" or math.prod(loaded.shape) <= SMALL
+        source = loaded.array if shows else None
         notes = getattr(plan, "notes", ())
         return Result(loaded.label, plan, pooled, loaded.kind, source=source, notes=notes)
 

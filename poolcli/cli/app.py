@@ -8,7 +8,7 @@ import typer
 
 from poolcli import __version__
 from poolcli.cli import chain, completion, conform, info, messages, pool, shape, unpool
-from poolcli.cli.command import build_group
+from poolcli.cli.command import Entry, build_group, later
 
 
 def build() -> Any:
@@ -20,6 +20,10 @@ def build() -> Any:
         **chain.entries(),
         **shape.entries(),
         **conform.entries(),
+        "explain": Entry(
+            "show what an op does, window by window: explain OP INPUT",
+            later("poolcli.cli.explain", "build"),
+        ),
         **info.entries(),
         **completion.entries(),
     }

@@ -6,6 +6,7 @@ pays for the one it needs, and ``--help`` for none.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,15 @@ class Entry(NamedTuple):
     summary: str
     build: Callable[[], Any]
     aliases: tuple[str, ...] = ()
+
+
+def later(module: str, function: str) -> Callable[[], Any]:
+    """Give what builds a command in a module that is imported when the command is asked for."""
+
+    def build() -> Any:
+        return getattr(importlib.import_module(module), function)()
+
+    return build
 
 
 def build_command(

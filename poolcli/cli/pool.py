@@ -7,52 +7,80 @@ every op.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import options
 from poolcli.cli.command import Entry, Values, build_command, build_group
 from poolcli.families import FAMILIES, SLIDING, Family
 from poolcli.ops import OPS, Op
 
+if TYPE_CHECKING:
+    from poolcli.plan import Request
 
-def op_entries() -> Mapping[str, Entry]:
-    """Give every op as a command of its own, with sliding windows."""
-    return _entries(SLIDING)
-
-
-def family_entries() -> Mapping[str, Entry]:
-    """Give every other family as a group of the same ops."""
-    return {name: _group(family) for name, family in FAMILIES.items() if family is not SLIDING}
+Build = Callable[[Op, Family], object]
+"""Makes a command of an op and a family of windows."""
 
 
-def _group(family: Family) -> Entry:
-    def build() -> Any:
+def op_entries(build: Build | None = None) -> Mapping[str, Entry]:
+    """Give every op as a command of its own, with sliding windows.
+
+    ``build`` makes commands that do something else with the same windows than pool.
+    """
+    return _entries(SLIDING, build or _command)
+
+
+def family_entries(build: Build | None = None, command: str = "") -> Mapping[str, Entry]:
+    """Give every other family as a group of the same ops; ``command`` is what stands before."""
+    return {
+        name: _group(family, build or _command, command)
+        for name, family in FAMILIES.items()
+        if family is not SLIDING
+    }
+
+
+def _group(family: Family, build: Build, command: str) -> Entry:
+    def build_family() -> Any:
         def callback() -> None:
             pass
 
         summary = f"{family.summary[0].upper()}{family.summary[1:]}"
-        callback.__doc__ = f"{summary}.\n\npoolcli {family.name} {family.usage}"
-        return build_group(family.name, _entries(family), what="op", callback=callback)
+        words = " ".join(filter(None, ("poolcli", command, family.name, family.usage)))
+        callback.__doc__ = f"{summary}.\n\n{words}"
+        return build_group(family.name, _entries(family, build), what="op", callback=callback)
 
-    return Entry(f"{family.summary}: {family.name} {family.usage}", build)
+    return Entry(f"{family.summary}: {family.name} {family.usage}", build_family)
 
 
-def _entries(family: Family) -> Mapping[str, Entry]:
+def _entries(family: Family, build: Build) -> Mapping[str, Entry]:
     return {
-        op.name: Entry(op.summary, partial(_command, op, family), op.aliases) for op in OPS.values()
+        op.name: Entry(op.summary, partial(build, op, family), op.aliases) for op in OPS.values()
     }
 
 
-def _command(op: Op, family: Family) -> object:
+def window_options(op: Op, family: Family) -> list[inspect.Parameter]:
+    """Give the options that place the windows of an op, and those of its own."""
     own = options.of_family(family, op)
     taken = {parameter.name for parameter in own}
+    # A family's seed is the seed of an op that draws, too.
+    return [*own, *(options.of_op(param) for param in op.params if param.name not in taken)]
+
+
+def request_of(op: Op, family: Family, values: Values) -> Request:
+    """Give what the options ask for: an op over the windows of a family."""
+    windows = options.read_windows(family, values, op.name)
+    # NumPy comes with the request, and not with --help.
+    from poolcli.cli import requests
+
+    return requests.request_of(op, family.place(windows), values)
+
+
+def _command(op: Op, family: Family) -> object:
     parameters = [
         options.INPUTS,
-        *own,
-        # A family's seed is the seed of an op that draws, too.
-        *(options.of_op(param) for param in op.params if param.name not in taken),
+        *window_options(op, family),
         *(options.WINNERS if op.winner is not None and not family.joins else ()),
         *(options.picture_options_of(op) if not family.joins else ()),
         *options.AXES,
@@ -66,12 +94,10 @@ def _command(op: Op, family: Family) -> object:
     ]
 
     def pool(values: Values) -> int:
-        windows = options.read_windows(family, values, op.name)
-        # NumPy comes with the request, and not with --help.
-        from poolcli.cli.requests import request_of
+        request = request_of(op, family, values)
         from poolcli.cli.runner import run
 
-        return run(request_of(op, family.place(windows), values), values)
+        return run(request, values)
 
     return build_command(
         op.name, f"Pool every window to {op.summary}: {op.formula}.", parameters, pool

@@ -16,6 +16,12 @@ WINDOWS = (
     *FAMILIES["adaptive"].params,
 )
 
+OPTIONS = (
+    options.INDICES_TO_READ,
+    *map(options.of_window, WINDOWS),
+    options.INDEX,
+)
+
 
 def entries() -> Mapping[str, Entry]:
     """Give the commands of this module."""
@@ -25,9 +31,7 @@ def entries() -> Mapping[str, Entry]:
 def _command() -> Any:
     parameters = [
         options.INPUTS,
-        options.INDICES_TO_READ,
-        *map(options.of_window, WINDOWS),
-        options.INDEX,
+        *OPTIONS,
         *options.AXES,
         *options.TYPES,
         *options.OUTPUT,
@@ -46,6 +50,14 @@ def _command() -> Any:
 
 
 def _unpool(values: Values) -> int:
+    from poolcli.cli.runner import run
+
+    asked, sources = ask(values)
+    return run(asked, {**values, "indices": None, "index": None}, sources)
+
+
+def ask(values: Values) -> tuple[Any, list[Any]]:
+    """Give what is asked for, and the one source of values."""
     if values["indices"] is None:
         raise UsageError(
             "unpool needs positions: --indices i.npy, as pooling with --indices wrote them"
@@ -56,7 +68,7 @@ def _unpool(values: Values) -> int:
             "size of what was pooled: --output-size 240x320"
         )
     from poolcli.cli.env import read_defaults
-    from poolcli.cli.runner import find_sources, run
+    from poolcli.cli.runner import find_sources
     from poolcli.unpooling import Unpool
 
     windows = {
@@ -81,7 +93,7 @@ def _unpool(values: Values) -> int:
         )
     except InputError as error:
         raise InputError(f"{positions.label}: {error}") from error
-    return run(asked, {**values, "indices": None, "index": None}, sources)
+    return asked, sources
 
 
 def _only_array(source: Any) -> Any:

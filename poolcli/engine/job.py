@@ -60,6 +60,8 @@ class Job(NamedTuple):
     cell_places: tuple[int, ...]
     window_places: tuple[int, ...]
     missing: Missing | None = None
+    first_window: int = 0
+    """The number of the first of these windows, which are perhaps only some of all."""
     refuse_nan: bool = False
     divisor: float | None = None
     count_include_pad: bool = False

@@ -198,7 +198,8 @@ class BlockSelector:
         return np.asarray(total).reshape(shape)
 
     def _window_places(self, lead: tuple[Range, ...], ranges: tuple[Range, ...]) -> Array:
-        return linear_places(self.job.window_places, (*lead, *ranges, *self.inner))
+        places = linear_places(self.job.window_places, (*lead, *ranges, *self.inner))
+        return places + self.job.first_window
 
 
 def gathered_bytes(

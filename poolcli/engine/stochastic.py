@@ -32,19 +32,24 @@ def stochastic(cells: Cells, mode: str, seed: int, negatives: str) -> Kernel:
         return _expected_fold(cells, negatives)
 
     def choose(windows: Gathered, out: Array) -> None:
-        values, weights = _activations(windows, negatives)
         if mode == "expected":
-            out[...] = _weighted_mean(windows, values, weights)
+            out[...] = _weighted_mean(windows, *_activations(windows, negatives))
             return
-        # Where the running sum first passes u·Σa, with the same u however the work is cut.
-        running = np.cumsum(weights, axis=0)
-        threshold = uniform(seed, windows.places()) * running[-1]
-        drawn = (running <= threshold).sum(axis=0)
-        last = len(weights) - 1 - (weights[::-1] > 0).argmax(axis=0)
-        drawn = np.minimum(drawn, last)[None]
+        values, drawn = draw(windows, seed, negatives)
         out[...] = np.take_along_axis(values, drawn, axis=0)[0]
 
     return Select(cells.dtype if mode == "sample" else real_result(cells), choose)
+
+
+def draw(windows: Gathered, seed: int, negatives: str) -> tuple[Array, Array]:
+    """The cells as values to pick, and which of them is drawn in each window."""
+    values, weights = _activations(windows, negatives)
+    # Where the running sum first passes u·Σa, with the same u however the work is cut.
+    running = np.cumsum(weights, axis=0)
+    threshold = uniform(seed, windows.places()) * running[-1]
+    drawn = (running <= threshold).sum(axis=0)
+    last = len(weights) - 1 - (weights[::-1] > 0).argmax(axis=0)
+    return values, np.minimum(drawn, last)[None]
 
 
 def _activations(windows: Gathered, negatives: str) -> tuple[Array, Array]:

@@ -38,7 +38,7 @@ def report_line(result: Result, glyphs: Glyphs = ASCII) -> Line:
     after = [_shape(plan.output_shape, glyphs), plan.output_dtype.name]
     if plan.output_layout != plan.layout and plan.output_layout:
         after.insert(1, plan.output_layout)
-    notes = [f"{_dropped(plan.dropped)} dropped"] if plan.dropped else []
+    notes = [f"{dropped_text(plan.dropped)} dropped"] if plan.dropped else []
     if result.written is not None:
         notes.append(f"written to {safe(result.written)}")
     if result.indices is not None:
@@ -61,7 +61,8 @@ def _shape(shape: Sequence[int], glyphs: Glyphs) -> str:
     return glyphs.times.join(map(str, shape)) if shape else "scalar"
 
 
-def _dropped(dropped: Mapping[str, int]) -> str:
+def dropped_text(dropped: Mapping[str, int]) -> str:
+    """Say how many rows and columns no window covers: ``1 row and 2 columns``."""
     counts = []
     for name, cells in dropped.items():
         axis, gap, where = name.partition(" ")

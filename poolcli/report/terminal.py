@@ -20,7 +20,8 @@ from poolcli.report.messages import ASCII, UNICODE, Glyphs, encodable
 from poolcli.report.numbers import cell_format, count_planes, pick, planes
 from poolcli.report.thumbnail import SMALL, picture_size, show_picture
 
-PAGE_ROWS = 24
+AROUND = 5  # lines around the rows of a table: the report, brackets, what is not shown, the prompt
+LEAST_ROWS = 5
 PLANE_ROWS = 8  # of one plane, where there are several
 GAP = "  "
 
@@ -40,7 +41,7 @@ def draw(result: Result, stream: IO[str], *, full: bool, preview: bool, line: bo
         _draw_all(array, layout, console, glyphs)
     elif result.kind == "image" and "H" in layout and max(picture_size(array, layout)) > SMALL:
         show_picture(result, console, glyphs)
-    else:
+    elif not _draw_beside(result, stream, console):
         _draw_page(array, layout, console, glyphs)
 
 
@@ -59,6 +60,26 @@ def _draw_line(result: Result, console: Console, glyphs: Glyphs) -> None:
         console.print(line)
 
 
+def _draw_beside(result: Result, stream: IO[str], console: Console) -> bool:
+    """Draw the matrix before and after, its windows in colours; nothing where that does not fit."""
+    if result.source is None or result.kind == "image":
+        return False
+    from poolcli.analysis.explain import can_explain, explain
+
+    asked = getattr(result.plan, "request", None)
+    if not can_explain(asked):
+        return False
+    from poolcli.report.canvas import Screen
+    from poolcli.report.explain import matrices
+
+    told = explain(asked, result.source, result.plan.layout)
+    block = matrices(told, Screen(stream, terminal=True), height=console.height - AROUND)
+    if block is None:
+        return False
+    Screen(stream, terminal=True).show(block)
+    return True
+
+
 def _draw_all(array: NDArray[Any], layout: str, console: Console, glyphs: Glyphs) -> None:
     """Draw every number, one plane under the other; lines may be wider than the terminal."""
     for caption, plane in planes(array, layout):
@@ -73,8 +94,9 @@ def _draw_all(array: NDArray[Any], layout: str, console: Console, glyphs: Glyphs
 def _draw_page(array: NDArray[Any], layout: str, console: Console, glyphs: Glyphs) -> None:
     """Draw as many planes as a page holds, side by side where they are narrow."""
     total = count_planes(layout, array.shape)
-    most_rows = PAGE_ROWS if total == 1 else PLANE_ROWS
-    shown, rows_left = 0, PAGE_ROWS
+    page_rows = max(LEAST_ROWS, console.height - AROUND)
+    most_rows = page_rows if total == 1 else min(PLANE_ROWS, page_rows - 1)
+    shown, rows_left = 0, page_rows
     strip: list[Text] = []
     partly: list[str] = []
     for caption, plane in planes(array, layout):

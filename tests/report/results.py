@@ -58,7 +58,8 @@ def terminal(
     **variables: str,
 ) -> str:
     """Draw on a terminal ``width`` wide, in true colour unless the environment says otherwise."""
-    settings = {"COLUMNS": str(width), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    settings = {"COLUMNS": str(width), "LINES": "29", "TERM": "xterm-256color"}
+    settings["COLORTERM"] = "truecolor"
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding, newline="\n")
     with pytest.MonkeyPatch.context() as patch:

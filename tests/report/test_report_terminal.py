@@ -75,6 +75,17 @@ def test_terminal_fits_width_and_height(width: int, scale: float) -> None:
     assert width - len(body[0]) < len(body[0]) / 3
 
 
+@pytest.mark.parametrize("height", [12, 24, 40])
+@pytest.mark.parametrize("shape", [(100, 90), (6, 100, 90), (30, 3), (2, 3, 9, 5)])
+def test_tables_are_cut_to_the_height_of_the_window(height: int, shape: tuple[int, ...]) -> None:
+    array = np.arange(np.prod(shape)).reshape(shape)
+    layout = {2: "HW", 3: "CHW", 4: "NCHW"}[len(shape)]
+    lines = terminal(identity(array, layout=layout), LINES=str(height)).rstrip("\n").split("\n")
+    assert len(lines) < height
+    body = [line for line in lines if "│" in line]
+    assert len(body) >= (min(height - 5, shape[0]) if len(shape) == 2 else min(6, shape[-2]))
+
+
 def test_terminal_shows_all_when_told() -> None:
     array = np.arange(60 * 50).reshape(60, 50)
     text = terminal(identity(array), full=True)

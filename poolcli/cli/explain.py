@@ -1,0 +1,298 @@
+"""The commands that show pooling window by window: what is covered, what wins, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from poolcli.cli import messages, options, pool, unpool
+from poolcli.cli.command import Entry, Values, build_command, build_group
+from poolcli.errors import InputError, PoolError, UsageError
+from poolcli.families import Family
+from poolcli.ops import Op
+
+if TYPE_CHECKING:
+    from poolcli.analysis.explain import Explanation
+    from poolcli.report.canvas import Block, Screen
+    from poolcli.report.windows.grid import Box
+
+AT = options.option(
+    "at",
+    str | None,
+    "Show the one window whose result stands there in the output: ROW,COLUMN.",
+    "--at",
+    metavar="R,C",
+)
+ALL = options.switch("all", "Show every window, however long that gets.", "--all")
+REGION = options.option(
+    "region",
+    str | None,
+    "Show the windows within these rows and columns of the input: 0:8,0:8.",
+    "--region",
+    metavar="R:R,C:C",
+)
+STEP = options.switch(
+    "step", "Go from window to window with the keys; without a terminal, print the steps.", "--step"
+)
+JSON = options.switch("as_json", "One JSON object per input, with every window in it.", "--json")
+WHICH = (AT, ALL, REGION, STEP, JSON)
+KEYS = "→ Space next   ← back   Home End first and last   q quit"
+
+
+def build() -> Any:
+    """Make the group of the ops, and of the families of windows with the same ops."""
+
+    def callback() -> None:
+        """Show what pooling does, window by window: cells, winner, formula and arithmetic.
+
+        poolcli explain max --size 2 sample_data/max_4x4.npy
+        """
+
+    commands = {
+        **pool.op_entries(_command),
+        **pool.family_entries(_command, "explain"),
+        "unpool": Entry("put values back to the positions that --indices gave", _unpool_command),
+    }
+    return build_group("explain", commands, what="op", callback=callback)
+
+
+def _command(op: Op, family: Family) -> object:
+    parameters = [
+        options.INPUTS,
+        *pool.window_options(op, family),
+        *WHICH,
+        *options.AXES,
+        *options.VALUES,
+        options.ARRAYS,
+        options.MATRIX,
+    ]
+
+    def body(values: Values) -> int:
+        asked = pool.request_of(op, family, {**values, "threads": None})
+        from poolcli.cli.runner import find_sources
+
+        return _explain(asked, find_sources(values), values)
+
+    help = f"Show how every window becomes {op.summary}: {op.formula}."
+    return build_command(op.name, help, parameters, body)
+
+
+def _unpool_command() -> Any:
+    parameters = [
+        options.INPUTS,
+        *unpool.OPTIONS,
+        *WHICH,
+        *options.AXES,
+        *options.TYPES,
+        options.ARRAYS,
+        options.MATRIX,
+    ]
+
+    def body(values: Values) -> int:
+        asked, sources = unpool.ask(values)
+        return _explain(asked, sources, values)
+
+    return build_command(
+        "unpool",
+        "Show where values go back to.\n\n"
+        "poolcli explain unpool pooled.npy --indices i.npy --size 2",
+        parameters,
+        body,
+    )
+
+
+def _explain(asked: Any, sources: Sequence[Any], values: Values) -> int:
+    """Tell of every array of every source; give the exit code."""
+    given = [flag for flag in ("at", "all", "region") if values[flag]]
+    if len(given) > 1:
+        raise UsageError(f"--{given[0]} and --{given[1]} both say which windows; choose one")
+    if values["as_json"] and values["step"]:
+        raise UsageError("--json tells of all windows at once, and --step of one after another")
+    failed, shown = False, 0
+    for source in sources:
+        try:
+            for loaded in source.read():
+                if loaded.beside:
+                    messages.hint(f"{loaded.label}: left out, of 0 or 1 axes beside larger arrays")
+                    continue
+                titled = len(sources) > 1 or shown > 0
+                _tell(asked, loaded, values, titled=titled, first=shown == 0)
+                shown += 1
+        except UsageError:
+            raise
+        except PoolError as error:
+            messages.complain_of_input(source.label, error, as_json=values["as_json"])
+            failed = True
+    return 1 if failed else 0
+
+
+def _tell(asked: Any, loaded: Any, values: Values, *, titled: bool, first: bool) -> None:
+    """Tell of one array. Everything is pooled before anything is written."""
+    from poolcli.analysis.explain import explain
+    from poolcli.cli.env import read_defaults
+
+    layout = loaded.layout or read_defaults(values["like"]).layouts.get(len(loaded.shape))
+    try:
+        told = explain(asked, loaded.content, layout)
+        boxes = _boxes(told, values)
+        if told[0].plan.warning is not None:
+            messages.warn(f"{loaded.label}: {told[0].plan.warning}")
+        if values["as_json"]:
+            from poolcli.report.explain_json import explanation_json
+
+            print(*explanation_json(loaded.label, told, boxes), sep="", file=messages.results())
+        else:
+            _show(loaded.label if titled else None, told, boxes, values, first=first)
+    except InputError as error:
+        raise InputError(f"{loaded.label}: {error}") from error
+    messages.results().flush()
+
+
+def _show(
+    label: str | None,
+    told: Sequence[Explanation],
+    boxes: Sequence[Box | None],
+    values: Values,
+    *,
+    first: bool,
+) -> None:
+    """Show a page, or one step after another."""
+    from poolcli.report.canvas import Screen, text_line
+    from poolcli.report.explain import explanation_page
+    from poolcli.report.messages import safe
+
+    stream, every = messages.results(), values["all"]
+    screen = Screen(stream, terminal=stream.isatty())
+    page = [] if values["step"] else explanation_page(told, boxes, screen, every=every)
+    screen.show([] if first else [[]])
+    if label is not None:
+        screen.show([text_line(safe(label), "bold"), []])
+    screen.show(page)
+    if values["step"]:
+        _step(told, boxes, screen, every=every)
+
+
+def _step(
+    told: Sequence[Explanation], boxes: Sequence[Box | None], screen: Screen, *, every: bool
+) -> None:
+    """Go from window to window, by keys where there are some."""
+    from poolcli.cli.keys import keyboard
+    from poolcli.report.canvas import text_line
+    from poolcli.report.explain import step_page
+
+    steps = [
+        (one, box, at)
+        for one, box in zip(told, boxes, strict=True)
+        if box is not None
+        for at in box.places()
+    ]
+
+    def page(number: int, *, whole: bool = True) -> Block:
+        which = f"{number + 1} of {len(steps)}"
+        return step_page(*steps[number], which, screen, first=whole)
+
+    if not screen.is_terminal:
+        _print_steps(page, len(steps), screen, every=every)
+        return
+    with keyboard() as keys:
+        if keys is None:
+            _print_steps(page, len(steps), screen, every=every)
+            return
+        number, last = 0, len(steps) - 1
+        moves: dict[str, Callable[[int], int]] = {
+            **dict.fromkeys(("right", " ", "n", "l", "\n", "\r"), lambda n: min(n + 1, last)),
+            **dict.fromkeys(("left", "b", "p", "h", "\x7f"), lambda n: max(n - 1, 0)),
+            "home": lambda _: 0,
+            "end": lambda _: last,
+        }
+        with screen.full() as full:
+            while True:
+                full.draw([*page(number), [], text_line(f"  {KEYS}", "faint")])
+                key = keys.key()
+                if key in ("q", "Q", "escape", "closed"):
+                    break
+                if key == "interrupt":
+                    raise KeyboardInterrupt
+                if key in moves:
+                    number = moves[key](number)
+    screen.show(page(number))
+
+
+def _print_steps(page: Any, total: int, screen: Screen, *, every: bool) -> None:
+    """Print the steps one below the other, as many as fit a page or all of them."""
+    from poolcli.report.canvas import text_line
+
+    lines = 0
+    for number in range(total):
+        block = page(number, whole=number == 0)
+        lines += len(block) + 1
+        if number and lines + 1 > screen.height and not every:
+            left = f"  … and {total - number} more windows: --all prints them"
+            screen.show([[], text_line(left, "faint")])
+            return
+        screen.show(block if number == 0 else [[], *block])
+
+
+def _boxes(told: Sequence[Explanation], values: Values) -> list[Box | None]:
+    """Give the windows to tell of in each explanation; None where there are none."""
+    from poolcli.report.windows.grid import Box
+
+    if values["at"] is not None:
+        return list(_at(told, values["at"]))
+    if values["region"] is not None:
+        boxes = [_within(one, values["region"]) for one in told]
+        if not any(boxes):
+            raise UsageError(f"--region {values['region']}: no window lies within it as a whole")
+        return boxes
+    return [Box((0,) * len(one.shape), one.shape) for one in told]
+
+
+def _at(told: Sequence[Explanation], text: str) -> Iterator[Box | None]:
+    """Give the one window whose result stands at a place of the output."""
+    from poolcli.report.windows.grid import Box
+
+    numbers = [part.strip() for part in text.split(",")]
+    joins = told[0].first_index is not None
+    axes = 1 if joins else len(told[0].shape)
+    example = ",".join("0" * axes)
+    if len(numbers) != axes or not all(re.fullmatch(r"[0-9]{1,18}", n) for n in numbers):
+        raise UsageError(
+            f"--at {text[:40]}: {axes} whole number{'s' if axes > 1 else ''}, as in {example}, "
+            f"{'say' if axes > 1 else 'says'} where in the output"
+        )
+    at = tuple(map(int, numbers))
+    found = False
+    for one in told:
+        own = one.place_of(at)
+        found |= own is not None
+        yield None if own is None else Box(own, tuple(i + 1 for i in own))
+    if not found:
+        shape = (sum(one.size for one in told),) if joins else told[0].shape
+        whole = "x".join(map(str, shape))
+        raise UsageError(
+            f"--at {text[:40]}: outside the output of {whole}; places count from {example}"
+        )
+
+
+def _within(told: Explanation, text: str) -> Box | None:
+    """Give the windows whose real cells all lie in a region of the input."""
+    from poolcli.report.windows.grid import Box
+
+    parts = text.split(",")
+    if len(parts) != len(told.shape):
+        example = ",".join(["0:8"] * len(told.shape))
+        raise UsageError(f"--region {text[:40]}: one range per axis is meant, as in {example}")
+    first, stop = [], []
+    for part, w in zip(parts, told.windows, strict=True):
+        matched = re.fullmatch(r"\s*([0-9]{0,18}):([0-9]{0,18})\s*", part)
+        if matched is None:
+            raise UsageError(f"--region {text[:40]}: {part[:20]!r} is no range such as 0:8")
+        low = int(matched[1] or 0)
+        high = min(int(matched[2] or w.n), w.n)
+        inside = [i for i in range(w.out) if low <= w.real_span(i)[0] and w.real_span(i)[1] <= high]
+        if not inside:
+            return None
+        first.append(inside[0])
+        stop.append(inside[-1] + 1)
+    return Box(tuple(first), tuple(stop))

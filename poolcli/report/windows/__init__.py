@@ -1,0 +1,1 @@
+"""Windows drawn as cells in groups: see ``picture``."""
