@@ -75,7 +75,8 @@ def build(root: Path) -> Path:
     for source in sorted(kernels.glob("*.cpp")):
         for isa in INSTRUCTIONS if many and source.stem != "dispatch" else (0,):
             level = "-O3" if source.stem in PLAIN_LOOPS else "-O2"
-            flags = [level, *FLAGS, *_march(command, isa), f"-DPOOL_ISA={isa}", *many * ["-DPOOL_MANY"]]
+            named = [f"-DPOOL_ISA={isa}", *many * ["-DPOOL_MANY"]]
+            flags = [level, *FLAGS, *_march(command, isa), *named]
             key = hashlib.sha256(headers + source.read_bytes() + repr((command, flags)).encode())
             target = objects / f"{source.stem}-{isa}-{key.hexdigest()[:16]}.o"
             jobs.append(([*command, *flags, "-c", str(source)], target))

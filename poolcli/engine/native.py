@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poolcli.engine.mirrored import binomial_weights, mirror_period
 from poolcli.errors import InputError
 from poolcli.windows import Windows
 
@@ -164,6 +165,16 @@ class Missing(NamedTuple):
     least: tuple[int, int] = (0, 1)
     """The fraction of a window's real cells that must be there, as numerator and denominator."""
 
+    def mask(self, cells: Array) -> NDArray[np.bool_]:
+        """True where a cell is missing."""
+        mask = np.zeros(cells.shape, bool) if self.nodata is None else cells == self.nodata
+        return np.asarray(mask | np.isnan(cells) if self.skip_nan else mask)
+
+    def short(self, valid: Array, real: Any) -> NDArray[np.bool_]:
+        """True for windows that have too few of their ``real`` cells: an op never sees those."""
+        numerator, denominator = self.least
+        return np.asarray((valid == 0) | (valid * denominator < real * numerator))
+
 
 class Problem(InputError):
     """What a kernel has found: ``why`` is one of OVERFLOW, INEXACT, OUTSIDE, NAN, NEGATIVE."""
@@ -179,7 +190,8 @@ class Work:
     Blocks have the axes (lead…, spatial…, inner…): up to two others beside the spatial ones, of
     which at most one is inner. ``windows`` are those of whole axes. ``cell_coefs`` and
     ``window_coefs`` number cells and windows along these axes. ``params`` are the p and q of
-    ``kernels/README.md``. One thread at a time.
+    ``kernels/README.md``. ``weights``: edges are mirrored, and for each spatial axis cells have
+    these, as :func:`binomial_tables` gives them. One thread at a time.
     """
 
     def __init__(
@@ -196,13 +208,14 @@ class Work:
         divisor: float | None = None,
         count_include_pad: bool = False,
         fit: str = "exact",
+        weights: Sequence[Array] | None = None,
+        passes: int = 1,
         cell_coefs: Sequence[int] | None = None,
         window_coefs: Sequence[int] | None = None,
     ) -> None:
         self.windows, self.lead, self.inner = tuple(windows), lead, inner
+        self.passes = passes
         self.axes = lead + len(self.windows) + inner
-        if not all(w.in_order for w in self.windows):
-            raise ValueError("windows in order are meant")
         if not 1 <= len(self.windows) <= 3 or not 0 <= lead <= 2:
             raise ValueError(f"{lead} lead and {len(self.windows)} spatial axes")
         self.in_dtype, self.out_dtype = np.dtype(in_dtype), np.dtype(out_dtype)
@@ -230,7 +243,7 @@ class Work:
         for i, number in enumerate(params[1]):
             call.q[i] = number
         self._scratch = np.empty(0, np.uint8)
-        self._scratch_key: tuple[Any, ...] | None = None
+        self._block_key: tuple[Any, ...] | None = None
         self._tables: dict[int, tuple[Array, Array]] = {}
         for axis in (call.lead[0], call.lead[1], call.inner):
             axis.count = 1
@@ -238,6 +251,7 @@ class Work:
             _one_window(call.spatial[number])
         for number, w in enumerate(self.windows):
             self._set_axis(number, w)
+        self.weights = self._set_weights(weights) if weights or op == "blur" else None
 
     def _set_missing(self, missing: Missing) -> None:
         call = self.call
@@ -255,6 +269,17 @@ class Work:
             call.fill_float = float(missing.fill)
         call.least_num, call.least_den = missing.least
 
+    def _set_weights(self, weights: Sequence[Array] | None) -> list[Array]:
+        tables = [np.ones((1, 1))] * (3 - len(self.windows)) + [
+            np.ascontiguousarray(table, np.float64) for table in weights or ()
+        ]
+        shapes = [(1, 1)] * (3 - len(self.windows)) + [_table_shape(w) for w in self.windows]
+        if [table.shape for table in tables] != shapes:
+            raise ValueError(f"weights of the shapes {shapes} are meant")
+        for i, table in enumerate(tables):
+            self.call.q[i] = table.ctypes.data
+        return tables
+
     def _set_axis(self, number: int, w: Windows) -> None:
         span = self.call.spatial[3 - len(self.windows) + number]
         span.n, span.total, span.dilation = w.n, w.out, w.dilation
@@ -264,7 +289,11 @@ class Work:
         if not isinstance(w.starts, range) or not isinstance(w.sizes, int):
             sizes = np.empty(w.out, np.int64)
             sizes[...] = w.sizes
-            self._tables[number] = np.array(w.starts, np.int64), sizes
+            starts = np.array(w.starts, np.int64)
+            ends = starts + (sizes - 1) * w.dilation
+            if (np.diff(starts) < 0).any() or (np.diff(ends) < 0).any():
+                raise ValueError(f"{w.axis}: windows in order are meant")
+            self._tables[number] = starts, sizes
         span.cell_coef = self.cell_coefs[self.lead + number]
         span.window_coef = self.window_coefs[self.lead + number]
 
@@ -284,11 +313,14 @@ class Work:
         state: Array | None = None,
         continues: bool = False,
         unfinished: bool = False,
+        pass_number: int = 0,
     ) -> None:
         """Pool windows ``first … stop-1`` along each spatial axis (None: all) into ``out``.
 
         ``cells`` begins at the cells ``held`` of the spatial axes and at ``lead`` of the lead axes.
         For windows that come in pieces, rows after rows, ``state`` carries them from call to call.
+        Ranks want all pieces ``passes`` times: the last piece of a pass is not unfinished, and that
+        of the last pass gives the results.
 
         Raises Problem for values that the op or the target refuses.
         """
@@ -301,11 +333,36 @@ class Work:
                 raise ValueError(f"a state of {wanted} bytes is meant")
             call.state = state.ctypes.data
             call.options |= (CONTINUES if continues else 0) | (UNFINISHED if unfinished else 0)
+            if not 0 <= pass_number < self.passes:
+                raise ValueError(f"pass {pass_number} of {self.passes}")
+            if self.passes > 1:
+                call.q[3] = pass_number
         try:
             self._run()
         finally:
             call.options = options
             call.state = None
+
+    def first_nan(self, cells: Array, out: Array, **where: Any) -> tuple[int, ...] | None:
+        """The place in the block of the first NaN that a window holds, by the op ``find nan``.
+
+        ``out`` is only looked at for its shape; the rest is as for ``block``.
+        """
+        self._set_block(cells, out, **where)
+        try:
+            self._run()
+        except Problem as problem:
+            if problem.why != NAN:
+                raise
+            place, count = list(self.call.where), len(self.windows)
+            spatial = [
+                at - span.held
+                for at, span in zip(
+                    place[5 - count : 5], self.call.spatial[3 - count :], strict=True
+                )
+            ]
+            return (*place[2 - self.lead : 2], *spatial, *place[5 : 5 + self.inner])
+        return None
 
     def state_bytes(self, cells: Array, out: Array, **where: Any) -> int:
         """How large a state the pieces of these windows need."""
@@ -326,7 +383,7 @@ class Work:
         wanted = _library.pool_scratch(ctypes.byref(call))
         if wanted > len(self._scratch):
             self._scratch = np.empty(wanted + wanted // 4, np.uint8)
-        call.scratch, call.scratch_bytes = self._scratch.ctypes.data, len(self._scratch)
+            call.scratch, call.scratch_bytes = self._scratch.ctypes.data, len(self._scratch)
 
     def _set_block(
         self,
@@ -339,6 +396,28 @@ class Work:
         pieces: bool = False,
     ) -> None:
         """Describe the block, after checking that all it covers is there."""
+        call = self.call
+        key = (
+            *(cells.shape, cells.strides, cells.dtype, out.shape, out.strides, out.dtype),
+            *(windows and tuple(windows), held and tuple(held), lead and tuple(lead)),
+            *(pieces, out.flags.writeable),
+        )
+        if key != self._block_key:  # else it is as the last one, but elsewhere
+            self._block_key = None
+            self._describe(cells, out, windows, held, lead, pieces)
+            self._block_key = key
+        setattr(call, "in", cells.ctypes.data)
+        call.out = out.ctypes.data
+
+    def _describe(
+        self,
+        cells: Array,
+        out: Array,
+        windows: Sequence[tuple[int, int]] | None,
+        held: Sequence[int] | None,
+        lead: Sequence[int] | None,
+        pieces: bool,
+    ) -> None:
         call, axes = self.call, self.axes
         if cells.ndim != axes or out.ndim != axes:
             raise ValueError(f"{cells.ndim} and {out.ndim} axes; {axes} are meant")
@@ -374,7 +453,7 @@ class Work:
             if not 0 <= first < stop <= w.out or out.shape[axis] != stop - first:
                 raise ValueError(f"{w.axis}: windows {first} to {stop} of {w.out}")
             call.window_base += first * self.window_coefs[axis]
-            low, high = _covered(w, first, stop)
+            low, high = covered_cells(w, first, stop, mirrors=self.weights is not None)
             span.held, span.stop = held[number], held[number] + cells.shape[axis]
             if (span.held > low or span.stop < high) and not (pieces and number < count - 1):
                 raise ValueError(f"{w.axis}: cells {span.held} to {span.stop}, not {low} to {high}")
@@ -389,8 +468,6 @@ class Work:
                 span.starts, span.sizes = (
                     table.ctypes.data + 8 * first for table in self._tables[number]
                 )
-        setattr(call, "in", cells.ctypes.data)
-        call.out = out.ctypes.data
 
     def _set_other(self, axis: Axis, number: int, cells: Array, out: Array) -> None:
         axis.count = cells.shape[number]
@@ -403,10 +480,35 @@ def _one_window(span: Span) -> None:
     span.n = span.stop = span.out = span.total = span.step = span.size = span.dilation = 1
 
 
-def _covered(w: Windows, first: int, stop: int) -> tuple[int, int]:
-    """The real cells ``low … high-1`` that lie between the ends of these windows."""
+def covered_cells(w: Windows, first: int, stop: int, *, mirrors: bool) -> tuple[int, int]:
+    """The real cells ``low … high-1`` that lie between the ends of these windows.
+
+    With the edges mirrored also those that are seen beyond an edge.
+    """
     low, high = w.span(first, stop)
+    if mirrors and low < 0:
+        high = max(high, 1 - low)
+    if mirrors and high > w.n:
+        low = min(low, 2 * w.n - 1 - high)
     return max(low, 0), min(high, w.n)
+
+
+def _table_shape(w: Windows) -> tuple[int, int]:
+    """A row for each size from the largest down, of as many places as differ."""
+    smallest = w.sizes if isinstance(w.sizes, int) else min(w.sizes)
+    return w.largest - smallest + 1, min(w.largest, mirror_period(w.n, w.dilation))
+
+
+def binomial_tables(windows: Sequence[Windows]) -> list[Array]:
+    """The weights of the cells of each axis' windows, which sum to 1, for ``Work``."""
+    tables = []
+    for w in windows:
+        table = np.zeros(_table_shape(w))
+        for row in range(len(table)):
+            some = binomial_weights(w.largest - row, mirror_period(w.n, w.dilation))
+            table[row, : len(some)] = some
+        tables.append(table)
+    return tables
 
 
 def _as_signed(number: int) -> int:
@@ -418,13 +520,3 @@ def _found(call: Call) -> tuple[int, int | float]:
     why = call.found & -call.found
     whole = (call.bad_high << 64) + call.bad_low
     return why, whole if whole else call.bad_float
-
-
-def params_of(op: str, params: Mapping[str, Any]) -> tuple[Sequence[float], Sequence[int]]:
-    """The p and q of ``kernels/README.md`` for an op's parameters by name."""
-    from poolcli.dtypes import as_typed
-
-    if op == "mixed":
-        share = as_typed(params["alpha"])
-        return (params["alpha"],), (share.numerator, share.denominator)
-    return (), ()

@@ -29,24 +29,20 @@ struct Bool {
     u8 byte;
 };
 
-// Exact, by integer steps and one subtraction of floats: the same on every machine.
+// Exact, by steps that the compiler can do side by side: the same on every machine.
 inline f32 half_to_float(u16 half) {
     const u32 sign = u32(half & 0x8000) << 16, rest = u32(half & 0x7fff) << 13;
     const u32 exponent = rest & 0x0f800000;
-    u32 bits = rest + 0x38000000;
-    if (exponent == 0x0f800000) // inf and NaN
-        bits += 0x38000000;
+    const u32 normal = rest + 0x38000000 + (exponent == 0x0f800000 ? 0x38000000 : 0); // inf and NaN
+    const u32 shifted = rest + 0x38800000, magic = 0x38800000; // zero and subnormal numbers
+    f32 small, base;
+    __builtin_memcpy(&small, &shifted, 4);
+    __builtin_memcpy(&base, &magic, 4);
+    small -= base;
+    u32 subnormal;
+    __builtin_memcpy(&subnormal, &small, 4);
+    const u32 bits = (exponent == 0 ? subnormal : normal) | sign;
     f32 value;
-    if (exponent == 0) { // zero and subnormal numbers
-        bits += 0x00800000;
-        const u32 magic = 0x38800000;
-        f32 base;
-        __builtin_memcpy(&base, &magic, 4);
-        __builtin_memcpy(&value, &bits, 4);
-        value -= base;
-        __builtin_memcpy(&bits, &value, 4);
-    }
-    bits |= sign;
     __builtin_memcpy(&value, &bits, 4);
     return value;
 }

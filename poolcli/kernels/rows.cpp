@@ -9,7 +9,9 @@ char *Arena::take(i64 bytes) {
 }
 
 void Rows::start() { batch_++; }
+i64 Rows::pitch() const { return direct_ ? call_->inner.count : lanes_; }
 const i64 *Rows::places() const { return places_; }
+const pool_call &Rows::call() const { return *call_; }
 bool Rows::knows_type() const { return direct_ || load_; }
 
 void Rows::prepare(const pool_call &call, int cell, bool marks, i64 most, Arena &arena) {

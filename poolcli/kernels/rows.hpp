@@ -39,11 +39,16 @@ class Rows {
     const char *row(int64_t d, int64_t h, const uint8_t *&valid);
     void start();
 
+    // From a column of cells to the next, in cells: rows in place have all lanes, whatever was
+    // chosen. Marks have the chosen ones alone.
+    int64_t pitch() const;
+
     // Where the row's first cell is, as the call counts cells; places() of each cell after that.
     int64_t place(int64_t d, int64_t h) const;
     const int64_t *places() const;
     void number_places(); // after choose, where places are wanted
 
+    const pool_call &call() const;
     bool knows_type() const; // whether the kernel's cells can be made of the call's
 
   private:

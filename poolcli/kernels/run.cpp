@@ -1,5 +1,6 @@
 // Which function does which op. A new op gets its line here, in place of null.
 #include "ops.hpp"
+#include "passes.hpp"
 
 namespace POOL_NS {
 namespace {
@@ -7,6 +8,7 @@ namespace {
 struct Entry {
     RunOp run;
     const Kernel *(*kernel)(const pool_call &call); // of ops that fold
+    int64_t (*state)(const pool_call &call) = nullptr; // of others whose windows may come in pieces
 };
 
 constexpr Entry TABLE[POOL_OPS] = {
@@ -21,18 +23,18 @@ constexpr Entry TABLE[POOL_OPS] = {
     /* argmax */ {run_extreme, extreme_kernel},
     /* argmin */ {run_extreme, extreme_kernel},
     /* find nan */ {run_find_nan, nullptr},
-    /* quantile */ {nullptr, nullptr},
-    /* mode */ {nullptr, nullptr},
-    /* argquantile */ {nullptr, nullptr},
-    /* lp */ {nullptr, nullptr},
-    /* gem */ {nullptr, nullptr},
-    /* soft */ {nullptr, nullptr},
-    /* lse */ {nullptr, nullptr},
-    /* var */ {nullptr, nullptr},
-    /* std */ {nullptr, nullptr},
-    /* blur */ {nullptr, nullptr},
-    /* sample */ {nullptr, nullptr},
-    /* expected */ {nullptr, nullptr},
+    /* quantile */ {run_quantile, nullptr, counting_state},
+    /* mode */ {run_mode, nullptr, counting_state},
+    /* argquantile */ {run_argquantile, nullptr, counting_state},
+    /* lp */ {run_power, power_kernel},
+    /* gem */ {run_power, power_kernel},
+    /* soft */ {run_softmax, softmax_kernel},
+    /* lse */ {run_softmax, softmax_kernel},
+    /* var */ {run_spread, spread_kernel},
+    /* std */ {run_spread, spread_kernel},
+    /* blur */ {run_blur, nullptr},
+    /* sample */ {run_draws, nullptr},
+    /* expected */ {run_expected, expected_kernel},
 };
 
 } // namespace
@@ -45,9 +47,12 @@ int run(pool_call &call, int64_t *bytes) {
 }
 
 int64_t state_bytes(const pool_call &call) {
-    if (call.op < 0 || call.op >= POOL_OPS || !TABLE[call.op].kernel)
+    if (call.op < 0 || call.op >= POOL_OPS)
         return -1;
-    const Kernel *kernel = TABLE[call.op].kernel(call);
+    const Entry &entry = TABLE[call.op];
+    if (!entry.kernel)
+        return entry.state ? entry.state(call) : -1;
+    const Kernel *kernel = entry.kernel(call);
     return kernel ? fold_state_bytes(call, *kernel) : -1;
 }
 

@@ -135,7 +135,7 @@ struct Acc<N, T, Rest...> {
 
 } // namespace
 
-constexpr int MOST_PARTS = 5;
+constexpr int MOST_PARTS = 6;
 
 struct Tile {
     char *part[MOST_PARTS];

@@ -26,6 +26,10 @@ struct Cells {
 };
 inline Cells cells_within(const pool_windows &w, int64_t i, int64_t low, int64_t high) {
     const int64_t start = window_start(w, i), size = window_size(w, i);
+    if (w.dilation == 1) { // as most are: without divisions
+        const int64_t first = start < low ? low : start, end = start + size < high ? start + size : high;
+        return {first, end > first ? end - first : 0};
+    }
     const int64_t skip = start < low ? -floor_div(start - low, w.dilation) : 0;
     int64_t last = floor_div(high - 1 - start, w.dilation);
     if (last > size - 1)

@@ -69,7 +69,7 @@ def pool_native(
         least = as_typed(min_valid).limit_denominator(10**9)
         fill = nodata
         if nodata is None:
-            fill = np.nan if np.dtype(out_dtype).kind == "f" else -1
+            fill = -1 if op.startswith("arg") else np.nan
         missing = native.Missing(
             nan == "skip" and x.dtype.kind == "f",
             None if nodata is None else x.dtype.type(nodata),
@@ -116,7 +116,7 @@ def _one_block(
     box = [slice(*part) for part in block[:lead]]
     held = []
     for w, (first, stop) in zip(work.windows, block[lead:], strict=True):
-        low, high = w.span(first, stop)
+        low, high = native.covered_cells(w, first, stop, mirrors=work.weights is not None)
         low, high = max(0, low - int(random.integers(2))), min(w.n, high + int(random.integers(2)))
         held.append(max(low, 0))
         box.append(slice(held[-1], high))
