@@ -92,7 +92,7 @@ def _plainly(name: str) -> Compiled:
     """The kernel of an op with its parameters left as they are by default."""
     op = find_op(name)
     kernel = op.kernel({param.name: param.default for param in op.params})
-    if not isinstance(kernel, Compiled) or kernel.whole or kernel.mirrors:
+    if not isinstance(kernel, Compiled) or kernel.whole or kernel.one_pass:
         raise UsageError(f"{name}, which looks at whole windows, can be no part of another op")
     return kernel
 
@@ -215,7 +215,7 @@ ROWS = (
         summary="the most frequent value, the smallest of several",
         formula="argmax over v of |{x = v}|",
         source="majority filters; GDAL's mode resampling",
-        kernel=compiled("mode", digits=parameters.RANKED_BITS),
+        kernel=compiled("mode", digits=parameters.RANKED_BITS, one_pass=True),
         equation=told("most_frequent"),
         gives_cells=lambda _params: True,
     ),

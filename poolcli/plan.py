@@ -262,7 +262,7 @@ class Plan:
     @property
     def window_bytes(self) -> int:
         """About how much memory one window takes by itself: much only where it is seen whole."""
-        if not self.kernel.whole:
+        if not self.kernel.sees_whole(self.input_dtype):
             return 0
         axes = Layout(self.layout)
         lead, order = view_order(axes.spatial, tuple(range(len(self.layout))))

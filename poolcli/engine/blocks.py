@@ -235,6 +235,7 @@ def _walk(
 def _tiling(task: Task, block_bytes: int) -> Tiling:
     """Blocks of about ``block_bytes`` of cells, or of what is made of them."""
     source, kernel = task.source, task.kernel
+    whole = kernel.sees_whole(source.dtype)
     windows = tuple(w.part(*part) for w, part in zip(task.windows, task.ranges, strict=True))
     itemsize = source.dtype.itemsize
     if isinstance(kernel, Gathered):
@@ -245,10 +246,10 @@ def _tiling(task: Task, block_bytes: int) -> Tiling:
         # Results are as large as the cells; the cache should hold them, too.
         block_bytes //= 2
     inner_bytes = itemsize * math.prod(high for _, high in task.inner)
-    if kernel.whole:
+    if whole:
         seen = math.prod(min(w.largest, w.n) for w in windows) * inner_bytes
         block_bytes = max(1, min(block_bytes, MOST_SEEN // max(1, seen // inner_bytes)))
-    pieces = not kernel.whole and all(w.out == 1 for w in windows[:-1])
+    pieces = not whole and all(w.out == 1 for w in windows[:-1])
     slow_first, fastest = source.slow_first, task.target.slow_first[-1]
     along = None
     if fastest != slow_first[-1]:

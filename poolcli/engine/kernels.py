@@ -32,6 +32,12 @@ class Compiled(NamedTuple):
     """How many bits of a cell one pass over a window in pieces settles; 0: one pass does."""
     more_passes: int = 0
     """Passes beside those."""
+    one_pass: bool = False
+    """Whether windows come in pieces only where one pass is enough."""
+
+    def sees_whole(self, dtype: np.dtype[Any]) -> bool:
+        """Whether a window of such cells must be in memory at once."""
+        return self.whole or (self.one_pass and self.passes(dtype) > 1)
 
     def passes(self, dtype: np.dtype[Any]) -> int:
         """How often a window in pieces wants all its pieces, of cells of that dtype."""
@@ -54,8 +60,7 @@ class Composed(NamedTuple):
         """No: padding is absence."""
         return False
 
-    @property
-    def whole(self) -> bool:
+    def sees_whole(self, _dtype: np.dtype[Any]) -> bool:
         """No: both kernels take windows in pieces."""
         return False
 
@@ -75,8 +80,7 @@ class Gathered(NamedTuple):
         """No: padding is absence."""
         return False
 
-    @property
-    def whole(self) -> bool:
+    def sees_whole(self, _dtype: np.dtype[Any]) -> bool:
         """Yes: that is what it is for."""
         return True
 

@@ -6,6 +6,7 @@ import itertools
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,8 @@ from poolcli.windows import Windows
 # of it. Ranks want every piece several times, and so do without pieces for longer.
 PIECES_FROM = 1 << 21
 RANKED_PIECES_FROM = 1 << 23
+# Of a block of several windows.
+WINDOWS_MOST = 1 << 25
 
 
 class Task(NamedTuple):
@@ -114,8 +117,7 @@ class Worker:
         )
         box = (*lead, *spans, *task.inner)
         nbytes = math.prod(high - low for low, high in box) * task.source.dtype.itemsize
-        most = RANKED_PIECES_FROM if self.passes > 1 else PIECES_FROM
-        if nbytes > most and not task.kernel.whole and self._piece_axes():
+        if nbytes > self._most_at_once(ranges):
             yield from self._windows_in_pieces(lead, ranges, out)
             return
         cells = task.source.read(box, self.buffers)
@@ -136,6 +138,32 @@ class Worker:
                 )
             self._finish(outs, out)
         yield 1.0
+
+    def _most_at_once(self, ranges: Sequence[Range]) -> float:
+        """How many bytes of cells are pooled in one piece.
+
+        Several windows share what they overlap in, so that these are parted only where they must.
+        """
+        axes = self._piece_axes()
+        if not axes or not self._takes_pieces:
+            return math.inf
+        if any(stop - first > 1 for first, stop in (ranges[axis] for axis in axes)):
+            return WINDOWS_MOST
+        return RANKED_PIECES_FROM if self.passes > 1 else PIECES_FROM
+
+    @cached_property
+    def _takes_pieces(self) -> bool:
+        """Whether windows can come in pieces.
+
+        Kernels fold at once what windows share that overlap by half and more, and their sums are
+        other ones then; counting has no such order.
+        """
+        kernel = self.task.kernel
+        if kernel.sees_whole(self.task.source.dtype):
+            return False
+        counts = isinstance(kernel, Compiled) and kernel.digits
+        axes = [self.task.windows[axis] for axis in self._piece_axes()]
+        return bool(counts) or not any(overlaps_much(w) for w in axes)
 
     @property
     def passes(self) -> int:
@@ -336,11 +364,16 @@ class Worker:
         raise NanFound(tuple(low + i for (low, _), i in zip(box, whole, strict=True)))
 
 
+def overlaps_much(w: Windows) -> bool:
+    """Whether evenly spaced windows share half of their cells and more with the next."""
+    return isinstance(w.starts, range) and w.out > 1 and 2 * w.starts.step <= w.largest
+
+
 def is_turned(task: Task) -> bool:
     """Whether one row of a window is larger than a piece; follows from the windows alone."""
     kernel, w = task.kernel, task.windows[-1]
     row = min(w.largest, w.n) * task.source.dtype.itemsize
-    return row > RANKED_PIECES_FROM and not kernel.whole
+    return row > RANKED_PIECES_FROM and not kernel.sees_whole(task.source.dtype)
 
 
 def cut_pieces(

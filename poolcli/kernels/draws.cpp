@@ -96,7 +96,9 @@ class Draws {
                 largest = counts & (x > largest) ? x : largest;
             }
             if (negatives_ == REFUSE && T(-1) < T(0))
-                refuse<N>(lowest);
+                for (int j = 0; j < N; j++)
+                    if (lowest[j] < 0)
+                        refuse(g, i + j, lowest[j]);
         }
         const bool shifts = negatives_ == SHIFT;
         const Vec<f64, N> from = shifts ? to<f64, N>(lowest) : Vec<f64, N>{};
@@ -124,17 +126,25 @@ class Draws {
         }
     }
 
-    template <int N>
-    void refuse(Vec<T, N> lowest) {
-        for (int j = 0; j < N; j++)
-            if (lowest[j] < 0 && !(call_->found & POOL_NEGATIVE)) {
-                call_->found |= POOL_NEGATIVE;
-                call_->bad_float = f64(lowest[j]);
-                if constexpr (!is_float<T>) {
-                    call_->bad_high = -1;
-                    call_->bad_low = u64(lowest[j]);
-                }
-            }
+    // Unless the window's result is decided before: too few cells, or a NaN.
+    void refuse(const Gathered &g, i64 i, T lowest) {
+        i64 count = 0;
+        for (i64 k = 0; k < g.cells; k++) {
+            if (!valid<1>(g, k, i)[0])
+                continue;
+            const T x = activation<1>(g, k, i)[0];
+            if (x != x)
+                return;
+            count++;
+        }
+        if (is_short(*call_, count, g.cells) || call_->found & POOL_NEGATIVE)
+            return;
+        call_->found |= POOL_NEGATIVE;
+        call_->bad_float = f64(lowest);
+        if constexpr (!is_float<T>) {
+            call_->bad_high = -1;
+            call_->bad_low = u64(lowest);
+        }
     }
 
     // One window with NaN, infinities, or cells whose sum might be one.

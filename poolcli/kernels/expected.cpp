@@ -54,6 +54,7 @@ struct RelativeExpectation {
 // The smallest cell, by which a negative one is found, Σa and Σa².
 template <class T>
 struct Expectation {
+    static constexpr bool small = true;
     using Cell = T;
     using Result = T;
     using Rescue = RelativeExpectation<T>;
@@ -76,7 +77,7 @@ struct Expectation {
     template <int N>
     static Vec<T, N> result(const Finish &how, State<N> s) {
         if (how.call->q[1] == REFUSE)
-            refuse<N>(*how.call, s.v);
+            refuse<N>(*how.call, s.rest.v == s.rest.v ? s.v : all<f64, N>(0.0)); // NaN wins
         const Vec<f64, N> total = s.rest.v, squares = s.rest.rest.v;
         const Vec<f64, N> inf = all<f64, N>(__builtin_inf());
         Vec<f64, N> value = squares / (total == 0 ? all<f64, N>(1.0) : total);

@@ -7,7 +7,8 @@ namespace {
 // NaN wins over every number, and of equal cells (zeros of both signs, say) the first.
 template <bool BIG, class V>
 inline V better(V a, V b) {
-    const V r = BIG ? (b > a ? b : a) : (b < a ? b : a);
+    V r = BIG ? (b > a ? b : a) : (b < a ? b : a);
+    settle(r); // that is one instruction
     return b == b ? r : b;
 }
 template <bool BIG, class T>

@@ -127,12 +127,26 @@ void fold_slide(const Tile &out, const Tile &in, int count, i64 shift, i64 n) {
 
 template <class Op>
 void fold_uneven(const Tile &out, const Tile &in, const i32 *first, const i32 *count, i64 lanes, i64 n) {
-    using S = typename Op::template State<1>;
-    if (lanes == 1) {
-        for (i64 i = 0; i < n; i++) {
-            S acc = read_state<S>(in, first[i]);
-            for (i32 k = 1; k < count[i]; k++)
-                acc = Op::template merge<1>(acc, read_state<S>(in, first[i] + k));
+    if (lanes == 1) { // N windows side by side; the last ones as often as it takes
+        constexpr int N = lanes_of<Op>();
+        using S = typename Op::template State<N>;
+        for (i64 i = 0; i < n; i += N) {
+            i64 at[N], left[N], most = 0;
+            for (int j = 0; j < N; j++) {
+                const i64 window = i + j < n ? i + j : n - 1;
+                at[j] = first[window];
+                left[j] = count[window] - 1;
+                most = left[j] > most ? left[j] : most;
+            }
+            S acc, next;
+            gather_parts<0>(in, at, acc);
+            for (i64 k = 1; k <= most; k++) {
+                for (int j = 0; j < N; j++)
+                    at[j] += k <= left[j];
+                gather_parts<0>(in, at, next);
+                const Vec<i64, N> some = read<N>(left) >= k;
+                acc = choose<N>(some, Op::template merge<N>(acc, next), acc);
+            }
             write_state(out, i, acc);
         }
         return;
@@ -168,8 +182,7 @@ void finish_divided(const Finish &how, const Tile &tile, i64 n, typename Op::Res
         if constexpr (Same)
             norm.value = all<T, N>(same);
         else
-            for (int j = 0; j < N; j++)
-                norm.value[j] = T(Inverse ? 1 / how.norms[i + j] : how.norms[i + j]);
+            norm.value = to<T, N>(Inverse ? 1 / read<N>(how.norms + i) : read<N>(how.norms + i));
         write<N>(results + i, Op::template result<N, Inverse>(how, read_state<S>(tile, i), norm));
     });
 }

@@ -33,6 +33,7 @@ class Folder {
         short_ = reinterpret_cast<u8 *>(arena.take(outs));
     }
     bool knows_type() const { return columns_.knows_type(); }
+    const Kernel &kernel() const { return *kernel_; }
 
     void choose(i64 lead0, i64 lead1, const Strip &strip) {
         lead0_ = lead0;
@@ -261,10 +262,16 @@ class Folder {
         how.norm = f64(rows * columns[0]);
         if (alike_)
             return;
-        for (i64 i = 0, at = 0; i < strip_.w1 - strip_.w0; i++)
+        const i64 count = strip_.w1 - strip_.w0;
+        how.norms = norms_;
+        if (strip_.lanes == 1) {
+            for (i64 i = 0; i < count; i++)
+                norms_[i] = f64(rows * columns[i]);
+            return;
+        }
+        for (i64 i = 0, at = 0; i < count; i++)
             for (i64 lane = 0; lane < strip_.lanes; lane++)
                 norms_[at++] = f64(rows * columns[i]);
-        how.norms = norms_;
     }
 
     // Where some can, less the missing ones.

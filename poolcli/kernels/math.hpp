@@ -1,8 +1,8 @@
 // exp, log and powers: fixed sequences of additions, multiplications and divisions, the same to the
 // bit on every processor. No fused multiply-add, no tables, no library.
 //
-// Cells are float64 here. A type T says how near results must be: with f64 within 1 ulp; with f32
-// within 2**-34, so that they are within 1 ulp once they are rounded to float32, by shorter series.
+// Numbers are float64 here. A type T says how near results must be: with f64 within 1 ulp; with f32
+// within 2**-30, so that they are within 0.51 ulp once they are rounded to float32, by shorter series.
 // Series are those of Taylor; products and sums that must keep more digits than one float has are
 // those of Dekker 1971 and Knuth, TAOCP 2, 4.2.2.
 #pragma once
@@ -40,13 +40,19 @@ inline Two<N> two_product(Vec<f64, N> a, Vec<f64, N> b) {
     return {high, ((a_high * b_high - high) + a_high * b_low + a_low * b_high) + a_low * b_low};
 }
 
-// c[0] + c[1] x + c[2] x^2 ...
+// c[0] + c[1] x + c[2] x^2 ..., as two sums, of even and of odd powers, that need not wait for one
+// another.
 template <int N, int COUNT>
 inline Vec<f64, N> series(Vec<f64, N> x, const f64 (&c)[COUNT]) {
-    Vec<f64, N> sum = all<f64, N>(c[COUNT - 1]);
-    for (int i = COUNT - 2; i >= 0; i--)
-        sum = sum * x + c[i];
-    return sum;
+    const Vec<f64, N> square = x * x;
+    Vec<f64, N> last = all<f64, N>(c[COUNT - 1]), before = all<f64, N>(c[COUNT - 2]);
+    for (int i = COUNT - 3; i > 0; i -= 2) {
+        last = last * square + c[i];
+        before = before * square + c[i - 1];
+    }
+    if (COUNT % 2 == 0)
+        return before + last * x;
+    return (last * square + c[0]) + before * x;
 }
 
 // x where it is NaN or in low ... high, else the nearer of these.
@@ -71,7 +77,7 @@ constexpr f64 ONE_BY_FACTORIAL[] = { // from 2! on
     1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800,
 };
 constexpr f64 ONE_BY_FACTORIAL_SHORT[] = {
-    1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880,
+    1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,
 };
 
 // e^x = 2^k (1 + growth.high + growth.low), of which growth.high is at most 0.36 in size.
@@ -102,15 +108,20 @@ inline Vec<f64, N> one_more(Two<N> growth) {
     return sum.high + (sum.low + growth.low);
 }
 
-// 2^k of whole k from -1022 to 1023.
+// 2^k of whole k from -1022 to 1024, which gives inf.
 template <int N>
 inline Vec<f64, N> power_of_2(Vec<f64, N> k) {
     return (Vec<f64, N>)((Vec<i64, N>)(k + (TO_WHOLE + 1023)) << 52);
 }
 
-// e^(x + low), where low is less than half an ulp of x, or 0.
+// e^(x + low), where low is less than half an ulp of x, or 0. Of float32 beyond 1e-307 ... 1e308,
+// from where all is 0 and inf for it, near these.
 template <class T, int N>
 inline Vec<f64, N> exp_sum(Vec<f64, N> x, Vec<f64, N> low) {
+    if constexpr (same<T, f32>) {
+        const Growth<N> g = grow<T, N>(clamped<N>(x, -708, 709.5), low);
+        return one_more<N>(g.growth) * power_of_2<N>(g.k); // 2^1024 is inf
+    }
     const Vec<f64, N> within = clamped<N>(x, -746, 710); // beyond it is 0 or inf
     const Growth<N> g = grow<T, N>(within, within == x ? low : Vec<f64, N>{});
     // In two steps, for results next to the ends of the exponents.
@@ -129,11 +140,11 @@ struct Weight {
 };
 template <class T, int N>
 inline Weight<N> exp_weight(Vec<f64, N> x) {
-    const Growth<N> g = grow<T, N>(clamped<N>(x, -700, 0), Vec<f64, N>{});
+    const auto gone = x < -700;
+    const Growth<N> g = grow<T, N>(gone ? all<f64, N>(-700.0) : x, Vec<f64, N>{});
     const Vec<f64, N> power = power_of_2<N>(g.k);
     const Vec<f64, N> value = one_more<N>(g.growth) * power;
     const Vec<f64, N> less = (power - 1) + power * (g.growth.high + g.growth.low);
-    const auto gone = x < -700;
     return {gone ? Vec<f64, N>{} : value, gone ? all<f64, N>(-1.0) : less};
 }
 
@@ -143,7 +154,7 @@ constexpr f64 ONE_BY_ODD[] = { // from 5 on
     1.0 / 5, 1.0 / 7, 1.0 / 9, 1.0 / 11, 1.0 / 13, 1.0 / 15, 1.0 / 17, 1.0 / 19, 1.0 / 21,
     1.0 / 23, 1.0 / 25, 1.0 / 27,
 };
-constexpr f64 ONE_BY_ODD_SHORT[] = {1.0 / 5, 1.0 / 7, 1.0 / 9, 1.0 / 11, 1.0 / 13, 1.0 / 15, 1.0 / 17};
+constexpr f64 ONE_BY_ODD_SHORT[] = {1.0 / 5, 1.0 / 7, 1.0 / 9, 1.0 / 11, 1.0 / 13};
 constexpr f64 THIRD_HIGH = 1.0 / 3, THIRD_LOW = 0x1.5555555555555p-56;
 
 // k ln 2 + ln(1 + f), where 1 + f lies between the roots of 1/2 and of 2. With s = f / (2 + f) it is
@@ -253,6 +264,24 @@ inline Vec<f64, N> whole_power(Vec<f64, N> x, int n) {
             result = result * x;
     }
     return result;
+}
+
+// The cube root of x >= 2**-960, near enough for float32: a third of the exponent and digits, and two
+// steps of Halley's, each of which makes three times as many digits right.
+template <int N>
+inline Vec<f64, N> near_cube_root(Vec<f64, N> x) {
+    constexpr i64 TWO_52 = 0x4330000000000000;
+    constexpr f64 SHARE = 682 - 0.033; // two thirds of the exponents' 1023, less the mean error
+    const Vec<u64, N> top = (Vec<u64, N>)x >> 32;
+    const Vec<f64, N> number = (Vec<f64, N>)((Vec<i64, N>)top | TWO_52) - 0x1p52;
+    const Vec<f64, N> third = number * (1.0 / 3) + (TO_WHOLE + f64(i64(SHARE * 0x1p20)));
+    Vec<f64, N> root = (Vec<f64, N>)((Vec<i64, N>)third << 32);
+    for (int step = 0; step < 2; step++) {
+        const Vec<f64, N> cube = root * root * root;
+        root = root * ((cube + 2 * x) / (2 * cube + x));
+    }
+    const Vec<f64, N> end = x < 0 ? all<f64, N>(__builtin_nan("")) : x;
+    return (x > 0) & (x < __builtin_inf()) ? root : end;
 }
 
 template <int N>

@@ -1,7 +1,7 @@
 // Networks: sorting few cells by minima and maxima alone, of many windows side by side.
 #pragma once
 
-#include "kernel.hpp"
+#include "batcher.hpp"
 
 namespace POOL_NS {
 
@@ -9,14 +9,11 @@ constexpr int MOST_WIRES = 256;
 constexpr int MOST_STEPS = 3840; // of 256 wires: 3839
 
 // Exchanges after which cells stand in order; wire r of order holds the cell of rank r. Those that
-// no wanted rank needs are left out, and of others the half that is not needed (Batcher 1968).
+// no wanted rank needs are left out, and of others the half that is not needed.
 struct Network {
     int wires, low, high; // ranks low ... high are wanted
     int steps;
-    struct Step {
-        uint8_t i, j;
-        bool least, largest; // whether the minimum is wanted (to i), and the maximum (to j)
-    } step[MOST_STEPS];
+    Step step[MOST_STEPS];
     uint8_t order[MOST_WIRES];
 };
 
@@ -33,7 +30,7 @@ template <class T>
 void run_network(const Network &network, T *values, i64 pitch) {
     constexpr int N = VECTOR_BYTES / sizeof(T);
     for (int s = 0; s < network.steps; s++) {
-        const Network::Step step = network.step[s];
+        const Step step = network.step[s];
         T *a = values + step.i * pitch, *b = values + step.j * pitch;
         if (step.least && step.largest)
             for (i64 i = 0; i < pitch; i += N) {

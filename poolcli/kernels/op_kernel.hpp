@@ -114,16 +114,6 @@ struct Counted {
     static State<N> merge(State<N> a, State<N> b) {
         return {a.v + b.v, Op::template merge<N>(a.rest, b.rest)};
     }
-
-  private:
-    template <int N>
-    static Acc<N> choose(Vec<i64, N>, Acc<N>, Acc<N>) {
-        return {};
-    }
-    template <int N, class T, class... Rest>
-    static Acc<N, T, Rest...> choose(Vec<i64, N> where, Acc<N, T, Rest...> a, Acc<N, T, Rest...> b) {
-        return {mask_for<T, N>(where) ? a.v : b.v, choose<N>(where, a.rest, b.rest)};
-    }
 };
 
 } // namespace

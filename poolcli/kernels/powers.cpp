@@ -43,10 +43,22 @@ inline Vec<f64, N> signed_power(Vec<f64, N> x, f64 p) {
     return (x < 0) & (x > -__builtin_inf()) ? all<f64, N>(__builtin_nan("")) : size;
 }
 
+template <int N>
+inline Vec<f64, N> at_least(Vec<f64, N> x, f64 least) {
+    return x < least ? all<f64, N>(least) : x;
+}
+
 struct Squares {
     template <class T, int N>
     static Vec<f64, N> raise(Vec<f64, N> x, const pool_call &) {
         return x * x;
+    }
+};
+struct Cubes {
+    template <class T, int N>
+    static Vec<f64, N> raise(Vec<f64, N> x, const pool_call &call) {
+        x = call.op == POOL_GEM ? at_least<N>(x, call.p[1]) : magnitude<N>(x);
+        return x * x * x;
     }
 };
 struct Powers {
@@ -54,7 +66,7 @@ struct Powers {
     static Vec<f64, N> raise(Vec<f64, N> x, const pool_call &call) {
         const f64 p = call.p[0];
         if (call.op == POOL_GEM)
-            x = x < call.p[1] ? all<f64, N>(call.p[1]) : x;
+            x = at_least<N>(x, call.p[1]);
         else if (!call.q[0])
             x = magnitude<N>(x);
         if (p <= MOST_PRODUCTS && is_whole(p))
@@ -72,13 +84,15 @@ inline Vec<f64, N> root_of(Vec<f64, N> x, f64 p) {
         return square_root<N>(x);
     if (p == 4)
         return square_root<N>(square_root<N>(x));
+    if (same<T, f32> && p == 3) // no sum of float32's cubes is below 2**-450
+        return near_cube_root<N>(x);
     const Vec<f64, N> of = x == -__builtin_inf() ? -x : x == 0 ? Vec<f64, N>{} : x; // as C's pow
     return root<T, N>(of, all<f64, N>(p));
 }
 
 template <class T, class How>
 struct PowerSums {
-    static constexpr bool has_params = true;
+    static constexpr bool has_params = true, small = true;
     using Cell = T;
     using Result = T;
     template <int N>
@@ -123,7 +137,7 @@ struct Relative {
     static State<N> load(Vec<T, N> cell, const pool_call &call) {
         Vec<f64, N> x = to<f64, N>(cell);
         if (call.op == POOL_GEM)
-            x = x < call.p[1] ? all<f64, N>(call.p[1]) : x;
+            x = at_least<N>(x, call.p[1]);
         return {magnitude<N>(x), {all<f64, N>(call.p[0]), {all<f64, N>(1.0), {}}}};
     }
     template <int N>
@@ -182,9 +196,9 @@ struct SignedLp : PowerSums<T, Powers> {
         return to<T, N>(root_of<T, N>(sum_value<T, N>(s), how.call->p[0]));
     }
 };
-template <class T>
-struct Gem : PowerSums<T, Powers> {
-    using Rows = PowerSums<T, Powers>;
+template <class T, class How>
+struct Gem : PowerSums<T, How> {
+    using Rows = PowerSums<T, How>;
     using Rescue = RelativeGem<T>;
     using NormType = f64;
     template <int N, bool Inverse>
@@ -223,12 +237,14 @@ struct Largest {
 template <class T>
 const Kernel *kernel_of(const pool_call &call) {
     if (call.op == POOL_GEM)
-        return either<Gem<T>>(call);
+        return call.p[0] == 3 ? either<Gem<T, Cubes>>(call) : either<Gem<T, Powers>>(call);
     if (call.p[0] == __builtin_inf())
         return either<Largest<T>>(call);
     if (call.p[0] == 2)
         return either<Lp<T, Squares>>(call);
-    return call.q[0] ? either<SignedLp<T>>(call) : either<Lp<T, Powers>>(call);
+    if (call.q[0])
+        return either<SignedLp<T>>(call);
+    return call.p[0] == 3 ? either<Lp<T, Cubes>>(call) : either<Lp<T, Powers>>(call);
 }
 
 } // namespace

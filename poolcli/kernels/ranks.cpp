@@ -1,6 +1,7 @@
 // quantile and argquantile; of small windows by networks that sort gathered cells.
 #include "cells.hpp"
 #include "histograms.hpp"
+#include "medians.hpp"
 #include "network.hpp"
 #include "passes.hpp"
 #include "slides.hpp"
@@ -151,6 +152,17 @@ class SmallPlaces : Exchanged<T> {
 
 } // namespace
 
+namespace {
+
+int exchange_quantile(pool_call &call, i64 *bytes) {
+    return for_type(ranked_cell(call), [&](auto zero) {
+        using T = decltype(zero);
+        return SmallQuantile<T>(call).run(bytes);
+    });
+}
+
+} // namespace
+
 int run_quantile(pool_call &call, i64 *bytes) {
     if (should_count(call))
         return count_quantile(call, bytes);
@@ -158,10 +170,9 @@ int run_quantile(pool_call &call, i64 *bytes) {
         return histogram_quantile(call, bytes);
     if (!should_exchange(call, type_size(ranked_cell(call))))
         return slide_quantile(call, bytes);
-    return for_type(ranked_cell(call), [&](auto zero) {
-        using T = decltype(zero);
-        return SmallQuantile<T>(call).run(bytes);
-    });
+    if (has_small_medians(call))
+        return small_medians(call, bytes, exchange_quantile);
+    return exchange_quantile(call, bytes);
 }
 
 int run_argquantile(pool_call &call, i64 *bytes) {

@@ -31,8 +31,8 @@ class RankSet {
         count = nans = at_ = below_ = 0;
         first_nan_ = first_nan;
     }
-    void add(u32 rank) { change(rank, 1); }
-    void remove(u32 rank) { change(rank, -1); }
+    void add(const u32 *ranks, i64 n) { change<1>(ranks, n); }
+    void remove(const u32 *ranks, i64 n) { change<-1>(ranks, n); }
 
     // The k-th smallest; k < count.
     i64 find(i64 k) {
@@ -58,13 +58,23 @@ class RankSet {
     u64 *words_;
     i64 at_, below_, first_nan_;
 
-    void change(u32 rank, i64 by) {
-        if (rank == MISSING)
-            return;
-        words_[rank / 64] ^= u64(1) << rank % 64;
-        below_ += rank / 64 < at_ ? by : 0;
-        count += by;
-        nans += rank >= first_nan_ ? by : 0;
+    template <int BY>
+    void change(const u32 *ranks, i64 n) {
+        u64 *words = words_;
+        const u32 edge = u32(at_ * 64), first_nan = u32(first_nan_);
+        u32 valid = 0, below = 0, lost = 0;
+        for (i64 i = 0; i < n; i++) {
+            const u32 rank = ranks[i];
+            if (rank == MISSING)
+                continue;
+            words[rank / 64] ^= u64(1) << rank % 64;
+            valid++;
+            below += rank < edge;
+            lost += rank >= first_nan;
+        }
+        count += BY * i64(valid);
+        below_ += BY * i64(below);
+        nans += BY * i64(lost);
     }
 };
 
@@ -87,21 +97,35 @@ class CountSet {
         count = nans = 0;
         first_nan_ = first_nan;
     }
-    void add(u32 value) {
-        if (value == MISSING)
-            return;
-        const u32 now = ++counts_[value];
-        u32 &largest = largest_[value / 64];
-        largest = now > largest ? now : largest;
-        count++;
-        nans += value >= first_nan_;
+    void add(const u32 *values, i64 n) {
+        u32 *counts = counts_, *largest = largest_;
+        i64 valid = 0, lost = 0;
+        for (i64 i = 0; i < n; i++) {
+            const u32 value = values[i];
+            if (value == MISSING)
+                continue;
+            const u32 now = ++counts[value], most = largest[value / 64];
+            largest[value / 64] = now > most ? now : most;
+            valid++;
+            lost += value >= first_nan_;
+        }
+        count += valid;
+        nans += lost;
     }
-    void remove(u32 value) {
-        if (value == MISSING)
-            return;
-        stale_[value / 64] |= counts_[value]-- == largest_[value / 64];
-        count--;
-        nans -= value >= first_nan_;
+    void remove(const u32 *values, i64 n) {
+        u32 *counts = counts_;
+        const u32 *largest = largest_;
+        i64 valid = 0, lost = 0;
+        for (i64 i = 0; i < n; i++) {
+            const u32 value = values[i];
+            if (value == MISSING)
+                continue;
+            stale_[value / 64] |= counts[value]-- == largest[value / 64];
+            valid++;
+            lost += value >= first_nan_;
+        }
+        count -= valid;
+        nans -= lost;
     }
 
     // The first of the most frequent values.
@@ -173,6 +197,8 @@ class Slide {
 
     // Move along one axis to a range that overlaps with what is covered now.
     void shift(int axis, i64 low, i64 high) {
+        if (low == now_.low[axis] && high == now_.high[axis])
+            return;
         Box part = now_;
         const auto between = [&](i64 from, i64 to) -> const Box & {
             part.low[axis] = from;
@@ -188,23 +214,17 @@ class Slide {
     }
 
     void add(const Box &box) {
-        each_run(box, [&](const u32 *run, i64 n) {
-            for (i64 i = 0; i < n; i++)
-                set_.add(run[i]);
-        });
+        each_run(box, [&](const u32 *run, i64 n) { set_.add(run, n); });
     }
     void remove(const Box &box) {
-        each_run(box, [&](const u32 *run, i64 n) {
-            for (i64 i = 0; i < n; i++)
-                set_.remove(run[i]);
-        });
+        each_run(box, [&](const u32 *run, i64 n) { set_.remove(run, n); });
     }
     template <class F>
     void each_run(const Box &box, F f) const {
-        for (i64 w = box.low[2]; w < box.high[2]; w++)
+        const i64 n = box.high[1] - box.low[1];
+        for (i64 w = box.low[2]; w < box.high[2] && n > 0; w++)
             for (i64 d = box.low[0]; d < box.high[0]; d++)
-                f(tiles_.ranks + (w * tiles_.size[0] + d) * tiles_.size[1] + box.low[1],
-                  box.high[1] - box.low[1]);
+                f(tiles_.ranks + (w * tiles_.size[0] + d) * tiles_.size[1] + box.low[1], n);
     }
 };
 

@@ -24,6 +24,7 @@ constexpr f64 SMALLER = 0x1p-64;
 // (m, Σe^(x-m), Σx e^(x-m)), the last times SMALLER if scaled.
 template <class T, bool Scaled>
 struct SoftOf {
+    static constexpr bool small = true;
     using Cell = T;
     using Result = T;
     template <int N>
@@ -71,7 +72,7 @@ struct Soft64 : SoftOf<f64, false> {
 // where a few of many cells are far above the others.
 template <class T>
 struct LogSumExp {
-    static constexpr bool has_params = true;
+    static constexpr bool has_params = true, small = true;
     using Cell = T;
     using Result = T;
     template <int N>

@@ -29,6 +29,7 @@ inline Vec<f64, N> no_deviation(Vec<f64, N> x) {
 
 // Of float32 cells: (n, mean, squares) in float64, which has digits to spare.
 struct Spread32 {
+    static constexpr bool small = true;
     using Cell = f32;
     using Result = f32;
     template <int N>
@@ -91,13 +92,26 @@ struct PairedSpread {
         // From a to the common mean; all of it where a is empty.
         Two<N> mean = two_sum<N>(mean_a.v, step.high * share);
         mean.low += mean_a.rest.v + step.low * share;
-        const Vec<f64, N> whole = step.high + step.low;
-        // Zero times the step first: a step that overflows when squared must not turn 0 into NaN.
-        const Vec<f64, N> between = whole * (a.v * share) * whole;
+        // Means that are almost equal leave a high part that is no larger than the low one.
+        step = two_sum<N>(step.high, step.low);
+        const Two<N> between = weighed_square<N>(step, a.v * b.v, n > 0 ? n : all<f64, N>(1.0));
         const Two<N> apart = two_sum<N>(squares_a.v, squares_b.v);
-        Two<N> squares = two_sum<N>(apart.high, between);
-        squares.low += apart.low + (squares_a.rest.v + squares_b.rest.v);
+        Two<N> squares = two_sum<N>(apart.high, between.high);
+        squares.low += apart.low + between.low + (squares_a.rest.v + squares_b.rest.v);
         return state<N>(n, mean, squares);
+    }
+    // step² counts / n, to nearly twice the digits of a float. A step that overflows when squared
+    // makes NaN, which is left to the rescue.
+    template <int N>
+    static Two<N> weighed_square(Two<N> step, Vec<f64, N> counts, Vec<f64, N> n) {
+        Two<N> square = two_product<N>(step.high, step.high);
+        square.low += 2 * step.high * step.low;
+        const Vec<f64, N> weight = counts / n;
+        const Two<N> back = two_product<N>(weight, n);
+        const Vec<f64, N> weight_low = ((counts - back.high) - back.low) / n;
+        Two<N> product = two_product<N>(square.high, weight);
+        product.low += square.high * weight_low + square.low * weight;
+        return product;
     }
     template <int N>
     static Vec<f64, N> result(const Finish &how, State<N> s) {

@@ -288,7 +288,8 @@ void scatter(const void *row, i64 first, i64 n, const Grid &grid, bool swap, cha
 namespace {
 
 bool is_own(const pool_call &call, int result) {
-    return result == call.out_type || (result == POOL_U8 && call.out_type == POOL_BOOL);
+    return result == call.out_type ||
+           (result == POOL_U8 && call.out_type == POOL_BOOL && call.in_type == POOL_BOOL);
 }
 
 // Whether results lie side by side in the output.

@@ -41,7 +41,7 @@ void share_out(const pool_windows *axes, i64 most, i64 *sizes) {
 
 bool Tiles::knows_type() const { return rows_.knows_type(); }
 i64 Tiles::most_cells() const { return most_; }
-i64 Tiles::most_windows() const { return least_of(call_->spatial[2].out, class_[2].most); }
+i64 Tiles::most_windows() const { return class_[2].windows; }
 
 void Tiles::prepare(const pool_call &call, int cell, Arena &arena) {
     call_ = &call;
@@ -52,6 +52,9 @@ void Tiles::prepare(const pool_call &call, int cell, Arena &arena) {
     for (int a = 0; a < 3; a++) {
         const pool_windows &w = call.spatial[a];
         class_[a].most = sizes[a];
+        class_[a].windows = least_of(w.out, sizes[a]);
+        class_[a].spans = reinterpret_cast<Class::Span *>(
+            arena.take(class_[a].windows * i64(sizeof(Class::Span))));
         class_[a].period = w.dilation == 1 ? 1
                            : w.starts      ? w.out
                                            : w.dilation / greatest_divisor(w.dilation, w.step);
@@ -126,18 +129,18 @@ Cells Tiles::cells(int axis, i64 window) const {
 
 void Tiles::cut() {
     for (int a = 0; a < 3; a++) {
-        const i64 last = windows_of_class(a);
-        const Cells one = cells(a, class_[a].first);
-        class_[a].low = one.first;
-        size[a] = one.count;
-        windows[a] = 1;
-        for (i64 i = class_[a].first + 1; i < last; i++) {
+        Class &c = class_[a];
+        const i64 last = least_of(windows_of_class(a), c.first + c.windows);
+        c.low = cells(a, c.first).first;
+        size[a] = 0;
+        windows[a] = 0;
+        for (i64 i = c.first; i < last; i++) {
             const Cells more = cells(a, i);
-            const i64 end = most_of(size[a], more.first + more.count - one.first);
-            if (end > class_[a].most || more.first < one.first)
+            const i64 low = more.first - c.low, end = most_of(size[a], low + more.count);
+            if (windows[a] && (end > c.most || low < 0))
                 break;
             size[a] = end;
-            windows[a]++;
+            c.spans[windows[a]++] = {low, more.count};
         }
     }
 }
@@ -195,9 +198,9 @@ Box Tiles::box(i64 d, i64 h, i64 w) const {
     const i64 window[3] = {d, h, w};
     Box box;
     for (int a = 0; a < 3; a++) {
-        const Cells covered = cells(a, class_[a].first + window[a]);
-        box.low[a] = covered.first - class_[a].low;
-        box.high[a] = box.low[a] + covered.count;
+        const Class::Span &span = class_[a].spans[window[a]];
+        box.low[a] = span.first;
+        box.high[a] = span.first + span.count;
     }
     return box;
 }

@@ -48,6 +48,10 @@ class Tiles {
         int64_t first; // window of the tile, among those of the class
         int64_t low;   // first cell of the tile, among those of the class
         int64_t most;  // cells of a tile
+        int64_t windows; // of a tile, at most
+        struct Span {
+            int64_t first, count;
+        } *spans; // of the tile's windows: their cells in it
     };
     const pool_call *call_;
     Rows rows_;

@@ -73,6 +73,16 @@ inline Vec<typename IntOf<sizeof(T)>::type, N> mask_for(Mask mask) {
     return __builtin_convertvector(mask, Vec<typename IntOf<sizeof(T)>::type, N>);
 }
 
+// Keeps the compiler from merging what comes before with what comes after.
+template <class V>
+inline void settle(V &v) {
+#if defined(__x86_64__)
+    if constexpr (sizeof(V) >= 16)
+        __asm__("" : "+x"(v));
+#endif
+    (void)v;
+}
+
 // What leaves every sum as it is: -0.0 + x is x for every x, and 0.0 + -0.0 is not.
 template <class T, int N>
 inline Vec<T, N> minus_zero() {
@@ -168,6 +178,30 @@ inline A read_state(const Tile &tile, i64 i) {
 template <class A>
 inline void write_state(const Tile &tile, i64 i, const A &acc) {
     write_parts<0>(tile, i, acc);
+}
+
+// a where the mask is set, and b elsewhere.
+template <int N>
+inline Acc<N> choose(Vec<i64, N>, const Acc<N> &, const Acc<N> &) {
+    return {};
+}
+template <int N, class T, class... Rest>
+inline Acc<N, T, Rest...> choose(Vec<i64, N> mask, const Acc<N, T, Rest...> &a,
+                                 const Acc<N, T, Rest...> &b) {
+    return {mask_for<T, N>(mask) ? a.v : b.v, choose<N>(mask, a.rest, b.rest)};
+}
+
+// States from N places of a tile.
+template <int Part, int N>
+inline void gather_parts(const Tile &, const i64 *, Acc<N> &) {}
+template <int Part, int N, class T, class... Rest>
+inline void gather_parts(const Tile &tile, const i64 *at, Acc<N, T, Rest...> &acc) {
+    auto from = reinterpret_cast<const T *>(tile.part[Part]);
+    T found[N];
+    for (int i = 0; i < N; i++)
+        found[i] = from[at[i]];
+    acc.v = read<N>(found);
+    gather_parts<Part + 1>(tile, at, acc.rest);
 }
 
 template <class A>

@@ -42,6 +42,8 @@ void take_over(char *results, const char *others, i64 n) {
         x[i] = x[i] - x[i] == 0 ? x[i] : y[i];
 }
 
+constexpr int MOST_FOLDERS = 3; // a kernel, its rescue, and the rescue's
+
 class FoldWalk {
   public:
     int run(pool_call &call, const Kernel &kernel, i64 *bytes) {
@@ -72,47 +74,50 @@ class FoldWalk {
     pool_call *call_;
     const Kernel *kernel_;
     Cut cut_;
-    static constexpr int MOST_FOLDERS = 3;
-    Folder folder_[MOST_FOLDERS]; // of the kernel, its rescue, and the rescue's
+    Folder folder_[MOST_FOLDERS];
     int folders_;
 
     void lead(i64 i, i64 j, i64 lane, i64 lanes) {
         const pool_windows &w = call_->spatial[2];
         const bool continued = call_->options & POOL_CONTINUES;
         const bool unfinished = call_->options & POOL_UNFINISHED;
-        Tile states = {};
+        const i64 first = real_from(w, 0), last = real_to(w, w.out - 1);
+        Tile states[MOST_FOLDERS] = {};
         if (continued || unfinished) {
-            states = states_of(i, j, lane);
+            place_states(i, j, lane, states);
             // A column after another, each once; windows may share them.
-            const i64 first = real_from(w, 0), last = real_to(w, w.out - 1);
-            for (i64 x = first; x < last; x += cut_.columns) {
-                const i64 stop = least_of(last, x + cut_.columns);
-                const Tile part = shifted(*kernel_, states, (x - first) * lanes);
-                folder_[0].piece(i, j, {0, 0, 0, x, stop, 0, lane, lanes, false}, part, continued);
-            }
+            for (int f = 0; f < folders_; f++)
+                for (i64 x = first; x < last; x += cut_.columns) {
+                    const i64 stop = least_of(last, x + cut_.columns);
+                    const Tile part = shifted(folder_[f].kernel(), states[f], (x - first) * lanes);
+                    folder_[f].piece(i, j, {0, 0, 0, x, stop, 0, lane, lanes, false}, part, continued);
+                }
             if (unfinished)
                 return;
         }
         for (i64 w0 = 0; w0 < w.out;) {
             const Strip strip = next_strip(w, cut_, w0, lane, lanes);
-            const Tile columns = shifted(*kernel_, states, (strip.x0 - real_from(w, 0)) * lanes);
-            go_down(i, j, strip, continued ? &columns : nullptr);
+            Tile columns[MOST_FOLDERS] = {};
+            for (int f = 0; f < folders_; f++)
+                columns[f] = shifted(folder_[f].kernel(), states[f], (strip.x0 - first) * lanes);
+            go_down(i, j, strip, continued ? columns : nullptr);
             w0 = strip.w1;
         }
     }
 
-    Tile states_of(i64 i, i64 j, i64 lane) const {
+    // Where the states of each kernel are: those of a rescue after those of what it rescues.
+    void place_states(i64 i, i64 j, i64 lane, Tile *states) const {
         const pool_windows &w = call_->spatial[2];
         const i64 columns = real_to(w, w.out - 1) - real_from(w, 0);
         const i64 all = call_->lead[0].count * call_->lead[1].count * call_->inner.count * columns;
         const i64 before = ((i * call_->lead[1].count + j) * call_->inner.count + lane) * columns;
-        Tile tile = {};
         char *part = static_cast<char *>(call_->state);
-        for (int p = 0; p < kernel_->parts; p++) {
-            tile.part[p] = part + before * kernel_->part_size[p];
-            part += all * kernel_->part_size[p];
-        }
-        return tile;
+        for (int f = 0; f < folders_; f++)
+            for (int p = 0; p < folder_[f].kernel().parts; p++) {
+                const i64 size = folder_[f].kernel().part_size[p];
+                states[f].part[p] = part + before * size;
+                part += all * size;
+            }
     }
 
     void go_down(i64 i, i64 j, const Strip &strip, const Tile *columns) {
@@ -130,10 +135,10 @@ class FoldWalk {
             for (i64 h = 0; h < axes[1].out; h++) {
                 char *to = out + distance(d, axes[0].out_stride, h, axes[1].out_stride);
                 const char *results = folder_[0].row(d, h, columns, direct ? to : nullptr);
-                for (int f = 1; f < folders_ && !columns; f++) {
+                for (int f = 1; f < folders_; f++) {
                     if (all_finite(kernel_->result, results, n))
                         break;
-                    const char *others = folder_[f].row(d, h, nullptr, nullptr);
+                    const char *others = folder_[f].row(d, h, columns ? columns + f : nullptr, nullptr);
                     if (kernel_->result == POOL_F32)
                         take_over<f32>(const_cast<char *>(results), others, n);
                     else
@@ -153,9 +158,15 @@ int walk_fold(pool_call &call, const Kernel &kernel, i64 *bytes) {
 }
 
 i64 fold_state_bytes(const pool_call &call, const Kernel &kernel) {
+    if (is_tall(call.spatial[1]))
+        return -1; // what such windows share is folded from all of their rows
     const pool_windows &w = call.spatial[2];
     const i64 columns = real_to(w, w.out - 1) - real_from(w, 0);
-    return call.lead[0].count * call.lead[1].count * call.inner.count * columns * state_bytes(kernel);
+    i64 bytes = 0; // of the kernel's states and those of its rescues
+    int chain = 0;
+    for (const Kernel *k = &kernel; k && chain < MOST_FOLDERS; k = k->rescue, chain++)
+        bytes += state_bytes(*k);
+    return call.lead[0].count * call.lead[1].count * call.inner.count * columns * bytes;
 }
 
 } // namespace POOL_NS

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from poolcli import parameters
 from poolcli.dtypes import as_typed
 from poolcli.engine import native
 from poolcli.layout import Layout
+from poolcli.ops import find_op
 from poolcli.windows import Windows
 
+# The ops whose kernels these are.
+MAKERS = {"argquantile": parameters.quantile_place, "quantile": parameters.quantile}
+MAKERS |= dict.fromkeys(parameters.DRAWS, parameters.stochastic)
+DEFAULTS = {"q": 0.5, "method": "linear", "seed": 0}
+
+
+def params_of(op: str, params: dict[str, Any]) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """The p and q of an op's kernel, for its parameters by name."""
+    make = MAKERS.get(op) or getattr(parameters, op, None)
+    if make is None:
+        return (), ()
+    known = DEFAULTS | {"mode": op} | params
+    kernel = make(**{name: known[name] for name in inspect.signature(make).parameters})
+    return kernel.p, kernel.q
+
+
+def passes_of(op: str, dtype: np.dtype) -> int:
+    """How often windows in pieces are wanted."""
+    kernels = {"mode": find_op("mode").kernel({}), **{n: m(0.5, "lower") for n, m in RANKING}}
+    return kernels[op].passes(dtype) if op in kernels else 1
+
+
+RANKING = (("quantile", parameters.quantile), ("argquantile", parameters.quantile_place))
 PLACES = {"plane": "DHW", "channels-last": "DHWC"}
 
 

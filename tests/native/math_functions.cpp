@@ -14,7 +14,8 @@ Vec<f64, N> one(int function, Vec<f64, N> x, Vec<f64, N> y) {
     case 3: return exp_weight<T, N>(x).value;
     case 4: return exp_weight<T, N>(x).less_one;
     case 5: return log_near_one<T, N>(x);
-    default: return root<T, N>(x, y);
+    case 6: return root<T, N>(x, y);
+    default: return near_cube_root<N>(x);
     }
 }
 

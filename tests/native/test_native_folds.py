@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from blocks import pool_native
+from blocks import params_of, pool_native
 from naive import naive_pool
 from naive_indices import naive_indices
 from naive_ops import result_dtype
@@ -14,8 +14,8 @@ from naive_windows import Refused, adaptive, fractional, sliding, whole
 
 from poolcli.engine import native
 from poolcli.errors import InputError
-from poolcli.windows import Adaptive, Fractional, Global, Sliding
 from poolcli.layout import Layout
+from poolcli.windows import Adaptive, Fractional, Global, Sliding
 
 DTYPES = ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
 LAYOUTS = ("W", "HW", "HWC", "CHW", "NCHW", "NHWC", "NDHWC", "DHW", "WC", "HNWC")
@@ -84,7 +84,7 @@ def one_case(seed: int) -> None:
     params, codes = {}, ((), ())
     if op == "mixed":
         params = {"alpha": float(random.choice([0, 0.3, 0.5, 1]))}
-        codes = native.params_of(op, params)
+        codes = params_of(op, params)
     natural = result_dtype(op, dtype.newbyteorder("="))
     target, fit = natural, "exact"
     if random.integers(3) == 0 and op not in ("rms", "mixed"):

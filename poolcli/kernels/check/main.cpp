@@ -128,7 +128,34 @@ void set_parameters(pool_call &call) {
     if (call.op == POOL_QUANTILE || call.op == POOL_ARGQUANTILE)
         call.q[2] = random_below(5);
     if (call.op == POOL_SAMPLE || call.op == POOL_EXPECTED)
-        call.q[1] = 1; // relu
+        call.q[1] = random_from(1, 2); // relu, shift
+    const double powers[] = {1, 2, 2.5, 3, 7, 100, __builtin_inf()};
+    if (call.op == POOL_LP) {
+        call.p[0] = powers[random_below(7)];
+        call.q[0] = one_of(3);
+    } else if (call.op == POOL_GEM) {
+        call.p[0] = powers[random_below(6)];
+    }
+}
+
+// Tables of weights for blur, which reads cells anywhere along mirrored axes.
+void set_weights(pool_call &call, double **tables) {
+    for (int i = 0; i < 3; i++) {
+        pool_windows &w = call.spatial[i];
+        w.held = 0;
+        w.stop = w.n;
+        const int64_t turn = w.n > 1 ? 2 * (w.n - 1) : 1;
+        int64_t smallest = w.size, places = 1;
+        while (places < w.size && places * w.dilation % turn)
+            places++;
+        for (int64_t k = 0; w.sizes && k < w.out; k++)
+            smallest = w.sizes[k] < smallest ? w.sizes[k] : smallest;
+        const int64_t count = (w.size - smallest + 1) * places;
+        tables[i] = static_cast<double *>(malloc(size_t(count) * sizeof(double)));
+        for (int64_t k = 0; k < count; k++)
+            tables[i][k] = double(random_below(9)) / 8;
+        call.q[i] = reinterpret_cast<int64_t>(tables[i]);
+    }
 }
 
 uint64_t digest = 0xcbf29ce484222325u;
@@ -163,6 +190,9 @@ bool one_block(int op) {
     call.lead[1].count = random_from(1, 2);
     call.inner.count = one_of(2) ? 1 : random_from(1, 20);
     set_parameters(call);
+    double *tables[3] = {};
+    if (op == POOL_BLUR)
+        set_weights(call, tables);
     int64_t in_lengths[5] = {call.lead[1].count}, out_lengths[5] = {call.lead[1].count};
     for (int i = 0; i < 3; i++) {
         in_lengths[1 + i] = call.spatial[i].stop - call.spatial[i].held;
@@ -188,8 +218,11 @@ bool one_block(int op) {
     call.inner.in_stride = in_strides[4];
     call.inner.out_stride = out_strides[4];
     call.scratch_bytes = pool_scratch(&call);
-    if (call.scratch_bytes < 0)
+    if (call.scratch_bytes < 0) {
+        for (double *table : tables)
+            free(table);
         return false;
+    }
     char *in = static_cast<char *>(malloc(size_t(in_bytes)));
     char *out = static_cast<char *>(calloc(size_t(out_bytes), 1));
     char *scratch = static_cast<char *>(aligned_alloc(64, size_t((call.scratch_bytes + 63) / 64 * 64)));
@@ -211,6 +244,8 @@ bool one_block(int op) {
     free(in);
     free(out);
     free(scratch);
+    for (double *table : tables)
+        free(table);
     return true;
 }
 
