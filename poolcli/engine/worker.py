@@ -24,6 +24,8 @@ from poolcli.windows import Windows
 # of it. Ranks want every piece several times, and so do without pieces for longer.
 PIECES_FROM = 1 << 21
 RANKED_PIECES_FROM = 1 << 23
+# Pieces of arrays whose fastest axis is cut have at least so many cells along it.
+LEAST_RUN = 256
 # Of a block of several windows.
 WINDOWS_MOST = 1 << 25
 
@@ -206,7 +208,10 @@ class Worker:
         others *= task.source.dtype.itemsize
         for axis, (low, high) in enumerate(spans):
             others *= high - low if axis not in axes else 1
-        pieces = list(cut_pieces([spans[axis] for axis in axes], others, PIECES_FROM // 2))
+        nbytes = PIECES_FROM // 2
+        if task.source.slow_first[-1] - task.lead in axes:  # rows lie across: read in runs
+            nbytes = max(nbytes, min(LEAST_RUN * others, RANKED_PIECES_FROM))
+        pieces = list(cut_pieces([spans[axis] for axis in axes], others, nbytes))
         outs = self._outs(out)
         firsts = [low for low, _ in lead]
         states: list[Array | None] = [None] * len(outs)
