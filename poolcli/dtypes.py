@@ -59,8 +59,10 @@ def number_type(name: DTypeLike) -> np.dtype[Any]:
         raise UsageError(
             f"dtype {shown(name)} is unknown; use bool, int8 … uint64, float16 … float64"
         ) from None
-    if dtype.kind not in "biuf":
-        raise UsageError(f"dtype {shown(name)}: results are bool, integers or floats")
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        raise UsageError(
+            f"dtype {shown(name)}: results are bool, integers or floats of up to 64 bits"
+        )
     return dtype
 
 

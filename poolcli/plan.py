@@ -23,7 +23,7 @@ from poolcli.engine.arrays import (
 from poolcli.engine.blocks import Progress, run
 from poolcli.engine.gather import gathered_bytes, positions_of
 from poolcli.engine.kernels import Kernel
-from poolcli.engine.mirrored import mirror_period, refuse_weights
+from poolcli.engine.mirrored import refuse_weights
 from poolcli.engine.native import Missing
 from poolcli.engine.worker import NanFound, Task
 from poolcli.errors import InputError, UnknownParameter, UsageError
@@ -143,8 +143,10 @@ class Request:
     ) -> Plan:
         """What pooling by one part of the geometry will do; see :meth:`plan`."""
         dtype = np.dtype(dtype)
-        if dtype.kind not in "biuf":
-            raise InputError(f"dtype {dtype} cannot be pooled; bool, integers and floats can")
+        if dtype.kind not in "biuf" or dtype.itemsize > 8:
+            raise InputError(
+                f"dtype {dtype} cannot be pooled; bool, integers and floats of up to 64 bits can"
+            )
         preset = find_preset(self.like)
         chosen = layout if self.layout is None else self.layout
         axes = find_layout(chosen, shape, preset.layouts)
@@ -267,17 +269,7 @@ class Plan:
         axes = Layout(self.layout)
         lead, order = view_order(axes.spatial, tuple(range(len(self.layout))))
         inner = math.prod(self.input_shape[axis] for axis in order[lead + len(axes.spatial) :])
-        itemsize = max(self.input_dtype.itemsize, 8 if self.kernel.mirrors else 1)
-        return inner * gathered_bytes(self._seen_windows(), itemsize)
-
-    def _seen_windows(self) -> tuple[Windows, ...]:
-        """The windows with no more places than there are different ones."""
-        if not self.kernel.mirrors:
-            return self.windows
-        return tuple(
-            w._replace(n=w.largest, sizes=min(w.largest, mirror_period(w.n, w.dilation)))
-            for w in self.windows
-        )
+        return inner * gathered_bytes(self.windows, self.input_dtype.itemsize)
 
     @property
     def grids(self) -> dict[str, Grid]:

@@ -122,24 +122,30 @@ class Worker:
         if nbytes > self._most_at_once(ranges):
             yield from self._windows_in_pieces(lead, ranges, out)
             return
+        self._at_once(box, ranges, out)
+        yield 1.0
+
+    def _at_once(self, box: Box, ranges: tuple[Range, ...], out: Array) -> None:
+        """Pool windows whose cells are all in the box."""
+        task = self.task
         cells = task.source.read(box, self.buffers)
         self._refuse_nan(cells, out, box, ranges)
-        held, firsts = [low for low, _ in spans], [low for low, _ in lead]
+        spans = box[task.lead : task.lead + len(ranges)]
         if isinstance(task.kernel, Gathered):
+            held = [low for low, _ in spans]
             args = (task.windows, ranges, held, task.lead, task.missing)
             pool_gathered(task.kernel, cells, out, *args)
-        else:
-            outs = self._outs(out)
-            for work, part in zip(self.works, outs, strict=True):
-                work.block(
-                    self._turn(cells),
-                    self._turn(part),
-                    self._turn_ranges(ranges),
-                    [low for low, _ in self._turn_ranges(spans)],
-                    firsts,
-                )
-            self._finish(outs, out)
-        yield 1.0
+            return
+        outs = self._outs(out)
+        for work, part in zip(self.works, outs, strict=True):
+            work.block(
+                self._turn(cells),
+                self._turn(part),
+                self._turn_ranges(ranges),
+                [low for low, _ in self._turn_ranges(spans)],
+                [low for low, _ in box[: task.lead]],
+            )
+        self._finish(outs, out)
 
     def _most_at_once(self, ranges: Sequence[Range]) -> float:
         """How many bytes of cells are pooled in one piece.
@@ -200,10 +206,10 @@ class Worker:
     ) -> Iterator[float]:
         """Pool windows that are single along the axes along which pieces are cut."""
         task, axes = self.task, self._piece_axes()
-        spans = [
-            native.covered_cells(w, *part, mirrors=False)
-            for w, part in zip(task.windows, ranges, strict=True)
-        ]
+        placed = list(zip(task.windows, ranges, strict=True))
+        spans = [native.covered_cells(w, *part, mirrors=False) for w, part in placed]
+        for axis in axes:  # the first piece begins with a cell of the window
+            spans[axis] = task.windows[axis].real_span(ranges[axis][0])
         others = math.prod(high - low for low, high in (*lead, *task.inner))
         others *= task.source.dtype.itemsize
         for axis, (low, high) in enumerate(spans):
@@ -212,6 +218,11 @@ class Worker:
         if task.source.slow_first[-1] - task.lead in axes:  # rows lie across: read in runs
             nbytes = max(nbytes, min(LEAST_RUN * others, RANKED_PIECES_FROM))
         pieces = list(cut_pieces([spans[axis] for axis in axes], others, nbytes))
+        if len(pieces) == 1:
+            whole = [native.covered_cells(w, *part, mirrors=False) for w, part in placed]
+            self._at_once((*lead, *whole, *task.inner), ranges, out)
+            yield 1.0
+            return
         outs = self._outs(out)
         firsts = [low for low, _ in lead]
         states: list[Array | None] = [None] * len(outs)

@@ -42,7 +42,11 @@ struct Batch {
         set.count = 0;
         rows.start();
     }
-    ~Batch() { flush(); }
+    ~Batch() {
+        flush();
+        if (!in)
+            kernel.identity(out, n); // a first piece without a row of these windows
+    }
 };
 
 // The states of columns: windows folded along depth and height.

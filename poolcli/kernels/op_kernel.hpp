@@ -115,6 +115,9 @@ struct Counted {
         return {a.v + b.v, Op::template merge<N>(a.rest, b.rest)};
     }
 };
+template <class Op>
+constexpr Kernel kernel<Counted<Op>, decltype(void(sizeof(typename Op::Rescue)))> =
+    fold_kernel<Counted<Op>>(&kernel<Counted<typename Op::Rescue>>);
 
 } // namespace
 } // namespace POOL_NS

@@ -13,8 +13,8 @@ import pytest
 from program import PROJECT, Outcome
 
 from poolcli.cli.app import build
-from poolcli.parameters import DRAWS, METHODS, NEGATIVES
 from poolcli.ops import OPS
+from poolcli.parameters import DRAWS, METHODS, NEGATIVES
 
 Run = Callable[..., Outcome]
 

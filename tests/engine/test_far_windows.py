@@ -11,7 +11,7 @@ FAR = {"many": Sliding(90, 7, 89), "one": Sliding(301, 301, 150)}
 HUGE = {
     "one": Sliding(10**12 + 1, 10**12 + 1, 5 * 10**11),
     "at every cell": Sliding(10**12 + 1, 1, 5 * 10**11),
-    "dilated": Sliding(10**6 + 1, 3, 3 * 10**6 // 2 - 3, 3),
+    "dilated": Sliding(10**6 + 1, 3, 1_500_000, 3),
 }
 PARAMS = {"stochastic": {"mode": "expected", "negatives": "relu"}}
 
