@@ -11,14 +11,15 @@ BIN := $(VENV)/bin
 KERNELS := hatch_build.py $(wildcard poolcli/kernels/*.cpp poolcli/kernels/*.h poolcli/kernels/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format docs man parity bench campaign sanitize clean
+.PHONY: help demo test lint format docs pictures man parity bench campaign sanitize clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
 	@echo 'make test    run all tests, README examples included'
 	@echo 'make lint    check style and types'
 	@echo 'make format  let ruff rewrite the style'
-	@echo 'make docs    renew docs/ops.md and the examples in README.md and docs/'
+	@echo 'make docs    renew docs/ops.md, docs/play.html and the examples in README.md and docs/'
+	@echo 'make pictures  draw the pictures in README.md and docs/ again: terminals and animations'
 	@echo 'make man     write the manual page, man/poolcli.1'
 	@echo 'make campaign  pool 10,000 pictures in one folder and print time and memory'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
@@ -54,8 +55,14 @@ format: $(VENV)/tools
 
 docs: $(VENV)/tools
 	$(BIN)/python docs/make_ops.py
+	$(BIN)/python docs/make_play.py
 	$(BIN)/python tests/examples.py README.md docs/ops.md docs/windows.md docs/layouts-and-frameworks.md \
-	  docs/batch.md docs/explain.md docs/pictures.md docs/json.md
+	  docs/batch.md docs/explain.md docs/animate.md docs/pictures.md docs/json.md \
+	  docs/shape.md docs/compare.md docs/tutorial.md
+
+pictures: $(VENV)/tools
+	$(BIN)/python docs/images/make.py
+	$(BIN)/python docs/images/make_terminal.py
 
 man: $(VENV)/installed
 	$(BIN)/python docs/make_man.py man/poolcli.1
@@ -102,7 +109,7 @@ $(VENV)/installed: $(VENV)/python pyproject.toml $(KERNELS)
 	@touch $@
 
 $(VENV)/tools: $(VENV)/installed
-	$(PIP) install --editable '.[dev]'
+	$(PIP) install --editable '.[dev,browser]'
 	@touch $@
 
 $(BENCH)/installed: $(VENV)/python pyproject.toml benchmarks/requirements.txt

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from poolcli import global_pool, pool
+from poolcli.cli.declare import default_of, flag_of
 from poolcli.cli.main import main
-from poolcli.cli.options import default_of, flag_of
 from poolcli.ops import OPS, Op
 from poolcli.plan import Request
 from poolcli.windows import Global

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from poolcli.chain_syntax import parse_chain
 from poolcli.checks import flag, listed, shown
-from poolcli.errors import InputError, PoolError, UnknownParameter, UsageError
+from poolcli.errors import InputError, UnknownParameter, UsageError
 from poolcli.ops import find_op
 from poolcli.plan import Request
 from poolcli.unpooling import Unpool
@@ -25,17 +24,9 @@ WithIndices = tuple[NDArray[Any], NDArray[np.int64]]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Options whose names or values are others in Python: what messages say, and what Python writes.
-_WORDS = (
-    (r"--clip\b", "fit='clip'"),
-    (r"--(nan|negatives|layout|method) (\w+)", r"\1='\2'"),
-    (r"--([a-z]+)-([a-z]+)", r"\1_\2"),
-    (r"--([a-z]+)", r"\1"),
-)
-
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
-    """A function of the package, whose errors speak of its keywords rather than of options."""
+    """A function of the package: of a keyword that it does not have, it says what was meant."""
 
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -44,24 +35,8 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
         except UnknownParameter as error:
             error.args = (f"{function.__name__}: {error}{_near(function, error.name)}",)
             raise
-        except PoolError as error:
-            error.args = (in_python(str(error)),)
-            raise
 
     return called
-
-
-def in_python(message: str) -> str:
-    """What a message says, with keywords for options.
-
-    >>> in_python("choose a float --dtype or --clip")
-    "choose a float dtype or fit='clip'"
-    >>> in_python("use --nan skip or --nan propagate")
-    "use nan='skip' or nan='propagate'"
-    """
-    for option, keyword in _WORDS:
-        message = re.sub(option, keyword, message)
-    return message
 
 
 def _near(function: Callable[..., Any], name: str) -> str:

@@ -14,15 +14,15 @@ Sizes and paddings are written as on the command line. A word is a parameter of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from poolcli import checks
 from poolcli.chains import Chain, Stage, naming
 from poolcli.errors import UsageError
-from poolcli.families import FAMILIES, SLIDING, Family
+from poolcli.families import FAMILIES, SLIDING, WindowParam
 from poolcli.notation import parse_truth, parse_whole, shorten
-from poolcli.ops import Op, find_op
+from poolcli.ops import Param, find_op
 from poolcli.plan import Request
 
 MOST_STAGES = 1000
@@ -55,6 +55,15 @@ def parse_chain(
         "min_valid": min_valid,
         "threads": threads,
     }
+    texts = split_stages(text)
+    return Chain(tuple(read_stage(n, part, common) for n, part in enumerate(texts, 1)), layout)
+
+
+def split_stages(text: str) -> list[str]:
+    """The stages of a chain as they are written, with single spaces between their words.
+
+    Raises UsageError for a chain without stages and for a stage without words.
+    """
     texts = [" ".join(part.split()) for part in checks.word("stages", text).split("|")]
     if len(texts) > MOST_STAGES:
         raise UsageError(f"the chain has {len(texts)} stages; at most {MOST_STAGES} are taken")
@@ -62,21 +71,33 @@ def parse_chain(
         raise UsageError('the chain is empty; write stages such as "max 3/2 p1 | global avg"')
     if "" in texts:
         raise UsageError(f"stage {texts.index('') + 1} of the chain is empty")
-    stages = tuple(_read_stage(number, part, common) for number, part in enumerate(texts, 1))
-    return Chain(stages, layout)
+    return texts
 
 
-def _read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
-    with naming(f'stage {number} "{shorten(text, 100)}"'):
+def stage_name(number: int, text: str) -> str:
+    """What messages call a stage."""
+    return f'stage {number} "{shorten(text, 100)}"'
+
+
+def read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
+    """Read one pooling, to which the options in ``common`` apply."""
+    with naming(stage_name(number, text)):
         words = text.split()
+        if words[0] in WITH_WEIGHTS:
+            raise UsageError(
+                f"{words[0]} has weights, which are learnt: the table of shape counts them, and "
+                "nothing else can take it"
+            )
         family = FAMILIES[words.pop(0)] if words[0] in _NAMED else SLIDING
         if not words:
             raise UsageError(f'an op must follow "{text}", such as "{text} max"')
         op = find_op(words.pop(0))
         if family.leading and not words:
             raise UsageError(f"{family.leading_help} must follow the op")
-        values = _read_leading(words.pop(0), family) if family.leading else {}
-        values |= _read_words(words, family, op)
+        leading = [param for param in family.params if param.name in family.leading]
+        values = read_leading(words.pop(0), leading) if leading else {}
+        own = [param for param in family.params if param not in leading]
+        values |= read_words(words, own, op.params, divides=family.slides and op.divides)
         settings = {p.name: values.get(p.name, False) for p in family.params if p.of_request}
         settings |= {name: values[name] for name in _DIVISION if name in values}
         request = Request(
@@ -89,14 +110,10 @@ def _read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
     return Stage(number, text, request)
 
 
-def _read_leading(word: str, family: Family) -> Values:
+def read_leading(word: str, params: Sequence[WindowParam]) -> Values:
     """Read what stands at once after the op: ``3``, ``3/2``."""
-    params = {param.name: param for param in family.params}
-    names, texts = family.leading, word.split("/", len(family.leading) - 1)
-    return {
-        name: params[name].read(text, params[name].spoken)
-        for name, text in zip(names, texts, strict=False)
-    }
+    texts = word.split("/", len(params) - 1)
+    return {p.name: p.read(text, p.spoken) for p, text in zip(params, texts, strict=False)}
 
 
 class _Words(NamedTuple):
@@ -107,20 +124,30 @@ class _Words(NamedTuple):
     letters: Mapping[str, str]
 
 
-def _words_of(family: Family, op: Op) -> _Words:
-    own = [p for p in family.params if p.name not in family.leading]
-    readers: dict[str, Reader] = {param.name: _BY_TYPE[param.type] for param in op.params}
+def _words_of(own: Sequence[WindowParam], params: Sequence[Param], *, divides: bool) -> _Words:
+    readers: dict[str, Reader] = {param.name: _BY_TYPE[param.type] for param in params}
     readers |= {p.name: p.read for p in own if not p.is_switch}
     switches = {p.word: p.name for p in own if p.is_switch}
-    switches |= {param.name: param.name for param in op.params if param.type is bool}
-    if family.slides and op.divides:
+    switches |= {param.name: param.name for param in params if param.type is bool}
+    if divides:
         readers |= _DIVISION
         switches["count_include_pad"] = "count_include_pad"
     return _Words(readers, switches, {p.letter: p.name for p in own if p.letter})
 
 
-def _read_words(words: list[str], family: Family, op: Op) -> Values:
-    known = _words_of(family, op)
+def read_words(
+    words: Sequence[str],
+    own: Sequence[WindowParam],
+    params: Sequence[Param] = (),
+    *,
+    divides: bool = False,
+) -> Values:
+    """Read what follows the size: words of the windows, and of the op.
+
+    ``own`` are the parameters that windows have left, ``params`` those of the op; ``divides``: it
+    can be said what averages divide by.
+    """
+    known = _words_of(own, params, divides=divides)
     values: Values = {}
     for word in words:
         name, value = _read_word(word, known)
@@ -177,3 +204,4 @@ _BY_TYPE: Mapping[type, Reader] = {float: _number, int: parse_whole, bool: parse
 _DIVISION: Mapping[str, Reader] = {"divisor": _number, "count_include_pad": parse_truth}
 # Windows that nobody names slide.
 _NAMED = set(FAMILIES) - {SLIDING.name}
+WITH_WEIGHTS = ("conv", "dense", "flatten")  # layers of a network, which poolings stand between

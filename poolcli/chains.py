@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,11 @@ class Stage:
     request: Request
 
     @property
+    def keeps_axes(self) -> bool:
+        """Whether there are spatial axes left for a stage after it."""
+        return self.request.keepdims
+
+    @property
     def name(self) -> str:
         """What messages call it: ``stage 2 "avg 2"``."""
         return f'stage {self.number} "{self.text}"'
@@ -47,6 +52,9 @@ class StagePlan:
 
     stage: Stage
     plan: Plan | JoinedPlan
+
+    weights: ClassVar[int] = 0
+    multiply_adds: ClassVar[int] = 0
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Pool ``x``; errors say which stage is meant."""
@@ -80,11 +88,16 @@ class Chain:
 
     def __post_init__(self) -> None:
         for before, stage in zip(self.stages, self.stages[1:], strict=False):
-            if not before.request.keepdims:
+            if not before.keeps_axes:
                 raise UsageError(
                     f"{stage.name}: {before.name} leaves no positions to pool; it must be the "
                     f'last one, or "{before.text} keep"'
                 )
+
+    @property
+    def like(self) -> str | None:
+        """The framework whose defaults fill in what the stages leave open."""
+        return self.stages[0].request.like
 
     @property
     def nodata(self) -> float | None:

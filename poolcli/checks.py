@@ -99,23 +99,18 @@ def closest(word: str, known: Sequence[str]) -> str:
     ''
     """
     bare = re.sub(r"[-_]?pool(ing)?([123]d)?$", "", word.lower())
-    return _meant(_OTHER_NAMES.get(bare, bare if bare in known else word.lower()), known)
+    return nearest(_OTHER_NAMES.get(bare, bare if bare in known else word.lower()), known)
 
 
-def closest_option(word: str, known: Sequence[str]) -> str:
-    """Say which option was probably meant, or nothing.
+def nearest(word: str, known: Sequence[str], likeness: float = 0.6) -> str:
+    """Say which known word is written most like ``word``, or nothing.
 
-    >>> closest_option("--kernel-size", ["--size", "--stride"])
-    '; did you mean --size?'
+    >>> nearest("stirde", ["size", "stride"])
+    '; did you mean stride?'
     """
-    other = _OTHER_OPTIONS.get(word.replace("_", "-"))
-    return _meant(other if other in known else word, known, likeness=0.75)
-
-
-def _meant(word: str | None, known: Sequence[str], likeness: float = 0.6) -> str:
     from difflib import get_close_matches  # costs a millisecond that only mistakes need
 
-    near = get_close_matches(word or "", known, n=1, cutoff=likeness)
+    near = get_close_matches(word, known, n=1, cutoff=likeness)
     return f"; did you mean {near[0]}?" if near else ""
 
 
@@ -125,17 +120,4 @@ _OTHER_NAMES = {
     "maximum": "max",
     "minimum": "min",
     "total": "sum",
-    "help": "--help",
-}
-
-
-_OTHER_OPTIONS = {
-    "--kernel": "--size",
-    "--kernel-size": "--size",
-    "--ksize": "--size",
-    "--pool-size": "--size",
-    "--window": "--size",
-    "--pad": "--padding",
-    "--pads": "--padding",
-    "--out": "--output",
 }

@@ -107,28 +107,29 @@ FITS = ("exact", "round", "clip")
 
 def overflowing(value: object, target: np.dtype[Any]) -> InputError:
     """Refuse a finite number that would become infinite."""
-    return InputError(f"{value} overflows {target}; choose a wider --dtype")
+    return InputError(f"{value} overflows {target}; choose a wider `dtype`")
 
 
 def inexact(value: object, target: np.dtype[Any]) -> InputError:
     """Refuse a number that the target has not."""
     if target.kind == "f":
-        return InputError(f"{value} is not exact in {target}; choose a wider --dtype")
+        return InputError(f"{value} is not exact in {target}; choose a wider `dtype`")
     return InputError(
-        f"{value} is no whole number and does not fit {target}; choose a float --dtype or --clip"
+        f"{value} is no whole number and does not fit {target}; "
+        "choose a float `dtype` or `fit='clip'`"
     )
 
 
 def not_a_number(target: np.dtype[Any]) -> InputError:
     """Refuse a NaN where integers are meant."""
-    return InputError(f"NaN does not fit {target}; write a float format or use --nan skip")
+    return InputError(f"NaN does not fit {target}; write a float format or use `nan='skip'`")
 
 
 def outside_of(value: object, target: np.dtype[Any]) -> InputError:
     """Refuse a number outside of an integer target's range."""
     low, high = _ends(target)
     return InputError(
-        f"{value} does not fit {target} ({low} to {high}); use --clip, a wider --dtype or "
+        f"{value} does not fit {target} ({low} to {high}); use `fit='clip'`, a wider `dtype` or "
         "another format"
     )
 

@@ -40,8 +40,10 @@ class WindowParam(NamedTuple):
     read: Callable[[str, str], Any]
     help: str
     metavar: str = ""
-    flags: tuple[str, ...] = ()
-    """Of the command line; by default made of the name."""
+    short: str = ""
+    """The letter of its option, where it has one."""
+    long: str = ""
+    """The word of its option, where that is another than the name."""
     default: str | None = None
     letter: str = ""
     word: str = ""
@@ -68,6 +70,7 @@ class WindowParam(NamedTuple):
 class Family(NamedTuple):
     """A way to place windows.
 
+    ``usage`` are the parameters, with values, that an example of a command needs.
     ``leading`` are the parameters that stand at once after the op in a chain, with a slash between
     them, and ``leading_help`` says so. ``describe`` and ``as_json`` tell, in a
     report line and in JSON, which windows the geometry came to; the former is also given the op's
@@ -76,7 +79,7 @@ class Family(NamedTuple):
 
     name: str
     summary: str
-    usage: str
+    usage: Mapping[str, str]
     geometry: type[Any]
     params: tuple[WindowParam, ...]
     describe: Callable[[Any, Parts, str, Mapping[str, Any]], list[str]]
@@ -235,7 +238,7 @@ _OUTPUT_SIZE = WindowParam(
 SLIDING = Family(
     name="sliding",
     summary="windows of one size at even steps",
-    usage="OP --size 2 INPUT...",
+    usage={"size": "2"},
     geometry=Sliding,
     params=(
         WindowParam(
@@ -243,7 +246,7 @@ SLIDING = Family(
             parse_counts,
             "Window size: N, HxW or DxHxW.",
             "SIZE",
-            ("--size", "-k"),
+            short="k",
             meaning="a window size",
             examples=("2", "2x3"),
         ),
@@ -252,7 +255,7 @@ SLIDING = Family(
             parse_counts,
             "Step from window to window, like the size (default: the size).",
             "SIZE",
-            ("--stride", "-s"),
+            short="s",
         ),
         WindowParam(
             "padding",
@@ -260,7 +263,7 @@ SLIDING = Family(
             "Cells to add around: N, HxW, top:bottom,left:right, same, same-lower, center or valid "
             "(default: {padding}).",
             "PADDING",
-            ("--padding", "-p"),
+            short="p",
             letter="p",
             words=PADDING_WORDS,
         ),
@@ -269,7 +272,7 @@ SLIDING = Family(
             parse_counts,
             "Step from cell to cell inside a window (default: 1).",
             "SIZE",
-            ("--dilation", "-d"),
+            short="d",
             default="1",
             letter="d",
         ),
@@ -277,8 +280,8 @@ SLIDING = Family(
             "ceil_mode",
             parse_truth,
             "Keep windows that reach past the end.",
-            flags=("--ceil",),
             word="ceil",
+            long="ceil",
         ),
     ),
     describe=_sliding_words,
@@ -293,7 +296,7 @@ ROWS = (
     Family(
         name="global",
         summary="pool each plane to one value",
-        usage="OP INPUT...",
+        usage={},
         geometry=Global,
         params=(
             WindowParam(
@@ -310,7 +313,7 @@ ROWS = (
     Family(
         name="adaptive",
         summary="pool to an output size, whatever the input's",
-        usage="OP --output-size 7 INPUT...",
+        usage={"output_size": "7"},
         geometry=Adaptive,
         params=(_OUTPUT_SIZE,),
         describe=_adaptive_words,
@@ -321,7 +324,7 @@ ROWS = (
     Family(
         name="fractional",
         summary="pool to an output size with windows at pseudo-random steps",
-        usage="OP --output-size 17 INPUT...",
+        usage={"output_size": "17"},
         geometry=Fractional,
         params=(
             _OUTPUT_SIZE,
@@ -330,7 +333,7 @@ ROWS = (
                 parse_counts,
                 "Window size (default: the smallest that leaves no gap).",
                 "SIZE",
-                ("--size", "-k"),
+                short="k",
             ),
             WindowParam("seed", parse_whole, "Of the draws (default: 0).", "N", kind=int),
         ),
@@ -342,7 +345,7 @@ ROWS = (
     Family(
         name="pyramid",
         summary="pool to several output sizes and join the results",
-        usage="OP --levels 1,2,4 INPUT...",
+        usage={"levels": "1,2,4"},
         geometry=Pyramid,
         params=(
             WindowParam(

@@ -114,8 +114,8 @@ def doubtful(layout: Layout, shape: Sequence[int]) -> str | None:
     )
     return (
         f"{show_shape(shape)} was read as {layout.letters}: {pooled} is pooled, and {shape[-1]} "
-        f"does not look like channels; say --layout {other} to pool {instead}, or "
-        f"--layout {layout.letters} if this is right"
+        f"does not look like channels; say `layout={other!r}` to pool {instead}, or "
+        f"`layout={layout.letters!r}` if this is right"
     )
 
 

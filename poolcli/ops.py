@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MakeKernel = Callable[[Mapping[str, Any]], Kernel]
 MakeEquation = Callable[["WindowValues", Mapping[str, Any]], "Equation"]
-MakeOdds = Callable[["WindowValues", Mapping[str, Any]], "Odds"]
+MakeOdds = Callable[["WindowValues", Mapping[str, Any]], "Odds | None"]
 
 
 class Param(NamedTuple):

@@ -86,7 +86,7 @@ def lp(norm: float, signed: bool) -> Compiled:
         # The root of Σx^p has no limit: for two values of opposite sign it is 0 at odd p.
         raise UsageError(
             "norm inf is the largest magnitude, which has no sign to keep; leave signed out, "
-            "and with like torch say --no-signed (signed=False)"
+            "and with like torch say `signed=False`"
         )
     return Compiled("lp", "real", (norm,), (int(signed),))
 

@@ -134,6 +134,13 @@ class Request:
 
         return JoinedPlan(self, plans)
 
+    def plan_alone(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
+    ) -> Plan:
+        """What pooling will do where the geometry has one part; see :meth:`plan`."""
+        (placement,) = self.geometry.parts
+        return self.plan_part(placement, shape, dtype, layout)
+
     def plan_part(
         self,
         placement: Placement,
@@ -482,7 +489,7 @@ class Plan:
             place = dict(zip(self._view(x)[1], found.place, strict=True))
             letters = Layout(self.layout).letters
             where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(letters))
-            raise InputError(f"NaN at {where}; use --nan skip or --nan propagate") from None
+            raise InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`") from None
 
     @property
     def _refuses_nan(self) -> bool:

@@ -294,7 +294,7 @@ class UnpoolPlan:
                 f"index {indices[some][first]} has the values {put[first]} and "
                 f"{flat[cells[first]]}, and is that of one cell, as {convention} indices are "
                 f"counted; {self.warning or _ADVICE}; medians between two cells have none of their "
-                "own, which --method lower gives"
+                "own, which `method='lower'` gives"
             )
         return out
 

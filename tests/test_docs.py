@@ -6,14 +6,19 @@ import doctest
 import importlib.util
 import json
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree
 
 import pytest
 from examples import CONSOLE, PROJECT, commands, console_blocks, playground, replay
+from PIL import Image, ImageChops, ImageStat
 
 import poolcli
-from poolcli.frameworks.defaults import PLAIN, PRESETS, Preset
+from poolcli.analysis.palette import HUES
+from poolcli.frameworks.defaults import PLAIN, Preset
+from poolcli.frameworks.table import TABLE
 from poolcli.ops import OPS
 
 DOCS = PROJECT / "docs"
@@ -21,9 +26,9 @@ PAGES = sorted(DOCS.glob("*.md"))
 RUN = [page for page in PAGES if console_blocks(page.read_text(encoding="utf-8"))]
 
 
-def maker() -> ModuleType:
-    """Load the script that writes the page of the ops."""
-    spec = importlib.util.spec_from_file_location("make_ops", DOCS / "make_ops.py")
+def maker(name: str = "make_ops") -> ModuleType:
+    """Load a script that writes a page: by itself that of the ops."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -67,6 +72,44 @@ def test_the_page_of_the_ops_is_what_its_script_makes() -> None:
     assert re.findall(r"^## (.*)$", made, re.MULTILINE) == list(OPS)
 
 
+def test_the_page_to_play_with_is_what_its_script_makes() -> None:
+    assert text(DOCS / "play.html") == maker("make_play").page(), "renew it: make docs"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal to look at needs Unix")
+@pytest.mark.parametrize("name", maker("images/make_terminal").TERMINALS)
+def test_pictures_of_terminals_are_what_the_program_prints(name: str) -> None:
+    pictures = maker("images/make_terminal")
+    assert text(DOCS / "images" / name) == pictures.draw(pictures.TERMINALS[name]), "make pictures"
+    shown = [page for page in (*PAGES, PROJECT / "README.md") if f"images/{name})" in text(page)]
+    assert shown, f"{name} is on no page"
+
+
+def test_pictures_of_terminals_keep_colours_and_signs() -> None:
+    picture = text(DOCS / "images" / "explain-max.svg")
+    root = ElementTree.fromstring(picture)
+    words = "".join(one.text or "" for one in root.iter("{http://www.w3.org/2000/svg}text"))
+    assert "⌊(4−2)/2⌋+1=2" in words
+    assert "max(1,3,5,6)=6" in words
+    assert all(f'fill="{hue.strong}"' in picture for hue in HUES)
+    assert "http" not in picture.replace("http://www.w3.org/2000/svg", "")  # it asks for nothing
+
+
+def test_the_animation_is_what_the_program_writes(tmp_path: Path) -> None:
+    pictures = maker("images/make_terminal")
+    for name, arguments in pictures.ANIMATIONS.items():
+        pictures.run(f"{arguments} -o {tmp_path / name}")
+        with Image.open(tmp_path / name) as new, Image.open(DOCS / "images" / name) as old:
+            assert (new.size, new.n_frames) == (old.size, old.n_frames)
+            for number in range(old.n_frames):
+                new.seek(number)
+                old.seek(number)
+                assert new.info["duration"] == old.info["duration"]
+                differences = ImageChops.difference(new.convert("RGB"), old.convert("RGB"))
+                # Letters are drawn a little otherwise by other versions of Pillow.
+                assert max(ImageStat.Stat(differences).mean) < 1, "make pictures"
+
+
 def test_the_page_about_json_tells_every_field_that_its_examples_show() -> None:
     page = text(DOCS / "json.md")
     lines = [line for block in console_blocks(page) for line in block.splitlines()]
@@ -90,8 +133,10 @@ def test_the_page_about_json_tells_every_field_that_its_examples_show() -> None:
 
 
 def test_the_table_of_frameworks_says_what_the_presets_do() -> None:
+    presets = [row.load().preset for row in TABLE.values()]
+
     def row(name: str, value: object, option: str) -> str:
-        shown = [value(preset) for preset in (*PRESETS.values(), PLAIN)]  # type: ignore[operator]
+        shown = [value(preset) for preset in (*presets, PLAIN)]  # type: ignore[operator]
         return f"| {name} | {' | '.join(shown)} | `--{option}` |"
 
     def yes(value: bool) -> str:
@@ -102,7 +147,7 @@ def test_the_table_of_frameworks_says_what_the_presets_do() -> None:
 
     page = text(DOCS / "layouts-and-frameworks.md")
     rows = [
-        f"| | {' | '.join(PRESETS)} | without `--like` | Option |",
+        f"| | {' | '.join(TABLE)} | without `--like` | Option |",
         *(row(f"{n} axes", lambda p, n=n: p.layouts[n], "layout") for n in (3, 4, 5)),
         row("stride", stride, "stride"),
         row(
@@ -123,7 +168,7 @@ def test_the_table_of_frameworks_says_what_the_presets_do() -> None:
     assert set(Preset.__dataclass_fields__) == {
         *["layouts", "unit_stride", "count_include_pad", "index", "params"]
     }
-    assert {name for preset in PRESETS.values() for name in preset.params} == {"signed"}
+    assert {name for row in TABLE.values() for name in row.load().preset.params} == {"signed"}
     for axes, letters in PLAIN.layouts.items():
         assert f"| {axes} | `{letters}` |" in page
 
@@ -135,4 +180,5 @@ def test_links_lead_somewhere(page: Path) -> None:
         there = DOCS / path if path else page
         assert there.exists(), target
         if heading:
-            assert re.search(rf"^#+ {heading}$", text(there), re.MULTILINE | re.IGNORECASE), target
+            headings = re.findall(r"^#+ (.*)$", text(there), re.MULTILINE)
+            assert heading in {one.lower().replace(" ", "-") for one in headings}, target

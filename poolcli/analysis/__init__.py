@@ -1,1 +1,1 @@
-"""What pooling does, told step by step: for eyes and for programs, never for speed."""
+"""What pooling does, in words and in numbers: what is told of it rather than its results."""

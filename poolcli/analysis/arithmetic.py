@@ -186,8 +186,8 @@ def between_ranks(window: WindowValues, method: str, q: float = 0.5) -> Equation
     """``sorted 1, 3, 5, 6: (3 + 5) / 2``: the sorted window, and where in it the quantile lies."""
     write = Numbers()
     ordered = np.sort(window.values)
-    if ordered.dtype.kind == "f" and np.isnan(ordered[-1]):
-        return Equation(f"{write.listed(window.values)}: one is nan", write.rounded)
+    if _has_nan(window.values):
+        return _nan_among(window.values)
     at = as_typed(q) * (len(ordered) - 1)
     below, part = int(at), at - int(at)
     start = f"sorted {write.listed(ordered)}: "
@@ -200,6 +200,16 @@ def between_ranks(window: WindowValues, method: str, q: float = 0.5) -> Equation
     share = write(float(part))
     step = f"{share} · ({write.term(high)} − {write.term(low)})"
     return Equation(f"{start}{write.term(low)} + {step}", write.rounded)
+
+
+def _has_nan(values: Array) -> bool:
+    return values.dtype.kind == "f" and bool(np.isnan(values).any())
+
+
+def _nan_among(values: Array) -> Equation:
+    """``1, nan, 2: one is nan``, where there is nothing to sort or to draw."""
+    write = Numbers()
+    return Equation(f"{write.listed(values)}: one is nan", write.rounded)
 
 
 # The rank that is taken for one between two; a tie goes to the even one.
@@ -216,7 +226,9 @@ def _ordinal(number: int) -> str:
 
 
 def most_frequent(window: WindowValues) -> Equation:
-    """``sorted 1, 2, 2, 4: most often, 2 times,``."""
+    """``sorted 1, 2, 2, 4: 2 times``."""
+    if _has_nan(window.values):
+        return _nan_among(window.values)
     write = Numbers()
     ordered = np.sort(window.values)
     times = int((window.values == window.result).sum())
@@ -247,18 +259,26 @@ def deviation(window: WindowValues, ddof: int) -> Equation:
     return variance(window, ddof, root=True)
 
 
-def odds(window: WindowValues, mode: str, seed: int, negatives: str) -> Odds:
-    """How probable each value is to be drawn."""
+def odds(window: WindowValues, mode: str, seed: int, negatives: str) -> Odds | None:
+    """How probable each value is to be drawn; None where a NaN leaves nothing to draw."""
+    if _has_nan(window.values):
+        return None
     values, weights = _activations(window.values.astype(np.float64), negatives)
-    top = weights.max()
-    shares = weights / top if top > 0 else (np.arange(len(weights)) == 0).astype(np.float64)
-    shares = shares / shares.sum()
+    with np.errstate(over="ignore"):
+        everything = weights.sum()
+    if not np.isfinite(everything):  # of so large weights only the proportions are within range
+        weights = weights / weights.max()
+        everything = weights.sum()
+    first = (np.arange(len(weights)) == 0).astype(np.float64)
+    shares = weights / everything if everything > 0 else first
     expected = math.fsum((shares * np.where(shares > 0, values, 0)).tolist())
     return Odds(shares, expected)
 
 
 def draw(window: WindowValues, mode: str, seed: int, negatives: str) -> Equation:
     """``drew 6 with 6/15``, or the mean of all draws ``(1² + 3² + 5² + 6²) / (1 + 3 + 5 + 6)``."""
+    if _has_nan(window.values):
+        return _nan_among(window.values)
     write = Numbers()
     values, weights = _activations(window.values, negatives)
     everything = math.fsum(weights.tolist()) if weights.dtype.kind == "f" else weights.sum()

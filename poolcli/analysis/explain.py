@@ -5,7 +5,7 @@ array's first plane (of the batch and the channels), and gives one :class:`Expla
 grid of windows: one as a rule, one for each level of a pyramid. What draws (a terminal, a GIF, a
 page) takes everything from these records:
 
->>> from poolcli.geometry import Sliding
+>>> from poolcli.windows import Sliding
 >>> from poolcli.plan import Request
 >>> x = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
 >>> (told,) = explain(Request("max", Sliding(2)), x)
@@ -97,7 +97,7 @@ class Explanation:
     def place_of(self, output_at: Place) -> Place | None:
         """Return which window gives the result at a place of the output; None if no one here does.
 
-        >>> from poolcli.geometry import Sliding
+        >>> from poolcli.windows import Sliding
         >>> explain(Request("max", Sliding(2)), np.ones((4, 4)))[0].place_of((2, 0)) is None
         True
         """

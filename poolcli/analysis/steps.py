@@ -172,6 +172,8 @@ class Pooling:
         if self.op.odds is None or not counts.any():
             return step
         odds = self.op.odds(window, self.plan.request.op_params)
+        if odds is None:
+            return step
         probabilities = np.zeros(len(values))
         probabilities[counts] = odds.probabilities
         return replace(step, probabilities=probabilities, expected=odds.expected)

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from poolcli.analysis.network import LayerPlan, Network, Planned
 from poolcli.analysis.receptive_field import jump, reach, receptive_field
 from poolcli.chains import Chain
 from poolcli.families import family_of
 from poolcli.frameworks.defaults import find_preset
-from poolcli.joined import JoinedPlan
 from poolcli.layout import Layout, find_layout, show_shape
-from poolcli.plan import Plan
 from poolcli.windows import Windows
 
 
@@ -26,7 +25,8 @@ class Row:
 
     ``field`` and ``jump`` stand per spatial axis of the input; a jump is None where one value is
     left. ``dropped`` counts cells of what goes into the stage, by axis name. ``kept`` is the number
-    of values that come out, as a share of the values of the input.
+    of values that come out, as a share of the values of the input. ``weights`` are those that the
+    stage learns, ``multiply_adds`` how often one is multiplied and added for the whole input.
     """
 
     stage: str
@@ -37,21 +37,26 @@ class Row:
     dropped: Mapping[str, int]
     kept: Fraction
     warnings: tuple[str, ...] = ()
+    weights: int = 0
+    multiply_adds: int = 0
 
 
 def rows(
-    chain: Chain, shape: tuple[int, ...], layout: str | None = None, dtype: Any = np.float32
+    chain: Chain | Network,
+    shape: tuple[int, ...],
+    layout: str | None = None,
+    dtype: Any = np.float32,
 ) -> Iterator[Row]:
     """Give the rows one by one, as far as the chain can be planned for arrays of this shape.
 
     Raises UsageError or InputError that names the stage that cannot be.
     """
-    like = chain.stages[0].request.like
+    like = chain.like
     known = layout if chain.layout is None else chain.layout
     axes = find_layout(known, shape, find_preset(like).layouts)
     first = Row("input", shape, axes.letters, *_one_each(axes), {}, Fraction(1))
     yield first
-    trails = [Trail() for _ in axes.spatial]
+    trails = [Trail(shape[axis]) for axis in axes.spatial]
     cells = max(1, math.prod(shape))
     before = first
     for staged in chain.plans(shape, np.dtype(dtype), axes.letters):
@@ -67,6 +72,8 @@ def rows(
             plan.dropped,
             kept,
             tuple(warnings(plan, before.kept, kept, joined=joined)),
+            staged.weights,
+            staged.multiply_adds,
         )
         yield before
 
@@ -78,7 +85,9 @@ def _one_each(axes: Layout) -> tuple[tuple[int, ...], tuple[Fraction, ...]]:
 class Trail:
     """The windows of one axis of the input, stage by stage, as far as it can be followed."""
 
-    def __init__(self) -> None:
+    def __init__(self, cells: int) -> None:
+        self.cells = cells
+        self.everything = cells
         self.stages: list[Windows] = []
         self.field = 1
         self.jump: Fraction | None = Fraction(1)
@@ -88,6 +97,18 @@ class Trail:
         """Follow the axis through one more stage."""
         self.stages.append(windows)
         self.field, self.jump = receptive_field(self.stages), jump(self.stages)
+
+    def flatten(self) -> None:
+        """Follow the axis to where values lose their places, and no further.
+
+        What each of them depends on stays; from there on a value may depend on all of it.
+        """
+        if self.joined:
+            return
+        self.jump, self.joined = None, True
+        last = self.stages[-1].out - 1 if self.stages else 0
+        ends = (reach(self.stages, 0)[0], reach(self.stages, last)[1])
+        self.everything = ends[1] - ends[0] + 1 if self.stages else self.cells
 
     def join(self, levels: list[Windows]) -> None:
         """Follow the axis to where levels of a pyramid are joined, and no further.
@@ -101,9 +122,15 @@ class Trail:
         self.everything = max(ends) - min(starts) + 1
 
 
-def _follow(trails: list[Trail], plan: Plan | JoinedPlan) -> None:
+def _follow(trails: list[Trail], plan: Planned) -> None:
     for axis, trail in enumerate(trails):
-        if trail.joined:
+        if isinstance(plan, LayerPlan) and not plan.windows:
+            trail.flatten()
+            if plan.mixes:
+                trail.field = trail.everything
+        elif isinstance(plan, LayerPlan):
+            trail.go_on(plan.windows[axis])
+        elif trail.joined:
             trail.field = trail.everything
         elif plan.single is None:
             trail.join([level.windows[axis] for level in plan.parts])
@@ -117,14 +144,15 @@ FEW = 2
 
 
 def warnings(
-    plan: Plan | JoinedPlan, kept_before: Fraction, kept: Fraction, *, joined: bool
+    plan: Planned, kept_before: Fraction, kept: Fraction, *, joined: bool
 ) -> Iterator[str]:
     """Say what looks like a mistake in one stage, in a sentence each.
 
-    Only sliding windows are judged: global, adaptive and pyramid pooling reduce on purpose.
+    Only poolings with sliding windows are judged: global, adaptive and pyramid pooling reduce on
+    purpose.
     ``joined`` says that a pyramid's levels lie side by side in what goes in.
     """
-    if not family_of(plan.request.geometry).slides:
+    if isinstance(plan, LayerPlan) or not family_of(plan.request.geometry).slides:
         return
     (first,) = plan.parts
     if all(w.n == 1 for w in first.windows):

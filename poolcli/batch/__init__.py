@@ -1,29 +1,23 @@
 """Which inputs go to which outputs, checked before any work; then the work, failure by failure.
 
 What few runs need is not handed out here but by its own module, loaded when a run needs it:
-manifests, recipes, rehearsals and templates of names.
+manifests, recipes, dry runs and templates of names.
 """
 
 from poolcli.batch.conflicts import assign, check_target
 from poolcli.batch.inputs import Search, Source, find_sources
 from poolcli.batch.job import Worker
-from poolcli.batch.outcomes import Failed, Outcome, Settings, Skipped, Watch
 from poolcli.batch.outputs import STDOUT, Job, Target, is_many
 from poolcli.batch.pictures import Pictures
 from poolcli.batch.run import processors, run
 
 __all__ = [
     "STDOUT",
-    "Failed",
     "Job",
-    "Outcome",
     "Pictures",
     "Search",
-    "Settings",
-    "Skipped",
     "Source",
     "Target",
-    "Watch",
     "Worker",
     "assign",
     "check_target",

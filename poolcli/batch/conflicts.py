@@ -63,7 +63,7 @@ def _check_overlap(sources: Sequence[Source], target: Target, search: Search) ->
         if folder == output or nested:
             raise UsageError(
                 f"{target.output}: overlaps the input folder {root}; choose another folder, "
-                "or allow it with --overwrite"
+                "or allow it with `overwrite`"
             )
 
 
@@ -91,7 +91,7 @@ def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
             if same in taken:
                 advice = ""
                 if job.source.member is not None and target.template is None:
-                    advice = "; --name-template '{stem}_{array}{ext}' tells arrays apart"
+                    advice = "; `name_template='{stem}_{array}{ext}'` tells arrays apart"
                 raise UsageError(
                     f"{path}: would be written for both {taken[same][1]} and {what}{advice}"
                 )
@@ -130,11 +130,11 @@ def _settled(job: Job, target: Target, manifest: Manifest | None, inputs: _Input
     if target.skip_existing:
         return job._replace(skip=True)
     why = "is the input itself" if inputs.is_own(there[0], job.source) else "exists"
-    advice = "--overwrite replaces it"
+    advice = "`overwrite` replaces it"
     if target.resume:
-        why, advice = "exists and was not made by such a run", "--overwrite takes it as unfinished"
+        why, advice = "exists and was not made by such a run", "`overwrite` takes it as unfinished"
     elif len(inputs) > 1:
-        advice += ", --skip-existing keeps it, --resume does what is left of an earlier run"
+        advice += ", `skip_existing` keeps it, `resume` does what is left of an earlier run"
     raise UsageError(f"{there[0]}: {why}; {advice}")
 
 

@@ -37,10 +37,10 @@ def read_list(name: str) -> list[str]:
             with open(name, "rb") as file:
                 data = file.read()
     except OSError as error:
-        raise UsageError(f"--files-from {name}: {error.strerror or error}") from error
+        raise UsageError(f"`files_from` {name}: {error.strerror or error}") from error
     names = [os.fsdecode(line) for line in data.split(b"\0" if b"\0" in data else b"\n") if line]
     if not names:
-        raise UsageError(f"--files-from {name}: names no file")
+        raise UsageError(f"`files_from` {name}: names no file")
     return names
 
 
@@ -212,14 +212,17 @@ def find_sources(
     matrices: Sequence[str] = (),
     lists: Sequence[str] = (),
     search: Search = Search(),  # noqa: B008 (it is immutable)
+    typed: str = "matrix",
 ) -> list[Source]:
     """Turn what was named, typed or listed into sources; folders and globs become their files.
+
+    ``typed`` is what people call a matrix that has no name.
 
     Raises UsageError where standard input is named twice, or a list cannot be read.
     """
     if [*inputs, *lists].count(STDIN) > 1:
         raise UsageError("- is named twice, but standard input can be read only once")
-    sources = [_typed(text) for text in matrices]
+    sources = [_typed(text, typed) for text in matrices]
     for name in inputs:
         sources += _sources_named(name, search)
     for name in [name for file in lists for name in read_list(file)]:
@@ -228,16 +231,16 @@ def find_sources(
     return sources
 
 
-def _typed(text: str) -> Source:
+def _typed(text: str, label: str) -> Source:
     def read(
         *,
         max_bytes: int | None = None,
         pictures: PictureInput = AS_USUAL,
         members: Members = ALL,
     ) -> Iterator[Loaded]:
-        yield formats.parse_matrix(text)
+        yield formats.parse_matrix(text, label)
 
-    return Source("--matrix", read)
+    return Source(label, read)
 
 
 def _sources_named(name: str, search: Search) -> list[Source]:

@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from poolcli import formats
-from poolcli.batch.outcomes import Stopped
 from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.batch.pictures import Pictures
 from poolcli.errors import InputError, OutputError, UsageError
 from poolcli.formats.base import Loaded
 from poolcli.formats.table import TEXTS
 from poolcli.operation import Operation, OperationPlan
-from poolcli.outcomes import Result
+from poolcli.outcomes import Result, Stopped
 from poolcli.plan import Plan
 
 if TYPE_CHECKING:
@@ -242,7 +241,7 @@ class Worker(NamedTuple):
         self._check_window(plan)
         nbytes = kept + math.prod(plan.output_shape) * plan.output_dtype.itemsize
         streams = plan.single is not None and not self.pictures.are_concerned(loaded)
-        advice = "; -o FILE.npy writes it block by block" if streams else ""
+        advice = "; `output='FILE.npy'` writes it block by block" if streams else ""
         what = "its result, with those before it," if kept else "its result"
         formats.check_memory(nbytes, self.max_bytes, what, advice)
 
@@ -256,7 +255,10 @@ class Worker(NamedTuple):
             raise OutputError("standard output is closed, and the result was to go there")
         format = _stream_format(job, loaded)
         if format not in TEXTS and sys.stdout.isatty():
-            raise UsageError("-o - would write binary to the terminal; redirect it or use -o FILE")
+            raise UsageError(
+                "`output='-'` would write binary to the terminal; redirect it or use"
+                " `output='FILE'`"
+            )
         self.beginning.make()
         array, stream = result.array, sys.stdout.buffer
         if format in TEXTS and array.ndim == 2 and not first:

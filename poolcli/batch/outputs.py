@@ -55,7 +55,7 @@ class Template(NamedTuple):
         folders = name.split("/")
         if os.path.isabs(name) or os.pardir in folders or folders[-1] in ("", os.curdir):
             raise UsageError(
-                f"--name-template {self.text}: gives {name!r} for {path}, which names no file in "
+                f"`name_template` {self.text}: gives {name!r} for {path}, which names no file in "
                 "the output folder"
             )
         return os.path.normpath(name)
@@ -80,17 +80,17 @@ def parse_template(text: str) -> Template:
             if field is not None and (field not in FIELDS or conversion):
                 known = ", ".join(f"{{{name}}}" for name in FIELDS)
                 shown = f"{field}!{conversion}" if conversion else field
-                raise UsageError(f"--name-template: {{{shown}}} is unknown; use {known}")
+                raise UsageError(f"`name_template`: {{{shown}}} is unknown; use {known}")
             if format and not (field == "n" and re.fullmatch(_NUMBER_FORMAT, format)):
                 raise UsageError(
-                    f"--name-template: {{{field}:{format}}} means nothing; "
+                    f"`name_template`: {{{field}:{format}}} means nothing; "
                     "only {n:04} and the like have a format"
                 )
             parts.append((literal, field, format or ""))
     except UsageError:
         raise
     except ValueError as error:
-        raise UsageError(f"--name-template {text}: {error}; write {{{{ for a brace") from error
+        raise UsageError(f"`name_template` {text}: {error}; write {{{{ for a brace") from error
     return Template(text, tuple(parts))
 
 
@@ -177,9 +177,9 @@ def name_outputs(sources: Sequence[Source], target: Target) -> list[Job]:
     UsageError: many inputs for one file, a format that cannot be written, no name for an output.
     """
     if target.template is not None and not target.is_folder:
-        raise UsageError(f"--name-template names files in a folder: say -o DIR{os.sep}")
+        raise UsageError(f"`name_template` names files in a folder: say `output='DIR{os.sep}'`")
     if target.format is not None:
-        _check_format(target.format, f"--format {target.format}")
+        _check_format(target.format, f"`format` {target.format}")
     jobs = _with_outputs(sources, target)
     if target.indices is not None:
         jobs = [
@@ -203,14 +203,15 @@ def _with_outputs(sources: Sequence[Source], target: Target) -> list[Job]:
             format = format or ".npy"
             if format != ".npy":
                 raise UsageError(
-                    f"-o -: only npy can follow npy on standard output, not {format[1:]}"
+                    f"`output='-'`: only npy can follow npy on standard output, not {format[1:]}"
                 )
         return [Job(source, STDOUT, format, target.overwrite) for source in sources]
     if target.is_folder:
         return [_job_in_folder(source, number, target) for number, source in enumerate(sources, 1)]
     if is_many(sources):
         raise UsageError(
-            f"{output}: one file for {len(sources)} inputs; name a folder: -o {output}{os.sep}"
+            f"{output}: one file for {len(sources)} inputs; name a folder: "
+            f"`output={output + os.sep!r}`"
         )
     return [_job_with_file(sources[0], target)]
 
@@ -218,19 +219,19 @@ def _with_outputs(sources: Sequence[Source], target: Target) -> list[Job]:
 def _with_indices(job: Job, number: int, count: int, target: Target) -> Job:
     source, indices = job.source, str(target.indices)
     if indices == STDOUT:
-        raise UsageError("--indices -: standard output is for results; name a file for positions")
+        raise UsageError("`indices='-'`: standard output is for results; name a file for positions")
     if source.fails:
         return job
     if names_folder(indices):
-        name = _name(source, number, target, indices, "--indices", ".npy")
+        name = _name(source, number, target, indices, "indices", ".npy")
         return job._replace(indices=os.path.join(indices, name))
     if count > 1 or source.from_folder:
         raise UsageError(
             f"{indices}: one file for the positions of {count} inputs; "
-            f"name a folder: --indices {indices}{os.sep}"
+            f"name a folder: `indices={indices + os.sep!r}`"
         )
     if extension_of(indices) != ".npy" and not is_special(indices):
-        raise UsageError(f"{indices}: positions are written as .npy; say --indices FILE.npy")
+        raise UsageError(f"{indices}: positions are written as .npy; say `indices='FILE.npy'`")
     return job._replace(indices=indices)
 
 
@@ -253,18 +254,20 @@ def _job_in_folder(source: Source, number: int, target: Target) -> Job:
     folder = str(target.output)
     if source.fails:
         return Job(source, None, None, target.overwrite)
-    name = _name(source, number, target, folder, "-o", target.format)
+    name = _name(source, number, target, folder, "output", target.format)
     format = target.format or extension_of(name)
     known = format if format in WRITABLE else None
     return Job(source, os.path.join(folder, name), known, target.overwrite)
 
 
 def _name(
-    source: Source, number: int, target: Target, folder: str, flag: str, extension: str | None
+    source: Source, number: int, target: Target, folder: str, option: str, extension: str | None
 ) -> str:
     """Give the name for the source's output in ``folder``: its own, or as the template says."""
     if source.file is None:
-        raise UsageError(f"{source.label}: has no name to keep in {folder}; say {flag} FILE for it")
+        raise UsageError(
+            f"{source.label}: has no name to keep in {folder}; say `{option}='FILE'` for it"
+        )
     if target.template is not None:
         template = target.template
         name = template.name(source.file, source.member, extension, target.op, number)

@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli import formats
 from poolcli.batch.job import Worker
-from poolcli.batch.outcomes import Failed, Outcome, Settings, Stopped, Watch, without_arrays
 from poolcli.batch.outputs import Job
 from poolcli.errors import PoolError
 from poolcli.formats.image_writer import FORMATS
-from poolcli.outcomes import Result
+from poolcli.outcomes import (
+    Failed,
+    Outcome,
+    Result,
+    Settings,
+    Stopped,
+    Watch,
+    without_arrays,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

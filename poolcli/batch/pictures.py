@@ -70,7 +70,7 @@ class Pictures(NamedTuple):
             if self.treatment != Treatment():
                 raise InputError(
                     f"{described.nodata} in it means missing, and is a value of one channel, which"
-                    " --linear and --by change; leave them out"
+                    " `linear` and `by` change; leave them out"
                 )
             operation = operation.with_nodata(described.nodata)
         if format is None or format not in FORMATS or self.look is not None:
@@ -136,7 +136,7 @@ class Pictures(NamedTuple):
         if not self.are_concerned(loaded):
             return plan.run(loaded.content, progress=progress)
         if self.treatment.linear and loaded.kind != "image":
-            raise InputError("--linear is for pictures, whose values stand for light; this is none")
+            raise InputError("`linear` is for pictures, whose values stand for light; this is none")
         pooled = self.treatment.run(plan, loaded.array, alpha=_has_alpha(plan.layout, loaded))
         progress(1)
         return pooled
@@ -169,8 +169,8 @@ class Pictures(NamedTuple):
             return Writable(array, layout, notes)
         if format not in FORMATS:
             raise OutputError(
-                f"{path}: --colormap, --normalize and --grid make pictures, and {format} is none;"
-                " say --format png"
+                f"{path}: `colormap`, `normalize` and `grid` make pictures, and {format} is none;"
+                " say `format='png'`"
             )
         from poolcli.images.render import render
 

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 from poolcli import formats
 from poolcli.batch.inputs import STDIN
 from poolcli.batch.job import Beginning, Worker, refuse_several
-from poolcli.batch.outcomes import (
+from poolcli.batch.outputs import STDOUT, Job
+from poolcli.batch.pictures import Pictures
+from poolcli.errors import InputError, OutputError, PoolError, UsageError
+from poolcli.operation import Operation
+from poolcli.outcomes import (
     Failed,
     Outcome,
+    Result,
     Settings,
     Skipped,
     Stopped,
     Watch,
     without_arrays,
 )
-from poolcli.batch.outputs import STDOUT, Job
-from poolcli.errors import InputError, OutputError, PoolError, UsageError
-from poolcli.operation import Operation
-from poolcli.outcomes import Result
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
@@ -38,13 +39,15 @@ def run(
     layouts: Mapping[int, str],
     settings: Settings = Settings(),  # noqa: B008 (it is immutable)
     *,
+    pictures: Pictures = Pictures(),  # noqa: B008 (it is immutable)
     manifest: Manifest | None = None,
     watch: Watch = Watch(),  # noqa: B008 (it has no state)
 ) -> Generator[Outcome, None, None]:
     """Do the jobs, giving each result, or the error that stopped one job; others go on.
 
-    ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``manifest``
-    notes what is done. Who stops listening stops the jobs at work, which then leave nothing.
+    ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``pictures``
+    says how pictures are read, pooled and written. ``manifest`` notes what is done. Who stops
+    listening stops the jobs at work, which then leave nothing.
 
     Raises
     ------
@@ -52,7 +55,7 @@ def run(
         nothing when others are done is an error of that input.
     """
     if manifest is not None:
-        _check_usage(jobs, Worker(operation, layouts, settings.max_bytes, settings.pictures))
+        _check_usage(jobs, Worker(operation, layouts, settings.max_bytes, pictures))
         manifest.begin()
     for folder in {os.path.dirname(path) for job in jobs for path in job.paths}:
         formats.sweep(folder)
@@ -64,9 +67,7 @@ def run(
         watch.tick(job, part)
 
     beginning = Beginning(made=manifest is not None)
-    worker = Worker(
-        operation, layouts, settings.max_bytes, settings.pictures, manifest, tick, beginning
-    )
+    worker = Worker(operation, layouts, settings.max_bytes, pictures, manifest, tick, beginning)
     at_once = min(settings.at_once or processors(), len(jobs))
     # A stream is read, or written, by one after the other.
     streams = any(job.output == STDOUT or _is_stream(job) for job in jobs)
@@ -94,7 +95,7 @@ def _check_usage(jobs: Sequence[Job], worker: Worker) -> None:
         if job.skip or _is_stream(job):
             continue
         with suppress(InputError, OutputError, OSError):  # which are that input's own
-            if _is_soon_told(job) and any(isinstance(r, Result) for r in rehearse(job, worker)):
+            if _is_soon_told(job) and any(isinstance(r, Result) for r in dry_run(job, worker)):
                 return
 
 
@@ -169,7 +170,7 @@ def _is_done_meanwhile(job: Job, manifest: Manifest | None) -> bool:
 
 def _unforeseen(error: Exception, label: str) -> InputError:
     """Make one line of what nobody thought of, so that the other inputs still get their turn."""
-    what = f"unexpected {type(error).__name__}: {error}; --debug shows where"
+    what = f"unexpected {type(error).__name__}: {error}; `debug` shows where"
     if isinstance(error, MemoryError):
         what = "there is not enough memory to pool it"
     failure = InputError(f"{label}: {what}")
@@ -177,7 +178,7 @@ def _unforeseen(error: Exception, label: str) -> InputError:
     return failure
 
 
-def rehearse(job: Job, worker: Worker) -> Iterator[Result | InputError]:
+def dry_run(job: Job, worker: Worker) -> Iterator[Result | InputError]:
     """Give what a job would give, without arrays; values are read only where headers end.
 
     Raises
@@ -202,7 +203,7 @@ def rehearse(job: Job, worker: Worker) -> Iterator[Result | InputError]:
 def _describe(job: Job, worker: Worker) -> Iterator[formats.Described]:
     source = job.source
     if source.label == STDIN:
-        raise UsageError("--dry-run: what standard input holds shows only when it is read, once")
+        raise UsageError("`dry_run`: what standard input holds shows only when it is read, once")
     if source.path is None or source.fails:
         for loaded in source.read():
             yield formats.described_as(loaded)

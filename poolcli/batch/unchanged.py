@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from poolcli.families import JsonObject
 
 _NOTE = (
-    "arrays of 0 or 1 axes beside larger ones go on as they are; --arrays chooses others, and"
-    " --layout W pools those of 1 axis"
+    "arrays of 0 or 1 axes beside larger ones go on as they are; `arrays` chooses others, and"
+    " `layout='W'` pools those of 1 axis"
 )
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from poolcli import __version__
-from poolcli.cli import chain, completion, conform, info, messages, pool, shape, unpool
-from poolcli.cli.command import Entry, build_group, later
+from poolcli.cli import chain, completion, conform, info, messages, ops, pool, shape, unpool
+from poolcli.cli.command import build_group, entry_in
 
 
 def build() -> Any:
@@ -19,11 +19,15 @@ def build() -> Any:
         **unpool.entries(),
         **chain.entries(),
         **shape.entries(),
+        "compare": entry_in("compare", "show several ops side by side: compare INPUT"),
+        "shift-test": entry_in("shift", "show what stays when the input moves: shift-test INPUT"),
         **conform.entries(),
-        "explain": Entry(
-            "show what an op does, window by window: explain OP INPUT",
-            later("poolcli.cli.explain", "build"),
+        "explain": entry_in("explain", "show what an op does, window by window: explain OP INPUT"),
+        "animate": entry_in(
+            "animate",
+            "write what an op does as a moving picture or a page: animate OP INPUT -o x.gif",
         ),
+        **ops.entries(),
         **info.entries(),
         **completion.entries(),
     }

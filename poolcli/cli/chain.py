@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from poolcli.cli import options
 from poolcli.cli.command import Entry, Values, build_command
 from poolcli.families import FAMILIES
 
-STAGES = inspect.Parameter(
-    "stages",
-    inspect.Parameter.KEYWORD_ONLY,
-    annotation=Annotated[
-        str,
-        typer.Argument(metavar="STAGES", help='"max 3/2 p1 | avg 2 | global avg"'),
-    ],
-)
 _FORMS = [family.chain_form for family in FAMILIES.values()]
 GRAMMAR = (
     f"A stage is {', '.join(_FORMS[:-1])} or {_FORMS[-1]}, and then "
@@ -33,41 +22,17 @@ def entries() -> Mapping[str, Entry]:
 
 
 def _command() -> Any:
-    parameters = [
-        STAGES,
-        options.INPUTS,
-        *options.AXES,
-        *options.VALUES,
-        *options.OUTPUT,
-        options.THREADS,
-        *options.BATCH,
-        options.ARRAYS,
-        options.MATRIX,
-    ]
     example = 'poolcli chain "max 3/2 p1 | avg 2 | global avg" input.npy'
     help = (
         "Pool by several stages, one after another.\n\n"
         f"{GRAMMAR} --nan, --nodata and --min-valid hold for every stage.\n\n{example}"
     )
-    return build_command("chain", help, parameters, _chain)
+    return build_command("chain", help, options.TAKES["chain"], _chain)
 
 
 def _chain(values: Values) -> int:
-    from dataclasses import replace
-
-    from poolcli.chain_syntax import parse_chain
-    from poolcli.cli.env import read_defaults
-    from poolcli.cli.requests import least_valid
+    # NumPy comes with the chain, and not with --help.
+    from poolcli.cli.requests import chain_of
     from poolcli.cli.runner import run
 
-    chain = parse_chain(
-        values["stages"],
-        layout=values["layout"],
-        like=read_defaults(values["like"]).like,
-        nan=values["nan"].value,
-        nodata=values["nodata"],
-        min_valid=least_valid(values),
-        threads=values["threads"],
-    )
-    fit = "clip" if values["clip"] else "exact"
-    return run(replace(chain, dtype=values["dtype"], fit=fit), values)
+    return run(chain_of(values), values)

@@ -31,13 +31,13 @@ class Entry(NamedTuple):
     aliases: tuple[str, ...] = ()
 
 
-def later(module: str, function: str) -> Callable[[], Any]:
-    """Give what builds a command in a module that is imported when the command is asked for."""
+def entry_in(module: str, summary: str) -> Entry:
+    """A command that its module of this package builds, which is loaded only for that."""
 
     def build() -> Any:
-        return getattr(importlib.import_module(module), function)()
+        return importlib.import_module(f"poolcli.cli.{module}").build()
 
-    return build
+    return Entry(summary, build)
 
 
 def build_command(

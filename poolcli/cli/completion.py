@@ -5,27 +5,15 @@ The shell runs the program with a variable set, and takes what it prints for wha
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from contextlib import suppress
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from poolcli.cli import messages
+from poolcli.cli import messages, options
 from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import PoolError
 
 VARIABLE = "_POOLCLI_COMPLETE"
-
-
-class Shell(StrEnum):
-    """The shells that can be told."""
-
-    bash = "bash"
-    zsh = "zsh"
-    fish = "fish"
 
 
 def entries() -> Mapping[str, Entry]:
@@ -34,18 +22,11 @@ def entries() -> Mapping[str, Entry]:
 
 
 def _command() -> Any:
-    shell = inspect.Parameter(
-        "shell",
-        inspect.Parameter.KEYWORD_ONLY,
-        annotation=Annotated[
-            Shell, typer.Argument(metavar="|".join(Shell), help="Your shell.", show_default=False)
-        ],
-    )
     return build_command(
         "completion",
         "Print a script that completes commands, options and their values.\n\n"
         'eval "$(poolcli completion bash)"',
-        [shell],
+        options.TAKES["completion"],
         _completion,
     )
 

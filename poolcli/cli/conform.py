@@ -9,54 +9,30 @@ from poolcli.cli import messages, options
 from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.families import SLIDING
-
-OP = options.option(
-    "op", str, "What to pool by (default: max).", "--op", metavar="max|avg|lp", default="max"
-)
-NORM = options.option("norm", float | None, "Norm of lp (default: 2).", "--norm")
-JSON = options.switch("as_json", "One JSON object per framework.", "--json")
-LAYOUT = options.option(
-    "layout",
-    str | None,
-    "Which axis is which: HW, HWC, CHW, NCHW, ... (default: what a picture file tells, else each "
-    "framework's own).",
-    "--layout",
-    "-l",
-    metavar="LETTERS",
-)
+from poolcli.frameworks.table import titles
 
 
 def entries() -> Mapping[str, Entry]:
     """Give the commands of this module."""
-    return {
-        "conform": Entry("compare one window under torch's, Keras's and ONNX's rules", _command)
-    }
+    theirs = titles("'s")
+    return {"conform": Entry(f"compare one window under {theirs} rules", _command)}
 
 
 def _command() -> Any:
-    parameters = [
-        options.INPUTS,
-        *map(options.of_window, SLIDING.params),
-        OP,
-        NORM,
-        LAYOUT,
-        JSON,
-        options.ARRAYS,
-        options.MATRIX,
-    ]
     return build_command(
         "conform",
-        "Show what torch, Keras and ONNX make of the same window, which cells differ and why.\n\n"
+        f"Show what {titles()} make of the same window, which cells differ and why.\n\n"
         "What is not given is up to each framework.\n\n"
         "poolcli conform input.npy --size 3 --stride 2 --padding 1 --op avg",
-        parameters,
+        options.TAKES["conform"],
         _conform,
     )
 
 
 def _conform(values: Values) -> int:
-    windows = SLIDING.place(options.read_windows(SLIDING, values, "conform"))
-    from poolcli.cli.runner import find_sources
+    from poolcli.cli.requests import find_sources, windows_of
+
+    windows = SLIDING.place(windows_of(SLIDING, values, "conform"))
 
     failed = False
     for source in find_sources(values):
@@ -80,7 +56,7 @@ def _show(loaded: Any, windows: Any, values: Values) -> None:
 
     array = loaded.array
     try:
-        verdicts = compare(
+        comparisons = compare(
             array,
             values["op"],
             windows,
@@ -91,8 +67,10 @@ def _show(loaded: Any, windows: Any, values: Values) -> None:
         raise InputError(f"{loaded.label}: {error}") from error
     stream = messages.results()
     if values["as_json"]:
-        for line in comparison.comparison_lines(loaded.label, verdicts):
+        for line in comparison.comparison_lines(loaded.label, comparisons):
             print(line, file=stream)
     else:
-        comparison.show_comparison(loaded.label, verdicts, stream=stream, terminal=stream.isatty())
+        comparison.show_comparison(
+            loaded.label, comparisons, stream=stream, terminal=stream.isatty()
+        )
     stream.flush()

@@ -17,26 +17,7 @@ if TYPE_CHECKING:
     from poolcli.report.canvas import Block, Screen
     from poolcli.report.windows.grid import Box
 
-AT = options.option(
-    "at",
-    str | None,
-    "Show the one window whose result stands there in the output: ROW,COLUMN.",
-    "--at",
-    metavar="R,C",
-)
-ALL = options.switch("all", "Show every window, however long that gets.", "--all")
-REGION = options.option(
-    "region",
-    str | None,
-    "Show the windows within these rows and columns of the input: 0:8,0:8.",
-    "--region",
-    metavar="R:R,C:C",
-)
-STEP = options.switch(
-    "step", "Go from window to window with the keys; without a terminal, print the steps.", "--step"
-)
-JSON = options.switch("as_json", "One JSON object per input, with every window in it.", "--json")
-WHICH = (AT, ALL, REGION, STEP, JSON)
+STEP_LINES = 20  # of a step where several are printed
 KEYS = "→ Space next   ← back   Home End first and last   q quit"
 
 
@@ -58,51 +39,31 @@ def build() -> Any:
 
 
 def _command(op: Op, family: Family) -> object:
-    parameters = [
-        options.INPUTS,
-        *pool.window_options(op, family),
-        *WHICH,
-        *options.AXES,
-        *options.VALUES,
-        options.ARRAYS,
-        options.MATRIX,
-    ]
-
     def body(values: Values) -> int:
-        asked = pool.request_of(op, family, {**values, "threads": None})
-        from poolcli.cli.runner import find_sources
+        from poolcli.cli.requests import find_sources, request_of
 
-        return _explain(asked, find_sources(values), values)
+        operation = request_of(op, family, {**values, "threads": None})
+        return _explain(operation, find_sources(values), values)
 
     help = f"Show how every window becomes {op.summary}: {op.formula}."
-    return build_command(op.name, help, parameters, body)
+    return build_command(op.name, help, options.of_explaining(op, family), body)
 
 
 def _unpool_command() -> Any:
-    parameters = [
-        options.INPUTS,
-        *unpool.OPTIONS,
-        *WHICH,
-        *options.AXES,
-        *options.TYPES,
-        options.ARRAYS,
-        options.MATRIX,
-    ]
-
     def body(values: Values) -> int:
-        asked, sources = unpool.ask(values)
-        return _explain(asked, sources, values)
+        operation, sources = unpool.read_unpool(values)
+        return _explain(operation, sources, values)
 
     return build_command(
         "unpool",
         "Show where values go back to.\n\n"
         "poolcli explain unpool pooled.npy --indices i.npy --size 2",
-        parameters,
+        options.TAKES["explain unpool"],
         body,
     )
 
 
-def _explain(asked: Any, sources: Sequence[Any], values: Values) -> int:
+def _explain(operation: Any, sources: Sequence[Any], values: Values) -> int:
     """Tell of every array of every source; give the exit code."""
     given = [flag for flag in ("at", "all", "region") if values[flag]]
     if len(given) > 1:
@@ -117,7 +78,7 @@ def _explain(asked: Any, sources: Sequence[Any], values: Values) -> int:
                     messages.hint(f"{loaded.label}: left out, of 0 or 1 axes beside larger arrays")
                     continue
                 titled = len(sources) > 1 or shown > 0
-                _tell(asked, loaded, values, titled=titled, first=shown == 0)
+                _tell(operation, loaded, values, titled=titled, first=shown == 0)
                 shown += 1
         except UsageError:
             raise
@@ -127,21 +88,22 @@ def _explain(asked: Any, sources: Sequence[Any], values: Values) -> int:
     return 1 if failed else 0
 
 
-def _tell(asked: Any, loaded: Any, values: Values, *, titled: bool, first: bool) -> None:
+def _tell(operation: Any, loaded: Any, values: Values, *, titled: bool, first: bool) -> None:
     """Tell of one array. Everything is pooled before anything is written."""
     from poolcli.analysis.explain import explain
     from poolcli.cli.env import read_defaults
 
     layout = loaded.layout or read_defaults(values["like"]).layouts.get(len(loaded.shape))
     try:
-        told = explain(asked, loaded.content, layout)
+        told = explain(operation, loaded.content, layout)
         boxes = _boxes(told, values)
         if told[0].plan.warning is not None:
             messages.warn(f"{loaded.label}: {told[0].plan.warning}")
         if values["as_json"]:
             from poolcli.report.explain_json import explanation_json
 
-            print(*explanation_json(loaded.label, told, boxes), sep="", file=messages.results())
+            pieces = explanation_json(loaded.label, told, boxes, word=messages.as_typed)
+            print(*pieces, sep="", file=messages.results())
         else:
             _show(loaded.label if titled else None, told, boxes, values, first=first)
     except InputError as error:
@@ -160,10 +122,10 @@ def _show(
     """Show a page, or one step after another."""
     from poolcli.report.canvas import Screen, text_line
     from poolcli.report.explain import explanation_page
-    from poolcli.report.messages import safe
+    from poolcli.report.glyphs import safe
 
     stream, every = messages.results(), values["all"]
-    screen = Screen(stream, terminal=stream.isatty())
+    screen = Screen(stream, terminal=stream.isatty(), word=messages.as_typed)
     page = [] if values["step"] else explanation_page(told, boxes, screen, every=every)
     screen.show([] if first else [[]])
     if label is not None:
@@ -188,9 +150,9 @@ def _step(
         for at in box.places()
     ]
 
-    def page(number: int, *, whole: bool = True) -> Block:
+    def page(number: int, *, whole: bool = True, below: int = 0) -> Block:
         which = f"{number + 1} of {len(steps)}"
-        return step_page(*steps[number], which, screen, first=whole)
+        return step_page(*steps[number], which, screen, first=whole, below=below)
 
     if not screen.is_terminal:
         _print_steps(page, len(steps), screen, every=every)
@@ -208,7 +170,7 @@ def _step(
         }
         with screen.full() as full:
             while True:
-                full.draw([*page(number), [], text_line(f"  {KEYS}", "faint")])
+                full.draw([*page(number, below=2), [], text_line(f"  {KEYS}", "faint")])
                 key = keys.key()
                 if key in ("q", "Q", "escape", "closed"):
                     break
@@ -225,7 +187,7 @@ def _print_steps(page: Any, total: int, screen: Screen, *, every: bool) -> None:
 
     lines = 0
     for number in range(total):
-        block = page(number, whole=number == 0)
+        block = page(number, whole=number == 0, below=screen.height - STEP_LINES)
         lines += len(block) + 1
         if number and lines + 1 > screen.height and not every:
             left = f"  … and {total - number} more windows: --all prints them"

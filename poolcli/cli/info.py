@@ -1,4 +1,4 @@
-"""The commands that tell rather than pool: which ops there are, and what an input is."""
+"""The command that tells what an input is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import messages, options
 from poolcli.cli.command import Entry, Values, build_command
-from poolcli.cli.ops import _ops_command
 from poolcli.errors import InputError, PoolError, UsageError
 
 if TYPE_CHECKING:
@@ -18,31 +17,17 @@ if TYPE_CHECKING:
 
 def entries() -> Mapping[str, Entry]:
     """Give the commands of this module."""
-    return {
-        "ops": Entry("list the ops with formula and source, or show one: ops NAME", _ops_command),
-        "info": Entry("show the shape, type and layout of inputs", _info_command),
-    }
+    return {"info": Entry("show the shape, type and layout of inputs", _command)}
 
 
-def _info_command() -> Any:
-    parameters = [
-        options.INPUTS,
-        *options.AXES,
-        options.JSON,
-        options.RECURSIVE,
-        options.FILES_FROM,
-        options.MATRIX,
-        options.ARRAYS,
-        options.MAX_PIXELS,
-    ]
-    return build_command(
-        "info", "Show the shape, type and layout that inputs would be read with.", parameters, _info
-    )
+def _command() -> Any:
+    help = "Show the shape, type and layout that inputs would be read with."
+    return build_command("info", help, options.TAKES["info"], _info)
 
 
 def _info(values: Values) -> int:
     from poolcli.batch.inputs import Search
-    from poolcli.cli.runner import find_sources
+    from poolcli.cli.requests import find_sources
 
     failed = False
     for source in find_sources(values, Search(values["recursive"])):
@@ -94,7 +79,7 @@ def _facts(loaded: Described, values: Values) -> dict[str, Any]:
     doubt = doubtful(found, shape) if known is None and defaults.like is None else None
     if doubt is not None:
         messages.warn(f"{loaded.label}: {doubt}")
-    warnings = [] if doubt is None else [doubt]
+    warnings = [] if doubt is None else [messages.as_typed(doubt)]
     facts |= {"layout": found.letters, "kind": loaded.kind, "warnings": warnings}
     return facts if loaded.nodata is None else {**facts, "nodata": loaded.nodata}
 

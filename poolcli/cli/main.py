@@ -22,7 +22,7 @@ USAGE = 2
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the program on ``arguments`` (default: the process's own) and exit with its code."""
     if arguments is None:
-        # The process is ours, and nothing that is being loaded is garbage: cli.running turns the
+        # The process is ours, and nothing that is being loaded is garbage: cli.requests turns the
         # search for it on again before there is work.
         gc.disable()
     _occupy_closed_streams()
@@ -108,10 +108,10 @@ def _usage_line(error: Exception, message: str) -> str:
     if context is None:
         return message
     if wrong := getattr(error, "option_name", None):
-        from poolcli.checks import closest_option
+        from poolcli.cli.flags import closest_flag
 
         flags = [flag for option in context.command.params for flag in option.opts]
-        message = f"No such option: {wrong}{closest_option(wrong, flags)}"
+        message = f"No such option: {wrong}{closest_flag(wrong, flags)}"
     return f"{message} (see {context.command_path} --help)"
 
 

@@ -1,4 +1,4 @@
-"""What is said to people on standard error."""
+"""What is said to people on standard error: one line each, in the words of the command line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TextIO
 
 from poolcli import report
 from poolcli.errors import OutputError
+from poolcli.report.glyphs import encodable, safe
 
 LONGEST = 2000
 
@@ -31,33 +32,43 @@ def complain(error: Exception, line: str | None = None) -> None:
         import traceback
 
         traceback.print_exception(error)
-    text = str(error) if line is None else line
-    report.error(text if len(text) <= LONGEST else text[:LONGEST] + "...")
+    text = as_typed(str(error)) if line is None else line
+    _say(text if len(text) <= LONGEST else text[:LONGEST] + "...")
 
 
 def complain_of_input(label: str, error: Exception, *, as_json: bool) -> None:
     """Say what went wrong with one input; where objects are asked for it gets one, too."""
     complain(error)
     if as_json:
-        print(report.failed_json(label, str(error)), file=results(), flush=True)
+        print(report.failed_json(label, as_typed(str(error))), file=results(), flush=True)
 
 
 def hint(text: str) -> None:
     """Give advice about something that works."""
-    if sys.stderr is not None:
-        report.hint(text)
-
-
-def summary(text: str) -> None:
-    """Say what was done, all in all."""
-    if sys.stderr is not None:
-        report.note(text)
+    _say(f"hint: {as_typed(text)}")
 
 
 def warn(text: str) -> None:
     """Say that something works, but probably not as it was meant."""
+    _say(f"warning: {as_typed(text)}")
+
+
+def summary(text: str) -> None:
+    """Say what was done, all in all."""
+    _say(text)
+
+
+def as_typed(text: str) -> str:
+    """The library's words with its keywords as they are typed on the command line: as flags."""
+    from poolcli.cli.flags import in_flags  # late: most runs have nothing to say
+
+    return in_flags(text)
+
+
+def _say(text: str) -> None:
     if sys.stderr is not None:
-        report.warning(text)
+        sys.stderr.write(encodable(f"poolcli: {safe(text)}\n", sys.stderr))
+        sys.stderr.flush()
 
 
 def note(text: str) -> None:

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from poolcli.cli import messages, options
-from poolcli.cli.command import Values, build_command
+from poolcli.cli.command import Entry, Values, build_command
+from poolcli.cli.declare import default_of, flag_of
 from poolcli.ops import OPS, Op, find_op
 
-if TYPE_CHECKING:
-    pass
-
-OPS_JSON = options.switch("as_json", "One JSON object per op.", "--json")
+NARROW = 60  # columns: in less, what stands side by side goes one below the other
+GAP = "  "
 
 
-def _ops_command() -> Any:
-    name = inspect.Parameter(
-        "name",
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[
-            str | None, typer.Argument(metavar="[NAME]", help="An op.", show_default=False)
-        ],
-    )
+def entries() -> Mapping[str, Entry]:
+    """Give the commands of this module."""
+    return {"ops": Entry("list the ops with formula and source, or show one: ops NAME", _command)}
+
+
+def _command() -> Any:
     return build_command(
         "ops",
         "List the ops with formula and source, or show everything about one.\n\n"
         "In a pipe each op is one line of name, aliases, summary, formula and source, with a tab "
         "between them.",
-        [name, OPS_JSON],
+        options.TAKES["ops"],
         _ops,
     )
 
@@ -103,7 +96,7 @@ def _everything(op: Op, width: int | None) -> Iterator[str]:
 
     facts = [("formula", op.formula), ("source", op.source)]
     for param in op.params:
-        said = f"{options.flag_of(param)}  {param.help} (default: {options.default_of(param)})"
+        said = f"{flag_of(param)}  {param.help} (default: {default_of(param)})"
         facts.append(("options", said))
     if op.divides:
         facts.append(("divisor", "--count-include-pad, --divisor"))
@@ -149,9 +142,3 @@ def _op_json(op: Op) -> str:
         "positions": op.winner is not None,
     }
     return json.dumps(record, allow_nan=False)
-
-
-GAP = "  "
-
-
-NARROW = 60  # columns: in less, what stands side by side goes one below the other

@@ -1,38 +1,27 @@
-"""The options that commands share, each said once.
+"""Every option and argument, each said once, and which command takes which.
 
-A command's signature is put together from these, so that an option exists exactly where it means
-something.
+An option exists exactly where it means something: what a command takes is a row of ``TAKES``, for
+the commands that pool :func:`of_pooling`.
 """
 
 from __future__ import annotations
 
 import inspect
-import os
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from poolcli.errors import UsageError
-from poolcli.families import Family, WindowParam
-from poolcli.frameworks.defaults import INDEX_CONVENTIONS, PRESETS
+from poolcli.cli.declare import argument, of_op, of_window, option, switch
+from poolcli.families import FAMILIES, SLIDING, Family
+from poolcli.frameworks.defaults import INDEX_CONVENTIONS
+from poolcli.frameworks.table import OPS as FRAMEWORK_OPS
+from poolcli.frameworks.table import TABLE as FRAMEWORKS
 from poolcli.layout import CHANNELS_FIRST, CHANNELS_LAST
-from poolcli.ops import Op, Param
-
-if TYPE_CHECKING:
-    pass
-
-Words = Sequence[str] | Callable[[], Sequence[str]]
+from poolcli.ops import OPS, Op
 
 DTYPES = (
     *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
     *("float16", "float32", "float64"),
 )
-
-
-_METAVARS = {int | None: "N", float | None: "NUMBER"}
 
 
 def _formats() -> Sequence[str]:
@@ -49,131 +38,13 @@ class NanPolicy(StrEnum):
     error = "error"
 
 
-def option(
-    name: str,
-    kind: Any,
-    help: str,
-    *flags: str,
-    default: Any = None,
-    words: Words = (),
-    **settings: Any,
-) -> inspect.Parameter:
-    """Describe one option as the parameter of a command's function.
-
-    ``words`` are values that a shell may offer; others may be right, too. Help shows what a value
-    is in capitals, and words to choose from as they are.
-    """
-    if words:
-        settings["autocompletion"] = _completer(words)
-    if kind in _METAVARS:
-        settings.setdefault("metavar", _METAVARS[kind])
-    declared = Annotated[kind, typer.Option(*flags, help=help, show_default=False, **settings)]
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=declared
-    )
-
-
-def _completer(words: Words) -> Callable[[str], list[str]]:
-    def complete(incomplete: str) -> list[str]:
-        known = words() if callable(words) else words
-        return [word for word in known if word.startswith(incomplete)]
-
-    return complete
-
-
-def switch(name: str, help: str, *flags: str) -> inspect.Parameter:
-    """Describe one option that is on or off, and off by default."""
-    return option(name, bool, help, *flags, default=False)
-
-
-def flag_of(param: Param) -> str:
-    """Give the flag of an op's own parameter, with its opposite if it has one.
-
-    >>> flag_of(Param("max_gap", int, 1, ""))
-    '--max-gap'
-    >>> flag_of(Param("signed", bool, False, ""))
-    '--signed/--no-signed'
-    """
-    flag = f"--{param.name.replace('_', '-')}"
-    return f"{flag}/--no-{flag[2:]}" if param.type is bool else flag
-
-
-def default_of(param: Param) -> str:
-    """Give the default of an op's own parameter, as people write it."""
-    return {True: "yes", False: "no"}[param.default] if param.type is bool else str(param.default)
-
-
-def long_flag(param: WindowParam) -> str:
-    """Give the flag of what places windows: ``--output-size``."""
-    return param.flags[0] if param.flags else f"--{param.name.replace('_', '-')}"
-
-
-def of_window(param: WindowParam, padding: str | int = 0) -> inspect.Parameter:
-    """Describe the option of what places windows; ``padding`` is the op's own."""
-    flags = (long_flag(param), *param.flags[1:])
-    if param.is_switch:
-        return switch(param.name, param.help, *flags)
-    settings: dict[str, Any] = {"words": param.words} if param.words else {}
-    return option(
-        param.name,
-        param.kind if param.default is not None else param.kind | None,
-        param.help.format(padding=padding),
-        *flags,
-        default=param.default,
-        metavar=param.metavar,
-        **settings,
-    )
-
-
-def of_family(family: Family, op: Op) -> Sequence[inspect.Parameter]:
-    """Describe the options that place the windows of a family for an op."""
-    placing = [of_window(param, op.padding) for param in family.params]
-    return [*placing, *(DIVISION if family.slides and op.divides else ())]
-
-
-def read_windows(family: Family, values: Mapping[str, Any], command: str) -> Mapping[str, Any]:
-    """Read the options that place windows, by the names of the family's parameters."""
-    read: dict[str, Any] = {}
-    for param in family.params:
-        typed = values[param.name]
-        if typed is None and param.examples:
-            raise UsageError(f"{command} needs {param.meaning}: {_example(param, values)}")
-        is_text = isinstance(typed, str)
-        read[param.name] = param.read(typed, long_flag(param)) if is_text else typed
-    return read
-
-
-def _example(param: WindowParam, values: Mapping[str, Any]) -> str:
-    """Show how to give it, with the number that was typed among the inputs if there is any."""
-    flag = long_flag(param)
-    numbers = [name for name in values["inputs"] or () if re.fullmatch(r"\d+(x\d+)*", name)]
-    stray = [name for name in numbers if not os.path.lexists(name)]
-    return ", ".join(f"{flag} {example}" for example in stray[:1] or param.examples)
-
-
-def of_op(param: Param) -> inspect.Parameter:
-    """Describe the option of an op's own parameter.
-
-    Where it is not given the value is None, so that who fills it in can be another's business.
-    """
-    help = f"{param.help} (default: {default_of(param)})"
-    words = {"metavar": "|".join(param.choices), "words": param.choices} if param.choices else {}
-    return option(param.name, param.type | None, help, flag_of(param), **words)
-
-
-INPUTS = inspect.Parameter(
+INPUTS = argument(
     "inputs",
-    inspect.Parameter.KEYWORD_ONLY,
+    list[str] | None,
+    "INPUT...",
+    "Files (.npy, .npz, file.npz:name, pictures, .csv .tsv .txt), folders, globs, or - for "
+    "standard input.",
     default=None,
-    annotation=Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="INPUT...",
-            help="Files (.npy, .npz, file.npz:name, pictures, .csv .tsv .txt), folders, globs, "
-            "or - for standard input.",
-            show_default=False,
-        ),
-    ],
 )
 
 MATRIX = option(
@@ -239,8 +110,8 @@ LIKE = option(
     "Take a framework's defaults for what is not given: layout, stride, counting of padding, "
     "positions, signs (default: the variable POOLCLI_LIKE).",
     "--like",
-    metavar="|".join(PRESETS),
-    words=tuple(PRESETS),
+    metavar="|".join(FRAMEWORKS),
+    words=tuple(FRAMEWORKS),
 )
 AXES = (LAYOUT, LIKE)
 
@@ -348,9 +219,11 @@ MAX_MEMORY = option(
     metavar="SIZE",
 )
 
+# Where inputs are searched, and how they are read.
+SEARCH = (RECURSIVE, FILES_FROM)
+READING = (ARRAYS, MATRIX)
 BATCH = (
-    RECURSIVE,
-    FILES_FROM,
+    *SEARCH,
     option(
         "name_template",
         str | None,
@@ -441,6 +314,226 @@ PICTURES = (
 )
 
 
-def picture_options_of(op: Op) -> Sequence[inspect.Parameter]:
-    """Give the options that depend on what the op does with colours."""
-    return [*([LINEAR] if op.blends else []), *([BY] if op.winner is not None else [])]
+STAGES = argument("stages", str, "STAGES", '"max 3/2 p1 | avg 2 | global avg"')
+SHAPE = argument("shape", str, "SHAPE", "Such as 224x224x64 or (224, 224, 64).")
+CODE = option(
+    "code",
+    str | None,
+    "Print the layers of this framework that do the same, as Python code.",
+    "--code",
+    metavar="|".join(FRAMEWORKS),
+    words=tuple(FRAMEWORKS),
+)
+
+CONFORM = (
+    option(
+        "op",
+        str,
+        "What to pool by (default: max).",
+        "--op",
+        metavar="|".join(FRAMEWORK_OPS),
+        words=FRAMEWORK_OPS,
+        default="max",
+    ),
+    option("norm", float | None, "Norm of lp (default: 2).", "--norm"),
+    option(
+        "layout",
+        str | None,
+        "Which axis is which: HW, HWC, CHW, NCHW, ... (default: what a picture file tells, else "
+        "each framework's own).",
+        "--layout",
+        "-l",
+        metavar="LETTERS",
+    ),
+    switch("as_json", "One JSON object per framework.", "--json"),
+)
+
+
+# Which windows are shown, and how.
+WHICH = (
+    option(
+        "at",
+        str | None,
+        "Show the one window whose result stands there in the output: ROW,COLUMN.",
+        "--at",
+        metavar="R,C",
+    ),
+    switch("all", "Show every window, however long that gets.", "--all"),
+    option(
+        "region",
+        str | None,
+        "Show the windows within these rows and columns of the input: 0:8,0:8.",
+        "--region",
+        metavar="R:R,C:C",
+    ),
+    switch(
+        "step",
+        "Go from window to window with the keys; without a terminal, print the steps.",
+        "--step",
+    ),
+    switch("as_json", "One JSON object per input, with every window in it.", "--json"),
+)
+
+
+# Several ops on the same windows: sliding ones, whose size may be left out there.
+MEASURED = SLIDING._replace(
+    params=(
+        SLIDING.params[0]._replace(help="Window size: N, HxW or DxHxW (default: 2).", examples=()),
+        *SLIDING.params[1:],
+    )
+)
+COMPARED = ("max", "avg", "median", "sum", "stochastic", "subsample")
+SHIFTED = ("max", "avg", "median", "subsample")
+SHIFT_AXES = ("width", "height", "depth")
+
+
+def _ops(default: Sequence[str]) -> inspect.Parameter:
+    return option(
+        "ops",
+        str | None,
+        f"Ops to compare, with commas between them (default: {','.join(default)}, and blur from "
+        "size 3 on).",
+        "--ops",
+        metavar="OP,OP",
+    )
+
+
+SHEET = (
+    option(
+        "output",
+        str | None,
+        "Also write a contact sheet: the input and each output in one size, as a picture.",
+        "--output",
+        "-o",
+        metavar="FILE",
+    ),
+    switch("overwrite", "Replace a sheet that exists.", "--overwrite"),
+    switch("as_json", "One JSON object per op.", "--json"),
+)
+SHIFTING = (
+    option(
+        "shifts",
+        str | None,
+        "How many cells to move by, with commas between them (default: 1,2,3,4).",
+        "--shifts",
+        metavar="N,N",
+    ),
+    option(
+        "axis",
+        str,
+        "The axis to move along (default: width).",
+        "--axis",
+        default="width",
+        metavar="|".join(SHIFT_AXES),
+        words=SHIFT_AXES,
+    ),
+)
+
+
+ANIMATION = (
+    option(
+        "output",
+        str | None,
+        "Write to this file: .gif or .png (APNG) moves, .html is a page to play with.",
+        "--output",
+        "-o",
+        metavar="FILE",
+    ),
+    option(
+        "seconds",
+        float | None,
+        "How long each window is shown (default: 0.9).",
+        "--seconds",
+    ),
+    switch("overwrite", "Replace an output that exists.", "--overwrite"),
+    switch("quiet", "Say nothing of what was written.", "--quiet", "-q"),
+)
+
+
+class Shell(StrEnum):
+    """The shells that can be told."""
+
+    bash = "bash"
+    zsh = "zsh"
+    fish = "fish"
+
+
+# Of the pooling: where it slid windows, their numbers; for other windows what was pooled.
+UNPOOL_WINDOWS = (
+    *(param for param in SLIDING.params if param.name in ("size", "stride", "padding")),
+    *FAMILIES["adaptive"].params,
+)
+
+UNPOOLING = (INDICES_TO_READ, *map(of_window, UNPOOL_WINDOWS), INDEX)
+
+TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
+    "unpool": (INPUTS, *UNPOOLING, *AXES, *TYPES, *OUTPUT, *READING),
+    "explain unpool": (INPUTS, *UNPOOLING, *WHICH, *AXES, *TYPES, *READING),
+    "animate unpool": (INPUTS, *UNPOOLING, *ANIMATION, *AXES, *TYPES, *READING),
+    "chain": (STAGES, INPUTS, *AXES, *VALUES, *OUTPUT, THREADS, *BATCH, *READING),
+    "shape": (
+        SHAPE,
+        STAGES,
+        *AXES,
+        CODE,
+        switch("as_json", "One JSON object per stage.", "--json"),
+    ),
+    "compare": (
+        *(INPUTS, *map(of_window, MEASURED.params), _ops(COMPARED)),
+        *(*AXES, *SHEET, *READING),
+    ),
+    "shift-test": (
+        *(INPUTS, *map(of_window, MEASURED.params), _ops(SHIFTED), *SHIFTING, *AXES),
+        switch("as_json", "One JSON object per op and shift.", "--json"),
+        *READING,
+    ),
+    "conform": (INPUTS, *map(of_window, SLIDING.params), *CONFORM, *READING),
+    "ops": (
+        argument("name", str | None, "[NAME]", "An op.", default=None),
+        switch("as_json", "One JSON object per op.", "--json"),
+    ),
+    "info": (INPUTS, *AXES, JSON, *SEARCH, MATRIX, ARRAYS, MAX_PIXELS),
+    "completion": (argument("shell", Shell, "|".join(Shell), "Your shell."),),
+}
+
+
+def of_windows(op: Op, family: Family) -> list[inspect.Parameter]:
+    """What places the windows of ``family`` for ``op``, and the op's own options."""
+    placing = [of_window(param, op.padding) for param in family.params]
+    placing += DIVISION if family.slides and op.divides else ()
+    taken = {parameter.name for parameter in placing}
+    # A family's seed is the seed of an op that draws, too.
+    return [*placing, *(of_op(param) for param in op.params if param.name not in taken)]
+
+
+def of_pooling(op: Op, family: Family) -> Sequence[inspect.Parameter]:
+    """What the command takes that pools by ``op`` with the windows of ``family``."""
+    picks = op.winner is not None and not family.joins
+    return [
+        *(INPUTS, *of_windows(op, family)),
+        *(WINNERS if picks else ()),
+        *([LINEAR] if op.blends and not family.joins else ()),
+        *([BY] if picks else ()),
+        *(*AXES, *VALUES, *OUTPUT, *PICTURES, THREADS, *BATCH, *READING),
+    ]
+
+
+def of_explaining(op: Op, family: Family) -> Sequence[inspect.Parameter]:
+    """What the command takes that shows how ``op`` pools with the windows of ``family``."""
+    return [INPUTS, *of_windows(op, family), *WHICH, *AXES, *VALUES, *READING]
+
+
+def of_animating(op: Op, family: Family) -> Sequence[inspect.Parameter]:
+    """What the command takes that writes how ``op`` pools with the windows of ``family``."""
+    return [INPUTS, *of_windows(op, family), *ANIMATION, *AXES, *VALUES, *READING]
+
+
+def every_option() -> Iterator[inspect.Parameter]:
+    """The options of all commands; those of several commands come as often."""
+    for parameters in TAKES.values():
+        yield from parameters
+    for family in FAMILIES.values():
+        for op in OPS.values():
+            yield from of_pooling(op, family)
+            yield from of_explaining(op, family)
+            yield from of_animating(op, family)

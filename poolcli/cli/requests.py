@@ -1,29 +1,133 @@
-"""From option values to what the library is asked."""
+"""From option values to what the library is asked: the one place where they are translated.
+
+The other way, from the library's words to options, is :mod:`poolcli.cli.flags`.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from poolcli import batch
 from poolcli.cli.command import Values
+from poolcli.cli.declare import long_flag
 from poolcli.cli.env import read_defaults
 from poolcli.errors import UsageError
+from poolcli.families import Family, WindowParam
 from poolcli.notation import shorten
 from poolcli.ops import Op
+from poolcli.outcomes import Settings
 from poolcli.plan import Request
-from poolcli.windows import Geometry
 
 if TYPE_CHECKING:
-    from poolcli import batch
+    from numpy.typing import NDArray
+
     from poolcli.batch.inputs import Read
-    from poolcli.batch.outputs import Target
     from poolcli.batch.pictures import Pictures
+    from poolcli.chains import Chain
     from poolcli.formats.base import Loaded
-    from poolcli.ops import Op
+    from poolcli.unpooling import Unpool
+
+_SIZE = r"(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]?)(?:i?B)?"
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+def windows_of(family: Family, values: Values, command: str) -> Mapping[str, Any]:
+    """Read the options that place windows, by the names of the family's parameters.
+
+    ``command`` is what messages call who needs them.
+    """
+    read: dict[str, Any] = {}
+    for param in family.params:
+        typed = values[param.name]
+        if typed is None and param.examples:
+            raise UsageError(f"{command} needs {param.meaning}: {_example(param, values)}")
+        is_text = isinstance(typed, str)
+        read[param.name] = param.read(typed, long_flag(param)) if is_text else typed
+    return read
+
+
+def _example(param: WindowParam, values: Values) -> str:
+    """Show how to give it, with the number that was typed among the inputs if there is any."""
+    flag = long_flag(param)
+    numbers = [name for name in values["inputs"] or () if re.fullmatch(r"\d+(x\d+)*", name)]
+    stray = [name for name in numbers if not os.path.lexists(name)]
+    return ", ".join(f"{flag} {example}" for example in stray[:1] or param.examples)
+
+
+def request_of(op: Op, family: Family, values: Values) -> Request:
+    """Say in the library's words what the options of a command that pools ask for."""
+    return Request(
+        op=op.name,
+        geometry=family.place(windows_of(family, values, op.name)),
+        layout=values["layout"],
+        like=read_defaults(values["like"]).like,
+        nan=values["nan"].value,
+        nodata=values["nodata"],
+        min_valid=least_valid(values),
+        count_include_pad=values.get("count_include_pad"),
+        divisor=values.get("divisor"),
+        index=values.get("index"),
+        dtype=values["dtype"],
+        fit=_fit(values),
+        keepdims=values.get("keepdims", True),
+        threads=values["threads"],
+        params={p.name: values[p.name] for p in op.params if values[p.name] is not None},
+    )
+
+
+def chain_of(values: Values) -> Chain:
+    """Say what the options ask of a chain of stages."""
+    from dataclasses import replace
+
+    from poolcli.chain_syntax import parse_chain
+
+    chain = parse_chain(
+        values["stages"],
+        layout=values["layout"],
+        like=read_defaults(values["like"]).like,
+        nan=values["nan"].value,
+        nodata=values["nodata"],
+        min_valid=least_valid(values),
+        threads=values["threads"],
+    )
+    return replace(chain, dtype=values["dtype"], fit=_fit(values))
+
+
+def unpool_of(values: Values, indices: NDArray[Any], params: Sequence[WindowParam]) -> Unpool:
+    """Say what the options ask of unpooling; ``params`` are those that tell of the pooling."""
+    from poolcli.unpooling import Unpool
+
+    windows = {
+        param.name: param.read(values[param.name], long_flag(param))
+        for param in params
+        if values[param.name] is not None
+    }
+    return Unpool(
+        indices,
+        **windows,
+        layout=values["layout"],
+        like=read_defaults(values["like"]).like,
+        index=values["index"],
+        dtype=values["dtype"],
+        fit=_fit(values),
+    )
+
+
+def _fit(values: Values) -> str:
+    return "clip" if values["clip"] else "exact"
+
+
+def least_valid(values: Values) -> float:
+    """Give the fraction of a window that must be there, where something can be missing."""
+    if values["min_valid"] is not None and values["nan"] != "skip" and values["nodata"] is None:
+        raise UsageError("--min-valid counts what is not missing: it needs --nan skip or --nodata")
+    return values["min_valid"] or 0.0
 
 
 def target_of(values: Values, op: str) -> batch.Target:
@@ -31,8 +135,6 @@ def target_of(values: Values, op: str) -> batch.Target:
 
     Raises UsageError where options contradict each other.
     """
-    from poolcli import batch
-
     format, named = values["format"], values.get("name_template")
     template = None
     if named is not None:
@@ -59,12 +161,10 @@ def target_of(values: Values, op: str) -> batch.Target:
     return target
 
 
-def settings_of(values: Values, *, in_order: bool) -> batch.Settings:
+def settings_of(values: Values, *, in_order: bool) -> Settings:
     """Say how the work is to be shared out."""
-    from poolcli import batch
-
     limit = values.get("max_memory")
-    return batch.Settings(
+    return Settings(
         at_once=values.get("jobs"),
         max_bytes=None if limit is None else parse_size(limit),
         fail_fast=values.get("fail_fast", False),
@@ -85,18 +185,12 @@ def parse_size(text: str) -> int:
     return size
 
 
-_SIZE = r"(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]?)(?:i?B)?"
-
-
-_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
-
-
-def pictures_of(values: Values, target: Target) -> Pictures:
+def pictures_of(values: Values, target: batch.Target) -> Pictures:
     """Say in the library's words what the options ask of pictures.
 
     Raises UsageError for what is meaningless whatever the input.
     """
-    from poolcli import batch, formats
+    from poolcli import formats
     from poolcli.images.options import Treatment
 
     linear, by = values.get("linear", False), values.get("by")
@@ -129,42 +223,15 @@ def _which(linear: bool) -> str:
     return "--linear" if linear else "--by"
 
 
-def _extension(target: Target) -> str | None:
+def _extension(target: batch.Target) -> str | None:
     """Give the extension that all results will have, where that is known."""
     if target.format is not None or target.output is None or target.is_folder:
         return target.format
     return os.path.splitext(target.output)[1].lower() or None
 
 
-def request_of(op: Op, geometry: Geometry, values: Values) -> Request:
-    """Say in the library's words what the options ask for."""
-    return Request(
-        op=op.name,
-        geometry=geometry,
-        layout=values["layout"],
-        like=read_defaults(values["like"]).like,
-        nan=values["nan"].value,
-        nodata=values["nodata"],
-        min_valid=least_valid(values),
-        count_include_pad=values.get("count_include_pad"),
-        divisor=values.get("divisor"),
-        index=values.get("index"),
-        dtype=values["dtype"],
-        fit="clip" if values["clip"] else "exact",
-        keepdims=values.get("keepdims", True),
-        threads=values["threads"],
-        params={p.name: values[p.name] for p in op.params if values[p.name] is not None},
-    )
-
-
-def least_valid(values: Values) -> float:
-    """Give the fraction of a window that must be there, where something can be missing."""
-    if values["min_valid"] is not None and values["nan"] != "skip" and values["nodata"] is None:
-        raise UsageError("--min-valid counts what is not missing: it needs --nan skip or --nodata")
-    return values["min_valid"] or 0.0
-
-
-def _refuse_contradictions(values: Values, target: batch.Target) -> None:
+def refuse_contradictions(values: Values, target: batch.Target) -> None:
+    """Raise UsageError where options contradict each other or lead nowhere."""
     if target.is_stdout:
         if values["as_json"]:
             raise UsageError("--json and -o - both want standard output; write to a file instead")
@@ -178,7 +245,30 @@ def _refuse_contradictions(values: Values, target: batch.Target) -> None:
         raise UsageError("--clip needs something to fit: --dtype, or a picture as --output")
 
 
-def _read_rows(read: Read, **settings: Any) -> Iterator[Loaded]:
+def find_sources(
+    values: Values,
+    search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
+) -> list[batch.Source]:
+    """Give every input that was named, listed or typed."""
+    if not gc.isenabled():  # as cli.main has left it, so that modules load faster
+        gc.freeze()  # they stay to the end, and need no looking at
+        gc.enable()
+    inputs, lists = values["inputs"] or [], values.get("files_from") or []
+    sources = batch.find_sources(inputs, values["matrix"] or [], lists, search, "--matrix")
+    if not sources:
+        raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
+    rows = (values["layout"] or "").upper() == "W"
+    patterns = tuple(values["arrays"] or ())
+    if patterns or rows:
+        from poolcli.formats.base import Members
+
+        sources = [source.choosing(Members(patterns, small=rows)) for source in sources]
+    if rows:
+        return [source._replace(read=partial(_rows, source.read)) for source in sources]
+    return sources
+
+
+def _rows(read: Read, **settings: Any) -> Iterator[Loaded]:
     """Read text of one row or column as what it is meant to be where its only axis is W."""
     for loaded in read(**settings):
         if loaded.kind == "text" and len(loaded.shape) == 2 and 1 in loaded.shape:

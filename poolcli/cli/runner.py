@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -16,14 +14,15 @@ from poolcli.cli import messages
 from poolcli.cli.command import Values
 from poolcli.cli.env import read_defaults
 from poolcli.cli.requests import (
-    _read_rows,
-    _refuse_contradictions,
+    find_sources,
     pictures_of,
+    refuse_contradictions,
     settings_of,
     target_of,
 )
 from poolcli.errors import PoolError, UsageError
 from poolcli.operation import Operation
+from poolcli.outcomes import Failed, Outcome, Result, Skipped, Watch
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 SLOW = 1.0
 
 
-class Telling(batch.Watch):
+class RunReporter(Watch):
     """Shows results, complains, and keeps count, for one run of jobs.
 
     A batch, which is several files into a folder, gets a bar instead of a line for each file
@@ -46,7 +45,7 @@ class Telling(batch.Watch):
         self._sizes = {id(job.source): _size(job) for job in self._todo}
         self._ticked: dict[int, float] = {}
         self._meter = report.Meter(len(self._todo), sum(self._sizes.values()))
-        self._counts = dict.fromkeys((report.Result, batch.Skipped, batch.Failed), 0)
+        self._counts = dict.fromkeys((Result, Skipped, Failed), 0)
         self._left = len(self._todo)
         self._said: set[str] = set()
         self._bar = self._make_bar()
@@ -54,7 +53,7 @@ class Telling(batch.Watch):
     @property
     def failed(self) -> bool:
         """Whether something has failed."""
-        return self._counts[batch.Failed] > 0
+        return self._counts[Failed] > 0
 
     @property
     def _tells_each(self) -> bool:
@@ -77,7 +76,7 @@ class Telling(batch.Watch):
         shown = self._values["as_json"] or any(not job.paths for job in self._todo)
         return shown and sys.stdout is not None and sys.stdout.isatty()
 
-    def __enter__(self) -> Telling:
+    def __enter__(self) -> RunReporter:
         if self._bar is not None:
             self._bar.__enter__()
         return self
@@ -106,7 +105,7 @@ class Telling(batch.Watch):
         self._ticked[key] = done + part
         self._meter.advance(part, part * self._sizes.get(key, 0))
 
-    def end(self, job: batch.Job, how: type[batch.Outcome]) -> None:
+    def end(self, job: batch.Job, how: type[Outcome]) -> None:
         """Count a job."""
         self._counts[how] += 1
         self._left -= not job.skip
@@ -114,9 +113,9 @@ class Telling(batch.Watch):
         if key in self._sizes:
             left = 1 - self._ticked.pop(key, 0.0)
             self._meter.advance(left, left * self._sizes[key])
-            self._meter.end_file(failed=how is batch.Failed)
+            self._meter.end_file(failed=how is Failed)
 
-    def tell(self, outcome: batch.Outcome) -> None:
+    def tell(self, outcome: Outcome) -> None:
         """Show what came of a job, or complain about it."""
         if self._bar is None or (self._shows_bar_instead and not self._shares_window):
             self._tell(outcome)
@@ -124,18 +123,18 @@ class Telling(batch.Watch):
         with self._bar.hidden():
             self._tell(outcome)
 
-    def _tell(self, outcome: batch.Outcome) -> None:
+    def _tell(self, outcome: Outcome) -> None:
         as_json = self._values["as_json"]
-        if isinstance(outcome, batch.Failed):
+        if isinstance(outcome, Failed):
             label = outcome.job.source.label
             messages.complain_of_input(label, outcome.error, as_json=as_json)
-        elif isinstance(outcome, batch.Skipped):
+        elif isinstance(outcome, Skipped):
             if as_json:
                 _print(report.skipped_json(outcome.job.source.label, outcome.job.paths))
         else:
             self._show(outcome)
 
-    def _show(self, result: report.Result) -> None:
+    def _show(self, result: Result) -> None:
         values = self._values
         quiet = values["quiet"]
         if result.plan.warning is not None:
@@ -143,7 +142,9 @@ class Telling(batch.Watch):
         for note in () if quiet else result.notes:
             self._say_once(messages.hint, result.label, note)
         if values["as_json"]:
-            _print(report.json_line(result, values=not values["no_preview"]))
+            _print(
+                report.json_line(result, values=not values["no_preview"], word=messages.as_typed)
+            )
         elif result.written is None:
             stream = messages.results()
             report.show(
@@ -153,6 +154,7 @@ class Telling(batch.Watch):
                 full=values["full"],
                 preview=not values["no_preview"],
                 line=not quiet,
+                word=messages.as_typed,
             )
         elif result.written != batch.STDOUT and self._tells_each and sys.stderr is not None:
             terminal = sys.stderr.isatty()
@@ -194,7 +196,7 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
     ``sources`` are the inputs where they are not simply those that were named or typed.
     """
     target = target_of(values, getattr(operation, "op", "pooled"))
-    _refuse_contradictions(values, target)
+    refuse_contradictions(values, target)
     batch.check_target(target)
     pictures = pictures_of(values, target)
     search = batch.Search(values.get("recursive", False), target.output)
@@ -212,37 +214,19 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
         manifest = _open_manifest(target, recipe)
     jobs = batch.assign(sources, target, manifest, search)
     if values.get("dry_run"):
-        return _rehearse(jobs, batch.Worker(operation, layouts, pictures=pictures), values)
-    settings = settings_of(values, in_order=not values["as_json"])._replace(pictures=pictures)
-    with Telling(jobs, values, is_batch=is_batch) as telling:
-        outcomes = batch.run(jobs, operation, layouts, settings, manifest=manifest, watch=telling)
+        return _dry_run(jobs, batch.Worker(operation, layouts, pictures=pictures), values)
+    settings = settings_of(values, in_order=not values["as_json"])
+    with RunReporter(jobs, values, is_batch=is_batch) as reporter:
+        outcomes = batch.run(
+            *(jobs, operation, layouts, settings),
+            pictures=pictures,
+            manifest=manifest,
+            watch=reporter,
+        )
         with closing(outcomes):
             for outcome in outcomes:
-                telling.tell(outcome)
-    return 1 if telling.failed else 0
-
-
-def find_sources(
-    values: Values,
-    search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
-) -> list[batch.Source]:
-    """Give every input that was named, listed or typed."""
-    if not gc.isenabled():  # as cli.main has left it, so that modules load faster
-        gc.freeze()  # they stay to the end, and need no looking at
-        gc.enable()
-    inputs, lists = values["inputs"] or [], values.get("files_from") or []
-    sources = batch.find_sources(inputs, values["matrix"] or [], lists, search)
-    if not sources:
-        raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
-    rows = (values["layout"] or "").upper() == "W"
-    patterns = tuple(values["arrays"] or ())
-    if patterns or rows:
-        from poolcli.formats.base import Members
-
-        sources = [source.choosing(Members(patterns, small=rows)) for source in sources]
-    if rows:
-        return [source._replace(read=partial(_read_rows, source.read)) for source in sources]
-    return sources
+                reporter.tell(outcome)
+    return 1 if reporter.failed else 0
 
 
 def _open_manifest(target: batch.Target, recipe: Mapping[str, str]) -> Manifest:
@@ -259,21 +243,24 @@ def _open_manifest(target: batch.Target, recipe: Mapping[str, str]) -> Manifest:
     return manifest
 
 
-def _rehearse(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -> int:
+def _dry_run(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) -> int:
     """Say what would be done; give the exit code."""
-    from poolcli.batch.run import rehearse
+    from poolcli.batch.run import dry_run
 
     failed, as_json = False, values["as_json"]
     for job in jobs:
         try:
-            for came in [] if job.skip else rehearse(job, worker):
+            for came in [] if job.skip else dry_run(job, worker):
                 if isinstance(came, PoolError):
                     messages.complain_of_input(job.source.label, came, as_json=as_json)
                     failed = True
                     continue
                 if came.plan.warning is not None:
                     messages.warn(f"{came.label}: {came.plan.warning}")
-                line = report.planned_json(came) if as_json else report.planned_line(came)
+                if as_json:
+                    line = report.planned_json(came, word=messages.as_typed)
+                else:
+                    line = report.planned_line(came)
                 print(line, file=messages.results())
         except UsageError:
             raise

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import messages, options
-from poolcli.cli.chain import GRAMMAR, STAGES
+from poolcli.cli.chain import GRAMMAR
 from poolcli.cli.command import Entry, Values, build_command
 from poolcli.errors import PoolError, UsageError
 
 if TYPE_CHECKING:
+    from poolcli.analysis.network import Network
     from poolcli.analysis.summary import Row
     from poolcli.chains import Chain
 
-SHAPE = inspect.Parameter(
-    "shape",
-    inspect.Parameter.KEYWORD_ONLY,
-    annotation=Annotated[
-        str, typer.Argument(metavar="SHAPE", help="Such as 224x224x64 or (224, 224, 64).")
-    ],
+LAYERS = (
+    "Between poolings there may be layers with weights, whose number and multiply-adds are then "
+    "counted: conv SIZE[/STRIDE] xFILTERS [pPADDING] [dDILATION] [groups=N] [bias], flatten, and "
+    "dense UNITS [bias] after flatten or global."
 )
-CODE = options.option(
-    "code",
-    str | None,
-    "Print the layers of this framework that do the same, as Python code.",
-    "--code",
-    metavar="torch|keras|onnx",
-)
-JSON = options.switch("as_json", "One JSON object per stage.", "--json")
 
 
 def entries() -> Mapping[str, Entry]:
@@ -46,15 +34,16 @@ def _command() -> Any:
         "input a value depends on (field) and how far such cells lie apart (jump), along each "
         "axis, the rows and columns that no window covers, and the share of values kept. Where a "
         "stage cannot be, the stages before it are shown, and an error says why.\n\n"
-        f'{GRAMMAR}\n\npoolcli shape 224x224x64 "max 3/2 p1 | avg 2"'
+        f"{GRAMMAR}\n\n{LAYERS}\n\n"
+        'poolcli shape 224x224x3 "conv 7/2 p3 x64 | max 3/2 p1 | global avg | dense 1000"'
     )
-    return build_command("shape", help, [SHAPE, STAGES, *options.AXES, CODE, JSON], _shape)
+    return build_command("shape", help, options.TAKES["shape"], _shape)
 
 
 def _shape(values: Values) -> int:
+    from poolcli.analysis.network import parse_network
     from poolcli.chain_syntax import parse_chain
     from poolcli.cli.env import read_defaults
-    from poolcli.frameworks.defaults import preset_name
     from poolcli.notation import parse_counts
 
     if values["code"] is not None and values["as_json"]:
@@ -62,13 +51,14 @@ def _shape(values: Values) -> int:
     counts = parse_counts(_as_counts(values["shape"]), "shape")
     shape = counts if isinstance(counts, tuple) else (counts,)
     defaults = read_defaults(values["like"])
-    chain = parse_chain(values["stages"], layout=values["layout"], like=defaults.like)
+    asked = {"layout": values["layout"], "like": defaults.like}
     layout = defaults.layouts.get(len(shape))
     try:
         if values["code"] is not None:
-            _print_code(chain, shape, layout, str(preset_name(values["code"])))
+            chain = parse_chain(values["stages"], **asked)
+            _print_code(chain, shape, layout, values["code"])
         else:
-            _print_table(chain, shape, layout, values)
+            _print_table(parse_network(values["stages"], **asked), shape, layout, values)
     except PoolError as error:
         # There is no input that could be at fault: what was asked for cannot be.
         raise UsageError(str(error)) from error
@@ -87,14 +77,16 @@ def _as_counts(text: str) -> str:
 def _print_code(chain: Chain, shape: tuple[int, ...], layout: str | None, framework: str) -> None:
     import numpy as np
 
-    from poolcli.analysis.layer_code import write_code
+    from poolcli.analysis.code import write_code
 
     plan = chain.plan(shape, np.dtype(np.float32), layout)
     _warn_of(plan.warning)
     print(write_code(plan, framework), end="", file=messages.results())
 
 
-def _print_table(chain: Chain, shape: tuple[int, ...], layout: str | None, values: Values) -> None:
+def _print_table(
+    network: Network, shape: tuple[int, ...], layout: str | None, values: Values
+) -> None:
     """Print the rows; before an error those of the stages that can be, which show where it is."""
     from poolcli.analysis.summary import rows
     from poolcli.layout import Layout, doubtful
@@ -102,10 +94,10 @@ def _print_table(chain: Chain, shape: tuple[int, ...], layout: str | None, value
     found: list[Row] = []
     failure = None
     try:
-        found.extend(rows(chain, shape, layout))
+        found.extend(rows(network, shape, layout))
     except PoolError as error:
         failure = error
-    if found and not (chain.layout or layout or chain.stages[0].request.like):
+    if found and not (network.layout or layout or network.like):
         _warn_of(doubtful(Layout(found[0].layout), shape))
     _print_rows(found, values["as_json"])
     if failure is not None:

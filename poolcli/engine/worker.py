@@ -436,6 +436,6 @@ _REFUSALS: dict[int, Callable[[Task, Any], InputError]] = {
     native.NAN: lambda task, _value: dtypes.not_a_number(task.target.dtype),
     native.NEGATIVE: lambda task, value: InputError(
         f"{task.name} pooling of a negative activation, {value}; "
-        "use --negatives relu or --negatives shift"
+        "use `negatives='relu'` or `negatives='shift'`"
     ),
 }

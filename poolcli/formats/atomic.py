@@ -210,7 +210,7 @@ def _closing(file: BinaryIO) -> Iterator[BinaryIO]:
     file.close()
 
 
-_EXISTS = "it exists; say --overwrite to replace it"
+_EXISTS = "it exists; say `overwrite` to replace it"
 
 
 def _open_special(path: str) -> BinaryIO | None:

@@ -94,7 +94,7 @@ def read_stdin(
     return _read_stream(stream, "-", max_bytes, pictures, members)
 
 
-def parse_matrix(text: str) -> Loaded:
+def parse_matrix(text: str, label: str = "matrix") -> Loaded:
     """Return the matrix that a text such as ``1 3; 5 6`` spells.
 
     >>> parse_matrix("1 3; 5 6").array.tolist()
@@ -102,8 +102,8 @@ def parse_matrix(text: str) -> Loaded:
     """
     from poolcli.formats.text import parse_matrix_text
 
-    with reading("--matrix"):
-        return Loaded("--matrix", parse_matrix_text(text), "text", None, ".txt")
+    with reading(label):
+        return Loaded(label, parse_matrix_text(text), "text", None, ".txt")
 
 
 def split_member(path: str) -> tuple[str, str | None]:
@@ -550,6 +550,16 @@ def write_stream(
         extension = format.lower()
         _write(stream, _prepared(array, extension, layout, notes, how), extension)
         stream.flush()
+
+
+def write_bytes(path: str, content: bytes, *, overwrite: bool = False) -> None:
+    """Write what is encoded already, beside its target first.
+
+    An existing file is replaced only with ``overwrite``. Raises ``OutputError``, one line that
+    starts with the path.
+    """
+    with writing(path), atomic_target(path, overwrite) as stream:
+        npy.write_all(stream, content)
 
 
 def write_npz(

@@ -80,7 +80,7 @@ def check_count(size: tuple[int, int], max_pixels: int | None) -> None:
     if width * height > limit:
         raise InputError(
             f"it claims {height}x{width} pixels; more than {limit} are refused as a possible"
-            f" decompression bomb; --max-pixels {width * height} reads it"
+            f" decompression bomb; `max_pixels={width * height}` reads it"
         )
 
 

@@ -265,27 +265,27 @@ def meaningless(extension: str, how: PictureOutput) -> str | None:
     """Say which of the wishes in ``how`` this kind of file has no use for; None where all is well.
 
     >>> meaningless(".png", PictureOutput(quality=80))
-    'PNG loses nothing and has no quality; leave --quality out, or write .jpg or .webp'
+    'PNG loses nothing and has no quality; leave `quality` out, or write .jpg or .webp'
     """
     holds = FORMATS.get(extension.lower())
     name = extension.removeprefix(".") if holds is None else holds.name
     if how.quality is not None:
         if holds is None or not holds.quality:
             return (
-                f"{name} loses nothing and has no quality; leave --quality out, or write"
+                f"{name} loses nothing and has no quality; leave `quality` out, or write"
                 " .jpg or .webp"
             )
         if not 1 <= how.quality <= 100:
-            return f"--quality {how.quality}: must be from 1 to 100"
+            return f"`quality` {how.quality}: must be from 1 to 100"
     if how.compression is not None:
         known = () if holds is None else holds.compressions
         if not known:
             return (
-                f"{name} has no --compression to choose; .png has 0 to 9, .webp 0 to 6,"
+                f"{name} has no `compression` to choose; .png has 0 to 9, .webp 0 to 6,"
                 " .tif none or deflate"
             )
         if how.compression not in known:
-            return f"--compression {how.compression}: {name} has {_listed(known)}"
+            return f"`compression` {how.compression}: {name} has {_listed(known)}"
     return None
 
 
@@ -370,7 +370,7 @@ def _cannot_hold(holds: Holds, dtype: str, names: str, channels: int = 1) -> str
     kind = "" if channels == 1 else f" with {channels} channels"
     other = ".npy" if holds is _TIFF else ".tif or .npy"
     advice = (
-        f"write {other}, or say --normalize or --dtype" if "float" in dtype else f"write {other}"
+        f"write {other}, or say `normalize` or `dtype`" if "float" in dtype else f"write {other}"
     )
     return f"{holds.name}{kind} holds {names}, the result is {dtype}; {advice}"
 

@@ -286,7 +286,7 @@ def check_pages(tiff: Any, pages: list[Any], size: int, max_pixels: int | None) 
         if page.nbytes > max(_BOMB_BYTES, _BOMB_RATIO * stored) and max_pixels is None:
             raise InputError(
                 f"page {number} claims {size_text(page.nbytes)} in {stored} bytes, which may be a"
-                f" decompression bomb; --max-pixels {pixels} reads it"
+                f" decompression bomb; `max_pixels={pixels}` reads it"
             )
         for offset, count in segments:
             if offset + count > size:

@@ -1,1 +1,1 @@
-"""What is known of other frameworks."""
+"""What is known of other frameworks: a row and a file each."""

@@ -1,8 +1,4 @@
-"""What frameworks do by default, in one word: ``--like torch``, ``keras`` or ``onnx``.
-
-Sources: the documentation of torch.nn.MaxPool2d, AvgPool2d and LPPool2d, of keras.layers'
-pooling layers and tf.nn.max_pool_with_argmax, and ONNX's MaxPool, AveragePool and LpPool.
-"""
+"""What frameworks do by default, in one word: the name of the framework."""
 
 from __future__ import annotations
 
@@ -10,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from poolcli.checks import one_of
-from poolcli.layout import CHANNELS_FIRST, CHANNELS_LAST
+from poolcli.errors import UsageError
+from poolcli.frameworks.table import find_framework
+from poolcli.layout import CHANNELS_LAST
 
 INDEX_CONVENTIONS = ("plane", "tensor", "channels-last")
 
@@ -30,13 +27,7 @@ class Preset:
     """Defaults of ops' own parameters, where an op has them."""
 
 
-PRESETS = {
-    "torch": Preset(CHANNELS_FIRST, count_include_pad=True, params={"signed": True}),
-    "keras": Preset(CHANNELS_LAST, index="channels-last"),
-    "onnx": Preset(CHANNELS_FIRST, unit_stride=True, index="tensor"),
-}
 PLAIN = Preset()
-_ALSO = {"pytorch": "torch", "tensorflow": "keras", "tf": "keras", "onnxruntime": "onnx"}
 
 
 def preset_name(name: str | None) -> str | None:
@@ -45,10 +36,10 @@ def preset_name(name: str | None) -> str | None:
     >>> preset_name("PyTorch"), preset_name("Keras"), preset_name("caffe")
     ('torch', 'keras', 'caffe')
     """
-    if not isinstance(name, str):
+    try:
+        return name if name is None else find_framework("like", name).name
+    except UsageError:
         return name
-    known = _ALSO.get(name.lower(), name.lower())
-    return known if known in PRESETS else name
 
 
 def find_preset(name: str | None) -> Preset:
@@ -57,7 +48,4 @@ def find_preset(name: str | None) -> Preset:
     >>> find_preset("onnx").unit_stride
     True
     """
-    if name is None:
-        return PLAIN
-    one_of("like", known := preset_name(name), tuple(PRESETS))
-    return PRESETS[str(known)]
+    return PLAIN if name is None else find_framework("like", name).load().preset

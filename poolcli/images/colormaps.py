@@ -57,7 +57,7 @@ _NAN_OF_GREY, _NAN = (255, 0, 0), (128, 128, 128)
 def check_name(name: str) -> None:
     """Raise UsageError for a colormap that is not known."""
     if _ALIASES.get(name, name) not in _POINTS:
-        raise UsageError(f"--colormap {name!r}: use {', '.join(NAMES)}")
+        raise UsageError(f"`colormap` {name!r}: use {', '.join(NAMES)}")
 
 
 @cache

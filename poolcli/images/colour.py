@@ -122,7 +122,7 @@ def blend(plan: Plan, array: Array, *, alpha: bool, linear: bool) -> Array:
     """
     if linear and array.dtype.name not in ("uint8", "uint16"):
         raise InputError(
-            f"--linear knows the light of 8 and 16 bits; this picture is {array.dtype}"
+            f"`linear` knows the light of 8 and 16 bits; this picture is {array.dtype}"
         )
     channels = plan.layout.index("C") if "C" in plan.layout else None
     if alpha and not linear and _is_opaque(array, channels):

@@ -28,11 +28,11 @@ class Treatment(NamedTuple):
         record = find_op(op)
         if self.linear and not record.blends:
             known = ", ".join(name for name, other in OPS.items() if other.blends)
-            raise UsageError(f"--linear is for means ({known}); {op} is none")
+            raise UsageError(f"`linear` is for means ({known}); {op} is none")
         if self.by is not None:
             if record.winner is None:
                 known = ", ".join(name for name, other in OPS.items() if other.winner is not None)
-                raise UsageError(f"--by is for ops that pick a pixel ({known}); {op} picks none")
+                raise UsageError(f"`by` is for ops that pick a pixel ({known}); {op} picks none")
             from poolcli.images.whole_pixels import check_key
 
             check_key(self.by)

@@ -39,7 +39,7 @@ class Look(NamedTuple):
 
 
 def parse_normalize(text: str) -> Range:
-    """Return what ``--normalize`` says.
+    """Return the range of values that ``normalize`` says.
 
     >>> parse_normalize("2,98")
     (2.0, 98.0)
@@ -51,7 +51,7 @@ def parse_normalize(text: str) -> Range:
     except ValueError:
         low, high = 1.0, 0.0
     if not 0 <= low < high <= 100:
-        raise UsageError(f"--normalize {text!r}: use minmax, each, or two percentiles such as 2,98")
+        raise UsageError(f"`normalize` {text!r}: use minmax, each, or two percentiles such as 2,98")
     return low, high
 
 

@@ -1,4 +1,4 @@
-"""``--by``: one value decides and the whole pixel is taken, so that no new colours come up."""
+"""One value decides and the whole pixel is taken, so that no new colours come up."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LETTERS = "RGBA"
 def check_key(by: str) -> None:
     """Raise UsageError for what is no key, before any picture is seen."""
     if by.lower() != "luma" and by.upper() not in tuple(_LETTERS) and not _is_number(by):
-        raise UsageError(f"--by {by!r}: must be luma, R, G, B, A or the number of a channel from 0")
+        raise UsageError(f"`by` {by!r}: must be luma, R, G, B, A or the number of a channel from 0")
 
 
 def pick_whole(plan: Plan, array: Array, by: str, *, alpha: bool) -> Array:
@@ -66,8 +66,8 @@ def _key(pixels: Array, by: str) -> Array:
             return pixels[..., 0]
         if channels > 4:
             raise InputError(
-                f"--by luma needs red, green and blue, and this has {channels} channels;"
-                f" use --by 0 to {channels - 1}"
+                f"`by='luma'` needs red, green and blue, and this has {channels} channels;"
+                f" use `by=0` to {channels - 1}"
             )
         wide = np.dtype(np.uint32 if pixels.dtype.name in ("uint8", "uint16") else np.float64)
         parts = [pixels[..., i].astype(wide) * wide.type(part) for i, part in enumerate(LUMA)]
@@ -75,7 +75,7 @@ def _key(pixels: Array, by: str) -> Array:
     number = int(by) if _is_number(by) else _LETTERS.index(by.upper())
     known = channels in (3, 4) or _is_number(by)
     if number >= channels or not known:
-        raise InputError(f"--by {by}: this has {channels} channels; use --by 0 to {channels - 1}")
+        raise InputError(f"`by` {by}: this has {channels} channels; use `by=0` to {channels - 1}")
     return np.asarray(pixels[..., number])
 
 

@@ -1,15 +1,17 @@
 """What people and pipes see: a report line and numbers, tables and pictures, or JSON.
 
-stdout gets results only; :func:`hint`, :func:`warning` and :func:`error` write to stderr. Rich
-is imported only here, and only once something is drawn on a terminal.
+Rich is imported only here, and only once something is drawn on a terminal. What is said to people
+on stderr is the command line's business.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TextIO
 
 from poolcli.outcomes import Result
 from poolcli.report.describe import report_line
+from poolcli.report.glyphs import encodable, safe
 from poolcli.report.json_lines import (
     failed_json,
     json_line,
@@ -19,18 +21,13 @@ from poolcli.report.json_lines import (
     skipped_json,
     text,
 )
-from poolcli.report.messages import encodable, error, hint, note, safe, warning
 from poolcli.report.progress import Bar, Meter
 
 __all__ = [
     "Bar",
     "Meter",
-    "Result",
-    "error",
     "failed_json",
-    "hint",
     "json_line",
-    "note",
     "plain_number",
     "planned_json",
     "planned_line",
@@ -38,7 +35,6 @@ __all__ = [
     "show",
     "skipped_json",
     "text",
-    "warning",
 ]
 
 
@@ -50,6 +46,7 @@ def show(
     full: bool = False,
     preview: bool = True,
     line: bool = True,
+    word: Callable[[str], str] = str,
 ) -> None:
     """Write the report of one result to ``stream``.
 
@@ -58,11 +55,12 @@ def show(
     ``full``: on a terminal, show every number as well, however many.
     ``preview``: False writes the report line alone, for results that went to a file.
     ``line``: False leaves out the report line.
+    ``word``: puts keywords that texts mark into words of who reads them.
     """
     if terminal:
         from poolcli.report.terminal import draw
 
-        draw(result, stream, full=full, preview=preview, line=line)
+        draw(result, stream, full=full, preview=preview, line=line, word=word)
         return
     if line:
         stream.write(encodable(f"# {report_line(result)}\n", stream))

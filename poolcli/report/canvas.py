@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 WIDEST = 80
-TALLEST = 60
+TALLEST, LEAST_HIGH = 60, 20
 
 # What a terminal without these signs is given instead.
 _IN_ASCII = {
@@ -125,22 +125,38 @@ class FullScreen(NamedTuple):
 
 
 class Screen:
-    """Where blocks go: a terminal in colours, a terminal without them, or a pipe."""
+    """Where blocks go: a terminal in colours, a terminal without them, or a pipe.
 
-    def __init__(self, stream: IO[str], *, terminal: bool) -> None:
+    ``word`` puts keywords that texts mark into words of who reads them.
+    """
+
+    def __init__(
+        self, stream: IO[str], *, terminal: bool, word: Callable[[str], str] = str
+    ) -> None:
         self._stream = stream
+        self.word = word
         self._ascii = "utf" not in (getattr(stream, "encoding", None) or "utf-8").lower()
         self._console: Console | None = None
-        self.width, self.height, self.coloured = WIDEST, TALLEST, False
+        self.coloured = False
         if terminal:
             from rich.console import Console
 
             self._console = console = Console(file=stream, force_terminal=True, highlight=False)
-            self.width = max(1, min(console.width, WIDEST))
-            self.height = max(20, min(console.height - 1, TALLEST))
             # The 16 colours of old terminals are no four hues in three strengths each.
             deep = console.color_system in ("truecolor", "256", "windows")
             self.coloured = deep and not console.no_color
+
+    @property
+    def width(self) -> int:
+        """How many columns there are; a window may change while it is looked at."""
+        return WIDEST if self._console is None else max(1, min(self._console.width, WIDEST))
+
+    @property
+    def height(self) -> int:
+        """How many lines a page may have."""
+        if self._console is None:
+            return TALLEST
+        return max(LEAST_HIGH, min(self._console.height - 1, TALLEST))
 
     @property
     def is_terminal(self) -> bool:

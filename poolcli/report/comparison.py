@@ -8,22 +8,22 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from poolcli.report.glyphs import encodable, safe
 from poolcli.report.json_lines import plain_values
-from poolcli.report.messages import encodable, safe
 from poolcli.report.numbers import cell_format, count_planes, pick
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import RenderableType
 
-    from poolcli.analysis.conform import Verdict
+    from poolcli.analysis.conform import Comparison
 
 MOST_ROWS, MOST_COLUMNS = 12, 10
 FRAME = 4  # what a panel takes beside its lines
 
 
 def show_comparison(
-    label: str, verdicts: Sequence[Verdict], *, stream: IO[str], terminal: bool
+    label: str, comparisons: Sequence[Comparison], *, stream: IO[str], terminal: bool
 ) -> None:
     """Write what each framework makes of one input.
 
@@ -31,52 +31,52 @@ def show_comparison(
     so do the columns in which a row differs from most frameworks.
     """
     if terminal:
-        _draw(label, verdicts, stream)
+        _draw(label, comparisons, stream)
         return
-    for verdict in verdicts:
-        stream.write(encodable(f"# {safe(label)}  {_summary(verdict)}\n", stream))
-        for sentence in verdict.why:
+    for comparison in comparisons:
+        stream.write(encodable(f"# {safe(label)}  {_summary(comparison)}\n", stream))
+        for sentence in comparison.why:
             stream.write(encodable(f"# - {safe(sentence)}\n", stream))
-        stream.writelines(f"{line}\n" for line in _plain(verdict))
+        stream.writelines(f"{line}\n" for line in _plain(comparison))
 
 
-def comparison_lines(label: str, verdicts: Sequence[Verdict]) -> Iterator[str]:
+def comparison_lines(label: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
     """Give one JSON object for each framework; ``refused`` or ``values`` and ``differs`` is null.
 
     NaN and infinities are written as in the report of a pooling.
     """
-    for verdict in verdicts:
-        values, differs = verdict.values, verdict.differs
+    for comparison in comparisons:
+        values, differs = comparison.values, comparison.differs
         record = {
             "label": safe(label),
-            "framework": verdict.framework,
-            "input": {"shape": list(verdict.input_shape), "layout": verdict.layout},
+            "framework": comparison.framework,
+            "input": {"shape": list(comparison.input_shape), "layout": comparison.layout},
             "output": None if values is None else {"shape": list(values.shape)},
-            "refused": verdict.refused,
-            "why": list(verdict.why),
+            "refused": comparison.refused,
+            "why": list(comparison.why),
             "values": None if values is None else plain_values(values),
             "differs": None if differs is None else differs.tolist(),
         }
         yield json.dumps(record, allow_nan=False)
 
 
-def _summary(verdict: Verdict) -> str:
-    before = f"{verdict.framework}: {_shape(verdict.input_shape)} {verdict.layout}"
-    if verdict.values is None:
-        return f"{before} refused: {verdict.refused}"
-    marked = 0 if verdict.differs is None else int(verdict.differs.sum())
-    differs = f"  ({marked} of {verdict.values.size} cells differ)" if marked else ""
-    return f"{before} -> {_shape(verdict.values.shape)}{differs}"
+def _summary(comparison: Comparison) -> str:
+    before = f"{comparison.framework}: {_shape(comparison.input_shape)} {comparison.layout}"
+    if comparison.values is None:
+        return f"{before} refused: {comparison.refused}"
+    marked = 0 if comparison.differs is None else int(comparison.differs.sum())
+    differs = f"  ({marked} of {comparison.values.size} cells differ)" if marked else ""
+    return f"{before} -> {_shape(comparison.values.shape)}{differs}"
 
 
 def _shape(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
-def _plain(verdict: Verdict) -> Iterator[str]:
+def _plain(comparison: Comparison) -> Iterator[str]:
     from poolcli.formats.text import format_plain
 
-    values, differs = verdict.values, verdict.differs
+    values, differs = comparison.values, comparison.differs
     if values is None or differs is None:
         return
     if values.ndim == 2:
@@ -91,7 +91,7 @@ def _plain(verdict: Verdict) -> Iterator[str]:
         yield f"{line}  # differs in column {', '.join(columns)}" if columns else line
 
 
-def _draw(label: str, verdicts: Sequence[Verdict], stream: IO[str]) -> None:
+def _draw(label: str, comparisons: Sequence[Comparison], stream: IO[str]) -> None:
     from rich.columns import Columns
     from rich.console import Console
     from rich.panel import Panel
@@ -100,38 +100,40 @@ def _draw(label: str, verdicts: Sequence[Verdict], stream: IO[str]) -> None:
     console = Console(file=stream, force_terminal=True)
     console.print(Text(encodable(safe(label), stream), "bold"))
     panels: list[RenderableType] = []
-    for verdict in verdicts:
+    for comparison in comparisons:
         body = Text()
-        for line in _page(verdict, console.width - FRAME):
+        for line in _page(comparison, console.width - FRAME):
             body.append_text(line).append("\n")
         body.rstrip()
-        title = Text(f"{verdict.framework} {_shape(verdict.input_shape)} {verdict.layout}")
+        title = Text(f"{comparison.framework} {_shape(comparison.input_shape)} {comparison.layout}")
         panels.append(Panel(body, title=title, expand=False))
     console.print(Columns(panels))
-    if any(verdict.differs is not None and verdict.differs.any() for verdict in verdicts):
+    if any(
+        comparison.differs is not None and comparison.differs.any() for comparison in comparisons
+    ):
         console.print(Text("* most frameworks have another value here", "yellow"))
-    for verdict in verdicts:
-        for sentence in verdict.why:
-            name = Text(f"{verdict.framework}: ", "bold")
+    for comparison in comparisons:
+        for sentence in comparison.why:
+            name = Text(f"{comparison.framework}: ", "bold")
             console.print(name.append(encodable(safe(sentence), stream), "not bold"))
 
 
-def _page(verdict: Verdict, room: int) -> Iterator[Any]:
+def _page(comparison: Comparison, room: int) -> Iterator[Any]:
     """The lines of a panel: the first plane of the values, those that differ in colour.
 
     ``room`` is the width that there is for them.
     """
     from rich.text import Text
 
-    values, differs = verdict.values, verdict.differs
+    values, differs = comparison.values, comparison.differs
     if values is None or differs is None:
         yield Text("refused", "red")
-        yield Text(safe(str(verdict.refused)))
+        yield Text(safe(str(comparison.refused)))
         return
-    total = count_planes(verdict.layout, values.shape)
+    total = count_planes(comparison.layout, values.shape)
     which = f"  plane 1 of {total}" if total > 1 else ""
     yield Text(f"{_shape(values.shape)}{which}", "dim")
-    plane, marks = _first_plane(values, verdict.layout), _first_plane(differs, verdict.layout)
+    plane, marks = _first_plane(values, comparison.layout), _first_plane(differs, comparison.layout)
     show = cell_format(plane)
     width = max(len(show(value)) for value in plane.flat) + 1
     columns = pick(plane.shape[1], max(3, min(MOST_COLUMNS, room // (width + 1))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from poolcli.report.messages import ASCII, Glyphs, safe
+from poolcli.report.glyphs import ASCII, Glyphs, safe
 
 if TYPE_CHECKING:
     from poolcli.outcomes import Result

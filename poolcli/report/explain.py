@@ -46,8 +46,8 @@ def _page(parts: Sequence[tuple[Explanation, Box]], most: int, screen: Screen, r
     for _ in range(MOST_TRIES):
         pages = [_part(one, box, screen, room=room) for one, box in parts[:most]]
         if most < len(parts):
-            left = f"… and {len(parts) - most} more levels: --all prints them"
-            pages.append([text_line(left, "faint")])
+            left = f"… and {len(parts) - most} more levels: `all` prints them"
+            pages.append([text_line(screen.word(left), "faint")])
         page = joined([_heading(parts[0][0], screen), *pages])
         too_high = len(page) - screen.height
         if room >= EVERY or too_high <= 0:
@@ -57,16 +57,24 @@ def _page(parts: Sequence[tuple[Explanation, Box]], most: int, screen: Screen, r
 
 
 def step_page(
-    told: Explanation, box: Box, at: Place, which: str, screen: Screen, *, first: bool = True
+    told: Explanation,
+    box: Box,
+    at: Place,
+    which: str,
+    screen: Screen,
+    *,
+    first: bool = True,
+    below: int = 0,
 ) -> Block:
     """Return the picture of one window among the others, and its arithmetic.
 
-    ``which``: the number of the step. ``first``: with what holds for all of them.
+    ``which``: the number of the step. ``first``: with what holds for all of them. ``below``: lines
+    to be left free on the screen.
     """
     facts = _facts(told, screen) if first else []
     step = told.step(at)
     lines = _text_of(step, screen, max(LABEL, len(_name(at)) + 3))
-    height = screen.height - len(lines) - len(facts) - 7
+    height = screen.height - below - len(lines) - len(facts) - 7
     cells = _cells(told, box, screen, max(LEAST_PICTURE, height))
     heading = _heading(told, screen) if first else []
     parts = [heading, [text_line(which, "bold")], picture.step_picture(cells, at), lines, facts]
@@ -257,8 +265,8 @@ def _notes(
     """Return what is not shown, and how to see it."""
     lines: Block = []
     if not every and told_of < box.size:
-        left = f"… and {box.size - told_of} more windows: --all prints them"
-        text, room = f"{left}, --step walks through them", screen.width - MARGIN
+        left = screen.word(f"… and {box.size - told_of} more windows: `all` prints them")
+        text, room = screen.word(f"{left}, `step` walks through them"), screen.width - MARGIN
         start = " " * LABEL if LABEL + len(text) <= room else ""
         lines += [[Span(start), *line] for line in _wrapped(text, room, "faint")]
     shown = []
@@ -285,6 +293,8 @@ def _legend(told: Explanation, places: Sequence[Place], screen: Screen) -> Block
         sign = "struck through" if screen.coloured else "in ( )"
         lines.append(text_line(f"cells {sign} are missing and do not count", "faint"))
     if any(step.expected is not None for step in steps):
-        says = "every seed draws anew; E = Σx² / Σx is the mean of all draws (--mode expected)"
+        says = screen.word(
+            "every seed draws anew; E = Σx² / Σx is the mean of all draws (`mode='expected'`)"
+        )
         lines.append(text_line(says, "faint"))
     return lines

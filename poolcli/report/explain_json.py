@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,20 +20,25 @@ MOST_VALUES = 4_000_000
 
 
 def explanation_json(
-    label: str, told: Sequence[Explanation], boxes: Sequence[Box | None]
+    label: str,
+    told: Sequence[Explanation],
+    boxes: Sequence[Box | None],
+    *,
+    word: Callable[[str], str] = str,
 ) -> Iterator[str]:
     """Yield the pieces of one line of strict JSON.
 
     ``formula`` holds an object for each spatial axis (and level), ``cells`` one for each window of
     the first plane: its place in the output, the positions and the values of its real cells, the
     winner's position (or null), the result, and the arithmetic in words. NaN and infinities are
-    written as in the report of a pooling. Raises InputError where that would be without end.
+    written as in the report of a pooling. ``word`` puts warnings into words of who reads them.
+    Raises InputError where that would be without end.
     """
     parts = [(one, box) for one, box in zip(told, boxes, strict=True) if box is not None]
     most = sum(box.size * math.prod(w.largest for w in one.windows) for one, box in parts)
     if most > MOST_VALUES:
         raise InputError(
-            f"its windows hold {most} values in all; choose some with --at or --region"
+            f"its windows hold {most} values in all; choose some with `at` or `region`"
         )
     plan = told[0].plan
     record: dict[str, Any] = {
@@ -42,7 +47,7 @@ def explanation_json(
         "input": _array(plan.input_shape, plan.input_dtype, plan.layout),
         "output": _array(plan.output_shape, plan.output_dtype, plan.output_layout),
         "dropped": dict(plan.dropped),
-        "warnings": [] if plan.warning is None else [text(plan.warning)],
+        "warnings": [] if plan.warning is None else [text(word(plan.warning))],
         "planes": dict(told[0].planes),
         "formula": [formula for one, _ in parts for formula in _formulas(one)],
     }

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from poolcli.report.describe import report_line
-from poolcli.report.messages import safe
+from poolcli.report.glyphs import safe
 
 if TYPE_CHECKING:
     from poolcli.operation import OperationPlan
     from poolcli.outcomes import Result
 
 
-def json_line(result: Result, *, values: bool = True) -> str:
+def json_line(result: Result, *, values: bool = True, word: Callable[[str], str] = str) -> str:
     r"""Return one line of strict, ASCII-only JSON that describes ``result``.
 
     ``values`` (nested lists, in the output's own axis order) is there unless the output was
     written to a file, or values are not wanted. Window numbers stand per spatial axis, padding as
-    [before, after] pairs, so that ``same`` tells what it came to.
+    [before, after] pairs, so that ``same`` tells what it came to. ``word`` puts warnings into words
+    of who reads them.
 
     JSON has no NaN and no infinities: they become the strings ``"NaN"``, ``"Infinity"`` and
     ``"-Infinity"``, which ``float()`` and ``numpy.array(..., float)`` read back. Bytes of a name
@@ -31,10 +32,10 @@ def json_line(result: Result, *, values: bool = True) -> str:
     record: dict[str, Any] = {
         "label": text(result.label),
         **plan.as_json(),
-        "input": _array(plan.input_shape, plan.input_dtype, plan.layout),
-        "output": _array(*_of_output(plan)),
+        "input": json_array(plan.input_shape, plan.input_dtype, plan.layout),
+        "output": json_array(*_of_output(plan)),
         "dropped": dict(plan.dropped),
-        "warnings": [text(warning) for warning in result.warnings],
+        "warnings": [text(word(warning)) for warning in result.warnings],
         "written": None if result.written is None else text(result.written),
     }
     if result.indices is not None:
@@ -49,7 +50,8 @@ def text(name: str) -> str:
     return "".join(safe(c) if "\ud800" <= c <= "\udfff" else c for c in name)
 
 
-def _array(shape: tuple[int, ...], dtype: Any, layout: str) -> dict[str, Any]:
+def json_array(shape: tuple[int, ...], dtype: Any, layout: str) -> dict[str, Any]:
+    """Return what is said of an array that is not written out."""
     return {"shape": list(shape), "dtype": dtype.name, "layout": layout}
 
 
@@ -63,6 +65,16 @@ def plain_values(array: Any) -> Any:
     if array.dtype.kind == "f":
         return _without_nan(values)
     return values
+
+
+def json_number(value: float | None) -> float | str | None:
+    """Return one number as strict JSON can carry it; None where there is none.
+
+    >>> json_number(float("inf")), json_number(0.5)
+    ('Infinity', 0.5)
+    """
+    number: float | str | None = None if value is None else _without_nan(value)
+    return number
 
 
 def _without_nan(value: Any) -> Any:
@@ -86,12 +98,12 @@ def planned_line(result: Result) -> str:
     return str(line._replace(label=f"{line.label} -> {safe(result.written)}"))
 
 
-def planned_json(result: Result) -> str:
+def planned_json(result: Result, *, word: Callable[[str], str] = str) -> str:
     """Return the JSON object of a result that would be made: ``would_write`` for ``written``."""
     import json  # late, as everywhere here: most reports are for people
 
     target = result.written
-    record = json.loads(json_line(result._replace(written=target or "")))
+    record = json.loads(json_line(result._replace(written=target or ""), word=word))
     del record["written"]
     return json.dumps({**record, "would_write": None if target is None else text(target)})
 

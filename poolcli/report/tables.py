@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import IO, TYPE_CHECKING
 
-from poolcli.report.messages import encodable, safe
+from poolcli.report.glyphs import encodable, safe
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,19 +15,26 @@ if TYPE_CHECKING:
     from poolcli.analysis.summary import Row
 
 HEADINGS = ("stage", "output", "layout", "field", "jump", "dropped", "kept")
+NETWORK = ("stage", "output", "field", "jump", "dropped", "weights", "mult-adds")
 NOTHING = "-"
 GAP = "  "
 RULE = "   "  # as wide as what Rich puts between columns
 
 
 def show_table(rows: Sequence[Row], *, stream: IO[str], terminal: bool) -> None:
-    """Write one row for each stage; without a terminal, columns stand two spaces apart or more."""
-    cells = [_cells(row) for row in rows]
+    """Write one row for each stage; without a terminal, columns stand two spaces apart or more.
+
+    Of a network, that is where some stage has weights, they and the multiply-adds are counted, and
+    a last row has their sums.
+    """
+    headings, cells = HEADINGS, [_cells(row) for row in rows]
+    if any(row.weights for row in rows):
+        headings, cells = NETWORK, [*(_network_cells(row) for row in rows), _total(rows)]
     if terminal:
-        _draw(cells, [bool(row.warnings) for row in rows], stream)
+        _draw(headings, cells, [bool(row.warnings) for row in rows] + [False], stream)
         return
-    widths = [max(map(len, column)) for column in zip(HEADINGS, *cells, strict=True)]
-    for line in (HEADINGS, *cells):
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    for line in (headings, *cells):
         words = (word.ljust(width) for word, width in zip(line, widths, strict=True))
         stream.write(encodable(GAP.join(words).rstrip() + "\n", stream))
 
@@ -48,6 +55,8 @@ def table_lines(rows: Iterable[Row]) -> Iterable[str]:
             "dropped": dict(row.dropped),
             "kept": float(row.kept),
             "warnings": list(row.warnings),
+            "weights": row.weights,
+            "multiply_adds": row.multiply_adds,
         }
         yield json.dumps(record, allow_nan=False)
 
@@ -65,37 +74,71 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _draw(cells: Sequence[tuple[str, ...]], doubtful: Sequence[bool], stream: IO[str]) -> None:
+def _network_cells(row: Row) -> tuple[str, ...]:
+    stage, output, _, field, jump, dropped, _ = _cells(row)
+    return stage, output, field, jump, dropped, *_costs(row.weights, row.multiply_adds)
+
+
+def _total(rows: Sequence[Row]) -> tuple[str, ...]:
+    weights, adds = sum(row.weights for row in rows), sum(row.multiply_adds for row in rows)
+    return "total", *[NOTHING] * 4, *_costs(weights, adds)
+
+
+def _costs(weights: int, multiply_adds: int) -> tuple[str, str]:
+    return f"{weights:,}" if weights else NOTHING, magnitude(multiply_adds)
+
+
+def magnitude(count: int) -> str:
+    """A large count as people say it, to four digits.
+
+    >>> magnitude(25_088_000), magnitude(512_000), magnitude(640), magnitude(0)
+    ('25.09 M', '512 k', '640', '-')
+    """
+    if count < 1000:
+        return str(count) if count else NOTHING
+    power = min((len(f"{float(f'{count:.3e}'):.0f}") - 1) // 3, 5)
+    return f"{count / 1000**power:.4g} {' kMGTP'[power]}"
+
+
+def _draw(
+    headings: Sequence[str],
+    cells: Sequence[tuple[str, ...]],
+    doubtful: Sequence[bool],
+    stream: IO[str],
+) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(file=stream, force_terminal=True)
-    widths = [max(map(len, column)) for column in zip(HEADINGS, *cells, strict=True)]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
     if sum(widths) + len(RULE) * len(widths) > console.width:
-        _draw_stacked(cells, doubtful, console)
+        _draw_stacked(headings, cells, doubtful, console)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in HEADINGS:
+    for heading in headings:
         table.add_column(heading, justify="left" if heading == "stage" else "right")
-    for line, doubt in zip(cells, doubtful, strict=True):
+    for line, doubt in zip(cells, doubtful, strict=False):
         words = (Text(encodable(word, stream)) for word in line)
         table.add_row(*words, style="yellow" if doubt else None)
     console.print(table)
 
 
 def _draw_stacked(
-    cells: Sequence[tuple[str, ...]], doubtful: Sequence[bool], console: Console
+    headings: Sequence[str],
+    cells: Sequence[tuple[str, ...]],
+    doubtful: Sequence[bool],
+    console: Console,
 ) -> None:
     """Draw what is too wide for a table: each stage, and what is told of it on lines below."""
     from rich.text import Text
 
-    first = max(map(len, HEADINGS))
-    for (stage, *facts), doubt in zip(cells, doubtful, strict=True):
+    first = max(map(len, headings))
+    for (stage, *facts), doubt in zip(cells, doubtful, strict=False):
         style = "yellow" if doubt else ""
         console.print(Text(encodable(stage, console.file), f"bold {style}"))
-        for heading, word in zip(HEADINGS[1:], facts, strict=True):
+        for heading, word in zip(headings[1:], facts, strict=True):
             if word != NOTHING:
                 console.print(Text(f"{GAP}{heading.ljust(first)}{GAP}{word}", style))
 

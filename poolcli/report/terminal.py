@@ -5,7 +5,7 @@ Everything is printed as Text: a plain string would be read as markup.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from poolcli.outcomes import Result
 from poolcli.report.describe import report_line
-from poolcli.report.messages import ASCII, UNICODE, Glyphs, encodable
+from poolcli.report.glyphs import ASCII, UNICODE, Glyphs, encodable
 from poolcli.report.numbers import cell_format, count_planes, pick, planes
 from poolcli.report.thumbnail import SMALL, picture_size, show_picture
 
@@ -26,8 +26,19 @@ PLANE_ROWS = 8  # of one plane, where there are several
 GAP = "  "
 
 
-def draw(result: Result, stream: IO[str], *, full: bool, preview: bool, line: bool) -> None:
-    """Draw the report ``line`` and, with ``preview``, the matrix or the picture under it."""
+def draw(
+    result: Result,
+    stream: IO[str],
+    *,
+    full: bool,
+    preview: bool,
+    line: bool,
+    word: Callable[[str], str],
+) -> None:
+    """Draw the report ``line`` and, with ``preview``, the matrix or the picture under it.
+
+    ``word`` puts keywords that texts mark into words of who reads them.
+    """
     console = Console(file=stream, force_terminal=True)
     glyphs = UNICODE if "utf" in console.encoding.lower() else ASCII
     if line:
@@ -42,7 +53,7 @@ def draw(result: Result, stream: IO[str], *, full: bool, preview: bool, line: bo
     elif result.kind == "image" and "H" in layout and max(picture_size(array, layout)) > SMALL:
         show_picture(result, console, glyphs)
     elif not _draw_beside(result, stream, console):
-        _draw_page(array, layout, console, glyphs)
+        _draw_page(array, layout, console, glyphs, word)
 
 
 def _draw_line(result: Result, console: Console, glyphs: Glyphs) -> None:
@@ -91,7 +102,9 @@ def _draw_all(array: NDArray[Any], layout: str, console: Console, glyphs: Glyphs
             console.print(line, soft_wrap=True)
 
 
-def _draw_page(array: NDArray[Any], layout: str, console: Console, glyphs: Glyphs) -> None:
+def _draw_page(
+    array: NDArray[Any], layout: str, console: Console, glyphs: Glyphs, word: Callable[[str], str]
+) -> None:
     """Draw as many planes as a page holds, side by side where they are narrow."""
     total = count_planes(layout, array.shape)
     page_rows = max(LEAST_ROWS, console.height - AROUND)
@@ -114,7 +127,7 @@ def _draw_page(array: NDArray[Any], layout: str, console: Console, glyphs: Glyph
     if shown < total:
         partly.insert(0, f"{shown} of {total} planes")
     if partly:
-        console.print(Text(f"{GAP}{', '.join(partly)} shown; --full shows all", "dim"))
+        console.print(Text(f"{GAP}{', '.join(partly)} shown; {word('`full` shows all')}", "dim"))
 
 
 def _block(

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from poolcli.outcomes import Result
-from poolcli.report.messages import Glyphs
+from poolcli.report.glyphs import Glyphs
 from poolcli.report.numbers import cell_format
 
 SMALL = 8  # up to this many pixels a side, numbers tell more than colours

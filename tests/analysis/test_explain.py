@@ -118,6 +118,8 @@ def test_every_op_says_its_arithmetic() -> None:
         ("avg", Sliding(2, padding=1), [[8]], {"count_include_pad": True}, "8 / 4 = 2"),
         ("avg", Sliding(2), [[1, 3], [5, 6]], {"divisor": 2.5}, "(1 + 3 + 5 + 6) / 2.5 = 6"),
         ("median", Sliding((1, 3)), [[1.0, np.nan, 2.0]], {}, "1, nan, 2: one is nan = nan"),
+        ("mode", Sliding((1, 3)), [[1.0, np.nan, 1.0]], {}, "1, nan, 1: one is nan = nan"),
+        ("stochastic", Sliding((1, 2)), [[1.0, np.nan]], {}, "1, nan: one is nan = nan"),
         ("mode", Sliding(2), [[2, 4], [1, 2]], {}, "sorted 1, 2, 2, 4: 2 times = 2"),
         ("max", Sliding((1, 2)), [[True, False]], {}, "max(1, 0) = 1"),
         ("avg", Sliding((1, 3)), np.float16([[1, 0, 0]]), {}, "(1 + 0 + 0) / 3 ≈ 0.3333"),

@@ -25,10 +25,10 @@ from poolcli import batch, formats
 from poolcli.batch.job import Beginning
 from poolcli.batch.manifest import Manifest
 from poolcli.batch.outputs import Target
-from poolcli.batch.parallel import Budget, Stopped
-from poolcli.cli.runner import Telling
+from poolcli.batch.parallel import Budget
+from poolcli.cli.runner import RunReporter
 from poolcli.errors import OutputError, UsageError
-from poolcli.outcomes import Result
+from poolcli.outcomes import Result, Skipped, Stopped
 from poolcli.plan import Request
 
 Run = Callable[..., Outcome]
@@ -258,10 +258,10 @@ def test_what_keeps_the_manifest_from_being_read_is_no_end_of_the_run(
 def test_jobs_that_another_run_has_done_meanwhile_are_not_left(tmp_path: Path) -> None:
     jobs = batch.assign(batch.find_sources([str(p) for p in fill(Path("in"), 7)]), Target("out/"))
     values: dict[str, object] = {"quiet": False, "as_json": False}
-    telling = Telling(jobs, values, is_batch=True)
+    reporter = RunReporter(jobs, values, is_batch=True)
     for number, job in enumerate(jobs):
-        telling.end(job, batch.Skipped if number < 5 else Result)
-    assert telling._summary(None) == "2 done, 5 skipped"
+        reporter.end(job, Skipped if number < 5 else Result)
+    assert reporter._summary(None) == "2 done, 5 skipped"
 
 
 def test_a_budget_lets_in_what_fits_and_in_order() -> None:

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from poolcli.analysis.layer_code import write_code
+from poolcli.analysis.code import write_code
 from poolcli.chain_syntax import parse_chain
 from poolcli.errors import UsageError
 

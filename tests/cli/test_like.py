@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from program import Outcome
 
-from poolcli.frameworks.defaults import PRESETS
+from poolcli.frameworks.table import TABLE
 
 Run = Callable[..., Outcome]
 
@@ -87,7 +87,7 @@ CHANGES: list[tuple[str, list[str], dict[str | None, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("like", [None, *PRESETS])
+@pytest.mark.parametrize("like", [None, *TABLE])
 @pytest.mark.parametrize(("command", "path", "values"), CHANGES)
 def test_what_a_framework_changes(
     poolcli: Run,
@@ -180,7 +180,7 @@ def test_a_variable_that_names_nothing(
 def test_no_warning_where_a_framework_says_the_layout(poolcli: Run) -> None:
     np.save("x.npy", np.zeros((3, 32, 32), np.float32))
     assert "was read as HWC" in poolcli("info", "x.npy").err
-    for like in PRESETS:
+    for like in TABLE:
         assert poolcli("info", "x.npy", "--like", like).err == ""
         assert poolcli("max", "-k", 2, "x.npy", "--like", like).err == ""
     assert not list(Path().glob("*.tmp"))

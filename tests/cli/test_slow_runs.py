@@ -18,9 +18,9 @@ Run = Callable[..., Outcome]
 # Every run is slow, as after half of its work it waits until the bar has shown that.
 SLOW = """
 import sys, time
-from poolcli.cli import main, runner as telling
-telling.SLOW = 0.0
-tick, told = telling.Telling.tick, [0.0]
+from poolcli.cli import main, runner
+runner.SLOW = 0.0
+tick, told = runner.RunReporter.tick, [0.0]
 
 def wait(self, job, part):
     tick(self, job, part)
@@ -32,14 +32,14 @@ def wait(self, job, part):
         time.sleep(0.01)
     self._bar._live.refresh()
 
-telling.Telling.tick = wait
+runner.RunReporter.tick = wait
 main()
 """
 # Every run stops after half of its work, and says so on standard output.
 STOPPED = """
 import sys, time
-from poolcli.cli import main, runner as telling
-tick, told = telling.Telling.tick, [0.0]
+from poolcli.cli import main, runner
+tick, told = runner.RunReporter.tick, [0.0]
 
 def wait(self, job, part):
     tick(self, job, part)
@@ -48,7 +48,7 @@ def wait(self, job, part):
         print("half", flush=True)
         time.sleep(1000)
 
-telling.Telling.tick = wait
+runner.RunReporter.tick = wait
 main()
 """
 BAR = re.compile(r"(\d+) %, ([\d.]+) of ([\d.]+) MB  [\d.]+ MB/s  [-\d]:[-\d]{2}:[-\d]{2} left")

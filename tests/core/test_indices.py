@@ -185,7 +185,7 @@ def test_unpool_says_what_to_do_with_medians_between_two_cells():
     x = np.array([[1.0, 5.0, 2.0, 9.0]])
     y, where = pool(x, "median", (1, 2), stride=1, return_indices=True)
     assert where.tolist() == [[0, 2, 2]]
-    with pytest.raises(PoolError, match=r"medians between two cells .* method='lower'"):
+    with pytest.raises(PoolError, match=r"medians between two cells .* `method='lower'`"):
         unpool(y, where, (1, 2), stride=1)
     y, where = pool(x, "median", (1, 2), stride=1, method="lower", return_indices=True)
     assert unpool(y, where, (1, 2), stride=1).tolist() == [[1, 0, 2, 0]]

@@ -126,9 +126,13 @@ def test_what_is_no_shape() -> None:
     ("x", "options", "message"),
     [
         (np.array([[1.5]]), {"op": "max", "dtype": "int8"}, "fit='clip'"),
-        (np.array([[300]]), {"op": "max", "dtype": "int8"}, "use fit='clip', a wider dtype or"),
-        (np.array([[np.nan]]), {"op": "max", "nan": "error"}, "use nan='skip' or nan='propagate'"),
-        (np.array([[-1.0]]), {"op": "stochastic"}, "use negatives='relu' or negatives='shift'"),
+        (np.array([[300]]), {"op": "max", "dtype": "int8"}, "use `fit='clip'`, a wider `dtype` or"),
+        (
+            np.array([[np.nan]]),
+            {"op": "max", "nan": "error"},
+            "use `nan='skip'` or `nan='propagate'`",
+        ),
+        (np.array([[-1.0]]), {"op": "stochastic"}, "use `negatives='relu'` or `negatives='shift'`"),
     ],
 )
 def test_errors_speak_of_keywords(x: np.ndarray, options: dict, message: str) -> None:

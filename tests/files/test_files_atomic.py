@@ -28,7 +28,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_an_existing_target_needs_overwrite(path: Path) -> None:
     path.write_text("mine")
-    with pytest.raises(OutputError, match="it exists; say --overwrite to replace it"):
+    with pytest.raises(OutputError, match="it exists; say `overwrite` to replace it"):
         write_file(str(path), ARRAY)
     assert path.read_text() == "mine"
     write_file(str(path), ARRAY, overwrite=True)

@@ -106,6 +106,6 @@ def test_one_array_written_as_npz(tmp_path: Path) -> None:
 
 def test_no_silent_overwrite(archive: Path) -> None:
     before = archive.read_bytes()
-    with pytest.raises(OutputError, match=r"in\.npz: it exists; say --overwrite"):
+    with pytest.raises(OutputError, match=r"in\.npz: it exists; say `overwrite`"):
         write_npz(str(archive), {})
     assert archive.read_bytes() == before

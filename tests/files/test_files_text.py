@@ -114,7 +114,7 @@ def test_typed_matrices(typed: str, rows: list[list[float]]) -> None:
     ],
 )
 def test_typed_nonsense(typed: str, message: str) -> None:
-    with pytest.raises(InputError, match=f"^--matrix: {message}"):
+    with pytest.raises(InputError, match=f"^matrix: {message}"):
         parse_matrix(typed)
 
 

@@ -27,7 +27,16 @@ ONLY_IN = {
 }
 # What `poolcli --help` loads stands on the standard library alone.
 WITHOUT_NUMPY = (
-    *("checks", "errors", "families", "frameworks/defaults", "layout", "notation", "ops"),
+    *(
+        "checks",
+        "errors",
+        "families",
+        "frameworks/defaults",
+        "frameworks/table",
+        "layout",
+        "notation",
+        "ops",
+    ),
     *("windows", "operation"),
 )
 

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md says about adding an op is all there is to it."""
+"""What CONTRIBUTING.md says about adding ops, families and frameworks is all there is to it."""
 
 from __future__ import annotations
 
@@ -55,6 +55,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("from typing import Any", "from dataclasses import dataclass\nfrom typing import Any"),
         ("    Global,\n", "    Global,\n    Placement,\n    axis_values,\n"),
     )
+    row, file = blocks("Adding a framework")
+    edit(copy / "poolcli/frameworks/table.py", ("\n)\nTABLE: ", f"\n{row})\nTABLE: "))
+    (copy / "poolcli/frameworks/tinygrad.py").write_text(file, encoding="utf-8")
     return copy
 
 
@@ -95,6 +98,11 @@ def test_the_new_ops_pool(house: Path, arguments: str, expected: object) -> None
     printed = run(house, "-m", "poolcli", *arguments.split(), "--matrix", MATRIX)
     numbers = np.loadtxt(printed.splitlines(), ndmin=np.ndim(expected))
     np.testing.assert_allclose(numbers, expected, rtol=1e-6)  # as few digits are printed
+
+
+def test_they_are_explained(house: Path) -> None:
+    said = run(house, "-m", "poolcli", "explain", "midrange", "-k", "2", "--matrix", MATRIX)
+    assert "[0,0]   midrange(1, 3, 5, 6) = 3.5" in said
 
 
 def test_they_are_listed_and_have_help(house: Path) -> None:
@@ -148,6 +156,46 @@ def test_the_new_family_is_in_help_reports_chains_and_json(house: Path) -> None:
     assert np.loadtxt(chained.splitlines()).item() == 6
     as_json = run(house, "-m", "poolcli", "middle", "max", "-k", "2", "--json", "--matrix", MATRIX)
     assert json.loads(as_json)["windows"] == {"kind": "middle", "size": [2, 2]}
+
+
+@pytest.mark.parametrize("like", ["tinygrad", "tiny"])
+def test_the_new_framework_has_its_defaults(house: Path, like: str) -> None:
+    arguments = ["avg", "-k", "2", "-p", "1", "--like", like, "--matrix", MATRIX]
+    printed = run(house, "-m", "poolcli", *arguments)
+    expected = [[0.25, 1.25, 1.0], [1.75, 2.75, 0.75], [0.25, 1.25, 1.0]]
+    assert np.loadtxt(printed.splitlines()).tolist() == expected
+
+
+def test_the_new_framework_is_compared_by_its_rules(house: Path) -> None:
+    def compared(*arguments: str) -> dict[str, object]:
+        words = ["conform", "-k", "2", *arguments, "--json", "--matrix", MATRIX]
+        lines = run(house, "-m", "poolcli", *words).splitlines()
+        assert [json.loads(line)["framework"] for line in lines][:3] == ["torch", "keras", "onnx"]
+        last: dict[str, object] = json.loads(lines[-1])
+        return last
+
+    assert compared("-p", "same")["refused"] == "it takes padding in numbers, not 'same'"
+    assert compared("-p", "1", "--op", "avg")["why"] == [
+        "without a stride it steps by the size: 2x2",
+        "padding counts as zeros in the mean",
+    ]
+
+
+def test_the_new_framework_has_its_layers(house: Path) -> None:
+    chain = "max 3/2 p1 | avg 2"
+    code = run(house, "-m", "poolcli", "shape", "224x224x64", chain, "--code", "tinygrad")
+    assert code == (
+        "# max 3/2 p1 | avg 2\n# for 224x224x64 HWC; takes Nx64x224x224\ndef pool(x):\n"
+        "    x = x.max_pool2d(3, stride=2, padding=1)\n    x = x.avg_pool2d(2)\n    return x\n"
+    )
+
+
+def test_the_new_framework_is_in_help(house: Path) -> None:
+    assert "Keras's, ONNX's and tinygrad's rules" in " ".join(
+        run(house, "-m", "poolcli", "--help").split()
+    )
+    for command in (["max"], ["shape"]):
+        assert "torch|keras|onnx|tinygrad" in run(house, "-m", "poolcli", *command, "--help")
 
 
 BUILD = """

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from poolcli import report
+from poolcli.cli.messages import as_typed
+from poolcli.outcomes import Result
 from poolcli.plan import Request
 from poolcli.windows import Geometry, Sliding
 
@@ -27,19 +29,19 @@ def pooled(
     kind: str = "npy",
     written: str | None = None,
     **asked: Any,
-) -> report.Result:
+) -> Result:
     """Pool for real: what is shown is what the program would show."""
     array = np.asarray(array)
     plan = Request(op, geometry, layout=layout, threads=1, **asked).plan(array.shape, array.dtype)
-    return report.Result(label, plan, plan.run(array), kind, written)
+    return Result(label, plan, plan.run(array), kind, written)
 
 
-def identity(array: Any, **options: Any) -> report.Result:
+def identity(array: Any, **options: Any) -> Result:
     """A result that holds ``array`` itself."""
     return pooled(array, "max", Sliding(1), **options)
 
 
-def plain(result: report.Result, *, encoding: str = "utf-8", preview: bool = True) -> str:
+def plain(result: Result, *, encoding: str = "utf-8", preview: bool = True) -> str:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding, newline="\n")
     report.show(result, stream=stream, terminal=False, preview=preview)
@@ -48,7 +50,7 @@ def plain(result: report.Result, *, encoding: str = "utf-8", preview: bool = Tru
 
 
 def terminal(
-    result: report.Result,
+    result: Result,
     width: int = 80,
     *,
     full: bool = False,
@@ -66,7 +68,14 @@ def terminal(
         patch.delenv("NO_COLOR", raising=False)
         for name, value in (settings | variables).items():
             patch.setenv(name, value)
-        report.show(result, stream=stream, terminal=True, full=full, preview=preview)
+        report.show(
+            result,
+            stream=stream,
+            terminal=True,
+            full=full,
+            preview=preview,
+            word=as_typed,
+        )
     stream.flush()
     text = raw.getvalue().decode(encoding)
     text = text if escapes else ESCAPES.sub("", text)

@@ -12,6 +12,7 @@ from results import ESCAPES, SEED, pooled, terminal
 
 from poolcli.analysis.explain import explain
 from poolcli.analysis.palette import HUES
+from poolcli.cli.messages import as_typed
 from poolcli.ops import OPS
 from poolcli.plan import Request
 from poolcli.report.canvas import Screen, plain_lines, width_of
@@ -26,7 +27,7 @@ def page(asked: Any, x: Any, *, every: bool = False, screen: Screen | None = Non
     """The lines of a page, as a pipe gets them."""
     told = explain(asked, np.asarray(x))
     boxes = [Box((0,) * len(one.shape), one.shape) for one in told]
-    screen = screen or Screen(io.StringIO(), terminal=False)
+    screen = screen or Screen(io.StringIO(), terminal=False, word=as_typed)
     block = explanation_page(told, boxes, screen, every=every)
     return list(plain_lines(block, ascii_only=False))
 
@@ -41,7 +42,7 @@ def on_screen(asked: Any, x: Any, width: int = 80, height: int = 24, **variables
         for name, value in (settings | variables).items():
             patch.setenv(name, value)
         told = explain(asked, np.asarray(x))
-        screen = Screen(stream, terminal=True)
+        screen = Screen(stream, terminal=True, word=as_typed)
         boxes = [Box((0,) * len(one.shape), one.shape) for one in told]
         screen.show(explanation_page(told, boxes, screen))
     return stream.getvalue()
@@ -97,6 +98,26 @@ def test_the_windows_in_the_picture_are_told_first() -> None:
     named = [line.split()[0] for line in lines if re.match(r"  \[\d,\d\] +max", line)]
     assert named == ["[0,0]", "[0,1]", "[1,0]", "[1,1]"]
     assert "          … and 32 more windows: --all prints them, --step walks through them" in lines
+
+
+@pytest.mark.parametrize("at", [(0, 0), (0, 9), (17, 3), (31, 31)])
+def test_a_step_shows_the_windows_around_it(at: tuple[int, int]) -> None:
+    (told,) = explain(Request("max", Sliding(2)), np.arange(4096).reshape(64, 64))
+    screen = Screen(io.StringIO(), terminal=False)
+    block = step_page(told, Box((0, 0), (32, 32)), at, "1 of 1", screen)
+    lines = list(plain_lines(block, ascii_only=False))
+    corner = 64 * 2 * at[0] + 2 * at[1]
+    marked = [number for line in lines for number in re.findall(r"‹(\d+)›", line)]
+    assert marked == [str(corner + offset) for offset in (0, 1, 64)]
+    others = re.findall(r" (\d+) ", " ".join(lines))
+    assert len(others) > 40  # windows around it, not lit
+
+
+def test_steps_of_draws_keep_their_lines() -> None:
+    (told,) = explain(Request("stochastic", Sliding(2)), SEED)
+    screen = Screen(io.StringIO(), terminal=False)
+    pages = [step_page(told, Box((0, 0), (2, 2)), at, "", screen) for at in told.places()]
+    assert len({len(block) for block in pages}) == 1
 
 
 def test_a_line_of_cells_has_stairs() -> None:
@@ -230,7 +251,9 @@ def test_a_page_is_no_wider_than_80_and_no_longer_than_60(
     (told,) = explain(asked, x)
     box = Box((0,) * len(shape), told.shape)
     last = tuple(n - 1 for n in told.shape)
-    step = step_page(told, box, last, "9 of 9", Screen(io.StringIO(), terminal=False))
+    step = step_page(
+        told, box, last, "9 of 9", Screen(io.StringIO(), terminal=False, word=as_typed)
+    )
     assert width_of(step) <= 80
     assert len(step) <= 60
 
@@ -329,7 +352,7 @@ def test_a_page_fits_the_window(
 def test_a_stream_without_unicode() -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     told = explain(Request("avg", Sliding(2, padding=1)), SEED - 2)
-    screen = Screen(stream, terminal=False)
+    screen = Screen(stream, terminal=False, word=as_typed)
     screen.show(explanation_page(told, [Box((0, 0), (3, 3))], screen))
     stream.seek(0)
     text = stream.read()

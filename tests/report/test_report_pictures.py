@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from results import ESCAPES, SEED, identity, pooled, terminal
 
-from poolcli import report
+from poolcli.outcomes import Result
 
 
 def cells(text: str) -> list[list[str]]:
@@ -93,7 +93,7 @@ def test_transparent_is_black() -> None:
 def test_picture_beside_its_source() -> None:
     picture = np.full((40, 40), 51, np.uint8)
     small = pooled(picture, kind="image")
-    both = report.Result("x", small.plan, small.array, "image", source=picture)
+    both = Result("x", small.plan, small.array, "image", source=picture)
     text = terminal(both, escapes=True)
     assert re.search(r"before +after", ESCAPES.sub("", text))
     assert len(cells(text)[0]) == 29 + 20

@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from results import SEED, identity, plain, pooled
 
-from poolcli import report
 from poolcli.formats.text import read_text
+from poolcli.outcomes import Result
 from poolcli.windows import Global, Sliding
 
 
@@ -70,7 +70,7 @@ def test_plain_is_comments_and_numbers() -> None:
         (partial(pooled, SEED, written="out/x.png"), "max 2x2 stride 2  (written to out/x.png)"),
     ],
 )
-def test_report_line(make: Callable[[], report.Result], line: str) -> None:
+def test_report_line(make: Callable[[], Result], line: str) -> None:
     first = plain(make()).split("\n", 1)[0]
     assert first.startswith("# x.npy  ")
     assert line in first
@@ -124,17 +124,17 @@ def test_rich_is_loaded_for_a_terminal_only() -> None:
 import io, sys
 import numpy as np
 from poolcli import report
+from poolcli.outcomes import Result
 from poolcli.plan import Request
 from poolcli.windows import Sliding
 x = np.eye(4)
 plan = Request("max", Sliding(2)).plan(x.shape, x.dtype)
-result = report.Result("x", plan, plan.run(x), "npy")
+result = Result("x", plan, plan.run(x), "npy")
 report.show(result, stream=io.StringIO(), terminal=False)
 report.json_line(result)
-report.hint("h")
 assert "rich" not in sys.modules
 report.show(result, stream=io.StringIO(), terminal=True)
 assert "rich" in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "poolcli: hint: h\n")
+    assert (done.returncode, done.stderr) == (0, "")

@@ -32,14 +32,24 @@ def step_picture(cells: WindowCells, at: Place) -> Block:
         return _fitted(cells, lambda: stairs(cells, last=at)).block
     if told.unpools and not told.disjoint:
         return _fitted(cells, lambda: scattered(cells, lit=at)).block
+    box = Box(at, tuple(i + 1 for i in at))
     if told.disjoint:
         found = _fitted(cells, lambda: whole(cells, lit=at))
-        ends = zip(found.shown.first, at, found.shown.stop, strict=True)
-        if all(first <= i < stop for first, i, stop in ends):
+        if at in found.shown:
             return found.block
-    box = Box(at, tuple(i + 1 for i in at))
-    alone = WindowCells(told, box, width=cells.width, height=cells.height, signs=cells.signs)
-    return picture(alone).block
+        # The window is on another page of as many windows.
+        pages = zip(at, cells.box.first, found.shown.shape, strict=True)
+        first = tuple(i - (i - start) % n for i, start, n in pages)
+        page = _like(cells, Box(first, cells.box.stop))
+        found = _fitted(page, lambda: whole(page, lit=at))
+        if at in found.shown:
+            return found.block
+    return picture(_like(cells, box)).block
+
+
+def _like(cells: WindowCells, box: Box) -> WindowCells:
+    """Return the cells of other windows, for the same room."""
+    return WindowCells(cells.told, box, width=cells.width, height=cells.height, signs=cells.signs)
 
 
 def matrices(cells: WindowCells) -> Picture | None:

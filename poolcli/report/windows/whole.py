@@ -112,7 +112,8 @@ def _look(cells: WindowCells, slice_: Spot, lit: Place | None) -> Look:
         if not is_known(at):
             return cells.other(place, "dropped")
         if lit is not None and at != lit:
-            return cells.other(place, "faint")
+            # Below it is room for what stands there once it is told of.
+            return cells.other(place, "faint")._replace(under=" " * (cells.tall - 1))
         step = cells.step(at)
         if not is_known(place):
             return Cell(DOTS, "cell", step.hue)

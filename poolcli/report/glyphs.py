@@ -1,12 +1,8 @@
-"""Names, messages and the one line that says what was done to an input."""
+"""The signs that a stream can carry and a terminal does not act on."""
 
 from __future__ import annotations
 
-import sys
-from typing import IO, TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    pass
+from typing import IO, NamedTuple
 
 
 class Glyphs(NamedTuple):
@@ -50,29 +46,3 @@ def encodable(text: str, stream: IO[str]) -> str:
     if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
         return text
     return text.encode("ascii", "backslashreplace").decode("ascii")
-
-
-def _say(text: str, stream: IO[str] | None) -> None:
-    stream = sys.stderr if stream is None else stream
-    stream.write(encodable(f"poolcli: {safe(text)}\n", stream))
-    stream.flush()
-
-
-def hint(text: str, *, stream: IO[str] | None = None) -> None:
-    """Write ``poolcli: hint: text`` to stderr: something that the user may want to know."""
-    _say(f"hint: {text}", stream)
-
-
-def note(text: str, *, stream: IO[str] | None = None) -> None:
-    """Write ``poolcli: text`` to stderr: what was done, all in all."""
-    _say(text, stream)
-
-
-def warning(text: str, *, stream: IO[str] | None = None) -> None:
-    """Write ``poolcli: warning: text`` to stderr: done, but not quite as one would expect."""
-    _say(f"warning: {text}", stream)
-
-
-def error(text: str, *, stream: IO[str] | None = None) -> None:
-    """Write ``poolcli: text`` to stderr: not done, and why."""
-    _say(text, stream)

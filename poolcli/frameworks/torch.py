@@ -1,35 +1,44 @@
-"""Layers of torch.nn, as the documentation of PyTorch 2 describes them."""
+"""PyTorch: its defaults, its rules for windows and its layers.
+
+Sources: the documentation of torch.nn's pooling layers (PyTorch 2), and what the functions of
+torch.nn.functional do (2.13).
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from poolcli.analysis.code import (
-    Layer,
-    Steps,
-    batch_shape,
-    call,
-    heading,
-    layer_of,
-    short,
-    short_unless,
+from poolcli.frameworks.defaults import Preset
+from poolcli.frameworks.layers import Layer, Sequential, Steps, call, short, short_unless
+from poolcli.frameworks.rules import (
+    CEIL_MODE,
+    PADDED_MAX,
+    READING,
+    Axis,
+    Case,
+    Framework,
+    place_numbers,
 )
-from poolcli.chains import ChainPlan
+from poolcli.layout import CHANNELS_FIRST, Layout
 from poolcli.windows import Adaptive, Fractional
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NAMES = {"max": "Max", "avg": "Avg"}
 
 
-def write(plan: ChainPlan) -> str:
+def write(model: Sequential) -> str:
     """The source of an ``nn.Sequential`` that takes channels first."""
     lines = []
-    for stage in plan.stages:
-        layer = layer_of(stage, "torch")
+    for layer in model.layers:
         lines += _pools(layer)
         if not layer.keepdims:
             lines.append(call("nn.Flatten", -1 - layer.axes))
     body = "".join(f"    {line}{'' if line.startswith('#') else ','}\n" for line in lines)
-    head = heading(plan, batch_shape(plan, "NCDHW"))
+    head = model.heading(model.batch_shape("NCDHW"))
     return f"{head}\nfrom torch import nn\n\nmodel = nn.Sequential(\n{body})\n"
 
 
@@ -129,3 +138,71 @@ def _pad_layer(layer: Layer, steps: Steps, value: str) -> str:
     pairs = [tuple(sides[i : i + 2]) for i in range(0, len(sides), 2)]
     flat = tuple(side for pair in reversed(pairs) for side in pair)
     return f"nn.ConstantPad{layer.axes}d({flat!r}, {value})"
+
+
+def _refusals(op: str, axes: Sequence[Axis], params: Mapping[str, Any]) -> Iterator[str]:
+    for axis in axes:
+        yield from _axis_refusals(op, axis)
+    if math.isinf(params.get("norm", 2.0)):
+        yield "it raises cells to the norm, and has no limit for inf"
+
+
+def _axis_refusals(op: str, axis: Axis) -> Iterator[str]:
+    padding, size = axis.padding, axis.size
+    if isinstance(padding, str):
+        yield f"its pooling takes padding in numbers, not {padding!r}"
+        return
+    if padding[0] != padding[1]:
+        yield f"it pads both sides alike, not {padding[0]} before and {padding[1]} after"
+    if op == "lp" and max(padding) > 0:
+        yield "its Lp pooling has no padding"
+    if op != "max" and axis.dilation > 1:
+        yield "of its poolings, only max pooling has dilation"
+    if max(padding) > size // 2:
+        yield f"it allows padding up to half of the kernel, and {max(padding)} > {size}/2"
+
+
+def _scaled(case: Case, values: NDArray[Any]) -> NDArray[Any]:
+    """Scale Lp windows that ceil mode lets reach past the end.
+
+    It takes the mean over the real cells times the size of the kernel for the sum.
+    """
+    if case.op != "lp":
+        return values
+    import numpy as np
+
+    scale = np.ones((1,) * len(case.layout))
+    for axis, w in zip(Layout(case.layout).spatial, case.windows, strict=True):
+        shape = [1] * len(case.layout)
+        shape[axis] = w.out
+        factors = [w.size(i) / w.real(i) for i in range(w.out)]
+        scale = scale * np.array(factors).reshape(shape)
+    factor = np.asarray(scale ** (1 / case.params.get("norm", 2.0)), values.dtype)
+    return np.asarray(values * factor)
+
+
+FRAMEWORK = Framework(
+    preset=Preset(CHANNELS_FIRST, count_include_pad=True, params={"signed": True}),
+    refusals=_refusals,
+    place=place_numbers,
+    reasons=(
+        *READING,
+        PADDED_MAX,
+        (
+            lambda c: c.op == "avg" and c.padded,
+            "padding counts as zeros in the mean (its count_include_pad is True by default)",
+        ),
+        *CEIL_MODE,
+        (
+            lambda c: c.op == "lp" and c.overhang,
+            "where ceil mode clips a window it scales the sum up to a whole kernel",
+        ),
+        (
+            lambda c: c.op == "lp" and c.params.get("norm", 2) % 2 != 0,
+            "it sums x^p with its sign, and the root of a negative sum is NaN",
+        ),
+        (lambda c: c.has_nan and c.op == "max", "NaN is larger than any number"),
+    ),
+    write=write,
+    finish=_scaled,
+)
