@@ -23,7 +23,6 @@ from poolcli.engine.arrays import (
 from poolcli.engine.blocks import Progress, run
 from poolcli.engine.gather import gathered_bytes, positions_of
 from poolcli.engine.kernels import Kernel
-from poolcli.engine.mirrored import refuse_weights
 from poolcli.engine.native import Missing
 from poolcli.engine.worker import NanFound, Task
 from poolcli.errors import InputError, UnknownParameter, UsageError
@@ -162,8 +161,11 @@ class Request:
         placed = placement.completed(unit_stride=preset.unit_stride, padding=padding)
         windows = placed.resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
         kernel = find_op(self.op).kernel(self.op_params)
-        for w in windows if kernel.mirrors else ():
-            refuse_weights(w)
+        if kernel.mirrors:
+            from poolcli.engine.mirrored import refuse_weights  # late: one op mirrors
+
+            for w in windows:
+                refuse_weights(w)
         self._refuse_counts(windows)
         wanted = None if self.dtype is None else number_type(self.dtype)
         target = result_dtype(kernel.result, dtype) if wanted is None else wanted

@@ -12,13 +12,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from poolcli.engine.mirrored import binomial_weights, mirror_period
+from poolcli.engine.arrays import Array
 from poolcli.errors import InputError
 from poolcli.windows import Windows
-
-Array = NDArray[Any]
 
 VERSION = 1
 
@@ -165,12 +162,12 @@ class Missing(NamedTuple):
     least: tuple[int, int] = (0, 1)
     """The fraction of a window's real cells that must be there, as numerator and denominator."""
 
-    def mask(self, cells: Array) -> NDArray[np.bool_]:
+    def mask(self, cells: Array) -> Array:
         """True where a cell is missing."""
         mask = np.zeros(cells.shape, bool) if self.nodata is None else cells == self.nodata
         return np.asarray(mask | np.isnan(cells) if self.skip_nan else mask)
 
-    def short(self, valid: Array, real: Any) -> NDArray[np.bool_]:
+    def short(self, valid: Array, real: Any) -> Array:
         """True for windows that have too few of their ``real`` cells: an op never sees those."""
         numerator, denominator = self.least
         return np.asarray((valid == 0) | (valid * denominator < real * numerator))
@@ -495,12 +492,16 @@ def covered_cells(w: Windows, first: int, stop: int, *, mirrors: bool) -> tuple[
 
 def _table_shape(w: Windows) -> tuple[int, int]:
     """A row for each size from the largest down, of as many places as differ."""
+    from poolcli.engine.mirrored import mirror_period  # late: one op mirrors
+
     smallest = w.sizes if isinstance(w.sizes, int) else min(w.sizes)
     return w.largest - smallest + 1, min(w.largest, mirror_period(w.n, w.dilation))
 
 
 def binomial_tables(windows: Sequence[Windows]) -> list[Array]:
     """The weights of the cells of each axis' windows, which sum to 1, for ``Work``."""
+    from poolcli.engine.mirrored import binomial_weights, mirror_period
+
     tables = []
     for w in windows:
         table = np.zeros(_table_shape(w))

@@ -235,5 +235,4 @@ def test_a_compiled_op(tmp_path: Path) -> None:
         ("global product --nodata 0", [[276480]]),
     ):
         printed = run(tmp_path, "-m", "poolcli", *arguments.split(), "--matrix", MATRIX)
-        rows = [[float(number) for number in line.split()] for line in printed.splitlines()]
-        assert rows == expected, arguments
+        np.testing.assert_array_equal(np.loadtxt(printed.splitlines(), ndmin=2), expected)
