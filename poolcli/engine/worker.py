@@ -129,7 +129,9 @@ class Worker:
         """Pool windows whose cells are all in the box."""
         task = self.task
         cells = task.source.read(box, self.buffers)
-        self._refuse_nan(cells, out, box, ranges)
+        nan = self._first_nan(cells, out, box, ranges)
+        if nan is not None:
+            raise NanFound(nan)
         spans = box[task.lead : task.lead + len(ranges)]
         if isinstance(task.kernel, Gathered):
             held = [low for low, _ in spans]
@@ -226,6 +228,7 @@ class Worker:
         outs = self._outs(out)
         firsts = [low for low, _ in lead]
         states: list[Array | None] = [None] * len(outs)
+        found: list[tuple[int, ...]] = []
         for turn in range(self.passes):
             for number, piece in enumerate(pieces):
                 if self.stop is not None and self.stop.is_set():
@@ -235,8 +238,9 @@ class Worker:
                     part[axis] = along
                 box = (*lead, *part, *task.inner)
                 cells = task.source.read(box, self.buffers)
-                if not turn:
-                    self._refuse_nan(cells, out, box, ranges, pieces=True)
+                nan = None if turn else self._first_nan(cells, out, box, ranges, pieces=True)
+                if nan is not None:
+                    found.append(nan)
                 cells = self._turn(cells)
                 where: dict[str, Any] = {
                     "windows": self._turn_ranges(ranges),
@@ -260,6 +264,8 @@ class Worker:
                         pass_number=turn,
                     )
                 yield 1 / (len(pieces) * self.passes)
+            if found:  # the first in the order of cells need not be that in the order of pieces
+                raise NanFound(min(found))
         self._finish(outs, out)
 
     # The kernels of what is composed.
@@ -355,12 +361,12 @@ class Worker:
             return coefs
         return (*coefs, 0) if len(coefs) == 1 else (coefs[-1], *coefs[:-1])
 
-    def _refuse_nan(
+    def _first_nan(
         self, cells: Array, out: Array, box: Box, ranges: Sequence[Range], *, pieces: bool = False
-    ) -> None:
-        """Raise NanFound for the first NaN of these windows, where the task refuses it."""
+    ) -> tuple[int, ...] | None:
+        """Where the first NaN of these windows is, where the task refuses it and there is one."""
         if self.nan_work is None:
-            return
+            return None
         lead, count = self.task.lead, len(self.task.windows)
         unused = self.buffers.take("no results", out.shape, np.dtype(np.uint8))
         place = self.nan_work.first_nan(
@@ -372,12 +378,12 @@ class Worker:
             pieces=pieces,
         )
         if place is None:
-            return
+            return None
         along = place[lead : len(place) - len(self.task.inner)]
         if self.turned:
             along = along[:1] if count == 1 else (*along[1:], along[0])
         whole = (*place[:lead], *along, *place[len(place) - len(self.task.inner) :])
-        raise NanFound(tuple(low + i for (low, _), i in zip(box, whole, strict=True)))
+        return tuple(low + i for (low, _), i in zip(box, whole, strict=True))
 
 
 def overlaps_much(w: Windows) -> bool:
