@@ -149,7 +149,7 @@ class Draws {
 
     // One window with NaN, infinities, or cells whose sum might be one.
     T draw_far(const Gathered &g, i64 i) const {
-        f64 top = 0, least = __builtin_inf();
+        f64 top = 0, least = __builtin_inf(), largest = 0;
         for (i64 k = 0; k < g.cells; k++) {
             if (!valid<1>(g, k, i)[0])
                 continue;
@@ -158,7 +158,10 @@ class Draws {
                 return T(__builtin_nan(""));
             top = size > top ? size : top;
             least = x < least ? x : least;
+            largest = x > largest ? x : largest;
         }
+        if (largest == __builtin_inf())
+            return T(largest);
         // Only the proportions of weights matter; and beside an infinity nothing else has a chance.
         const f64 scale = top > HUGE ? SMALLER : 1, from = negatives_ == SHIFT ? least * scale : 0;
         bool endless = false;

@@ -67,6 +67,45 @@ struct Soft64 : SoftOf<f64, false> {
 
 // ---- lse --------------------------------------------------------------------------------------
 
+// (m, Σx, n) with m the largest x, or -x for negative r: the mean, but an infinite m as it is. In
+// sums of so much smaller numbers that they are finite if Scaled.
+template <class T, bool Scaled>
+struct MeanOf {
+    static constexpr bool has_params = true;
+    static constexpr f64 scale = Scaled ? 0x1p-64 : 1.0;
+    using Cell = T;
+    using Result = T;
+    template <int N>
+    using State = Acc<N, f64, f64, f64>;
+    template <int N>
+    static State<N> identity() {
+        return {all<f64, N>(lowest<f64>()), {Vec<f64, N>{}, {Vec<f64, N>{}, {}}}};
+    }
+    template <int N>
+    static State<N> load(Vec<T, N> cell, const pool_call &call) {
+        const Vec<f64, N> x = to<f64, N>(cell);
+        return {call.p[0] < 0 ? -x : x, {x * scale, {all<f64, N>(1.0), {}}}};
+    }
+    template <int N>
+    static State<N> merge(State<N> a, State<N> b) {
+        return {larger_of<N>(a.v, b.v),
+                {a.rest.v + b.rest.v, {a.rest.rest.v + b.rest.rest.v, {}}}};
+    }
+    template <int N>
+    static Vec<T, N> result(const Finish &how, State<N> s) {
+        const Vec<f64, N> m = how.call->p[0] < 0 ? -s.v : s.v;
+        const Vec<f64, N> mean = s.rest.v / s.rest.rest.v / scale;
+        return to<T, N>(magnitude<N>(m) == __builtin_inf() ? m : mean);
+    }
+};
+template <class T>
+struct Mean : MeanOf<T, false> {
+    using Rescue = MeanOf<T, true>;
+};
+
+// Of so small a t with |r| < 1 all digits may be lost: the result is the mean to its last one.
+constexpr f64 VANISHING = 0x1p-60;
+
 // (m, |r|, n, s = Σe^(|r|(x-m)), t = Σ(e^(|r|(x-m)) - 1)) of x, or of -x for negative r. t keeps the
 // digits that s has not, where r is near 0 and all exponentials are near 1; s those that t has not,
 // where a few of many cells are far above the others.
@@ -75,6 +114,7 @@ struct LogSumExp {
     static constexpr bool has_params = true, small = true;
     using Cell = T;
     using Result = T;
+    using Rescue = Mean<T>;
     template <int N>
     using State = Acc<N, f64, f64, f64, f64, f64>;
     template <int N>
@@ -112,7 +152,9 @@ struct LogSumExp {
         const Vec<f64, N> s = state.rest.rest.rest.v, t = state.rest.rest.rest.rest.v;
         const Vec<f64, N> less = t / n;
         const Vec<f64, N> mean = less > -0.25 ? log_near_one<T, N>(less) : log<T, N>(s / n);
-        const Vec<f64, N> value = magnitude<N>(m) == __builtin_inf() ? m : m + mean / r;
+        Vec<f64, N> value = magnitude<N>(m) == __builtin_inf() ? m : m + mean / r;
+        const Vec<f64, N> near = (magnitude<N>(m) < __builtin_inf()) & (magnitude<N>(t) < VANISHING) ? r : all<f64, N>(1.0);
+        value = near < 1 ? all<f64, N>(__builtin_nan("")) : value; // left to the rescue
         return to<T, N>((how.call->p[0] < 0 ? -value : value) + 0.0); // plus 0: as soft does
     }
 };
