@@ -8,9 +8,10 @@ VENV := .venv
 BENCH := .venv-bench
 PARITY := .venv-parity
 BIN := $(VENV)/bin
+KERNELS := hatch_build.py $(wildcard poolcli/kernels/*.cpp poolcli/kernels/*.h poolcli/kernels/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format docs pictures man parity bench campaign clean
+.PHONY: help demo test lint format docs pictures man parity bench campaign sanitize clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
@@ -22,6 +23,7 @@ help:
 	@echo 'make man     write the manual page, man/poolcli.1'
 	@echo 'make campaign  pool 10,000 pictures in one folder and print time and memory'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
+	@echo 'make sanitize  run every kernel under the address and undefined-behaviour sanitizers'
 	@echo 'make bench   measure beside other libraries, write docs/benchmarks.md (QUICK=1, LARGE=1)'
 	@echo 'make clean   remove everything that make made'
 
@@ -75,6 +77,16 @@ parity: $(PARITY)/installed
 bench: $(VENV)/installed $(BENCH)/installed
 	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(LARGE),--large)
 
+sanitize: build/check
+	build/check 3000
+
+build/check: $(KERNELS) poolcli/kernels/check/main.cpp
+	@mkdir -p build
+	$(or $(CXX),g++) -std=c++17 -O1 -g -fno-exceptions -fno-rtti -fno-strict-aliasing -ffp-contract=off \
+	  -Wall -Wextra -Werror -Wno-psabi \
+	  -fsanitize=address,undefined -fno-sanitize-recover=all \
+	  poolcli/kernels/*.cpp poolcli/kernels/check/main.cpp -o $@
+
 clean:
 	rm -rf $(VENV) $(BENCH) $(PARITY) demo_output man build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -93,7 +105,7 @@ $(VENV)/python:
 	"$$found" -m venv --clear $(VENV); \
 	touch $@
 
-$(VENV)/installed: $(VENV)/python pyproject.toml
+$(VENV)/installed: $(VENV)/python pyproject.toml $(KERNELS)
 	$(PIP) install --editable .
 	@touch $@
 

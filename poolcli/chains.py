@@ -15,7 +15,7 @@ from poolcli.errors import InputError, PoolError, UsageError
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
-    from poolcli.engine.run import Progress
+    from poolcli.engine.blocks import Progress
     from poolcli.families import JsonObject
     from poolcli.joined import JoinedPlan
     from poolcli.plan import Plan, Request

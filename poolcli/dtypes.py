@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def as_cell(value: float, dtype: np.dtype[Any], what: str) -> Any:
         if math.isfinite(value) and not np.isfinite(cell):
             raise InputError(f"nodata {value:g} is no value of the {what}'s dtype {native}")
         return cell
-    low, high = (0, 1) if native.kind == "b" else (np.iinfo(native).min, np.iinfo(native).max)
+    low, high = _ends(native)
     if not (math.isfinite(value) and value == int(value) and low <= int(value) <= high):
         raise InputError(f"nodata {value:g} is no value of the {what}'s dtype {native}")
     return native.type(int(value))
@@ -58,12 +59,86 @@ def number_type(name: DTypeLike) -> np.dtype[Any]:
         raise UsageError(
             f"dtype {shown(name)} is unknown; use bool, int8 … uint64, float16 … float64"
         ) from None
-    if dtype.kind not in "biuf":
-        raise UsageError(f"dtype {shown(name)}: results are bool, integers or floats")
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        raise UsageError(
+            f"dtype {shown(name)}: results are bool, integers or floats of up to 64 bits"
+        )
     return dtype
 
 
+def _real(cells: np.dtype[Any], wanted: np.dtype[Any] | None) -> np.dtype[Any]:
+    """That of floats stays, all others become float64; a wider float that is wanted is worked in
+    from the start, so that nothing is lost on the way.
+    """
+    own = cells if cells.kind == "f" else np.dtype(np.float64)
+    return np.result_type(own, wanted) if wanted is not None and wanted.kind == "f" else own
+
+
+def _sum(cells: np.dtype[Any], wanted: np.dtype[Any] | None) -> np.dtype[Any]:
+    """64 bits for integers (NumPy's rule), else as for real numbers."""
+    if cells.kind == "f":
+        return _real(cells, wanted)
+    return np.dtype(np.uint64 if cells.kind == "u" else np.int64)
+
+
+# The rules for the dtype of an op's results, of the cells' and the wanted one in native byte order.
+RESULTS: dict[str, Callable[[np.dtype[Any], np.dtype[Any] | None], np.dtype[Any]]] = {
+    "keeps": lambda cells, _wanted: cells,
+    "sum": _sum,
+    "real": _real,
+    "place": lambda _cells, _wanted: np.dtype(np.int64),
+}
+
+
+def result_dtype(
+    rule: str, cells: np.dtype[Any], wanted: np.dtype[Any] | None = None
+) -> np.dtype[Any]:
+    """The dtype of results of ``cells`` by one of the rules in ``RESULTS``, in native byte order.
+
+    >>> result_dtype("sum", np.dtype("u1")), result_dtype("real", np.dtype(">f4"))
+    (dtype('uint64'), dtype('float32'))
+    """
+    native = None if wanted is None else wanted.newbyteorder("=")
+    return RESULTS[rule](cells.newbyteorder("="), native)
+
+
 FITS = ("exact", "round", "clip")
+
+
+def overflowing(value: object, target: np.dtype[Any]) -> InputError:
+    """Refuse a finite number that would become infinite."""
+    return InputError(f"{value} overflows {target}; choose a wider `dtype`")
+
+
+def inexact(value: object, target: np.dtype[Any]) -> InputError:
+    """Refuse a number that the target has not."""
+    if target.kind == "f":
+        return InputError(f"{value} is not exact in {target}; choose a wider `dtype`")
+    return InputError(
+        f"{value} is no whole number and does not fit {target}; "
+        "choose a float `dtype` or `fit='clip'`"
+    )
+
+
+def not_a_number(target: np.dtype[Any]) -> InputError:
+    """Refuse a NaN where integers are meant."""
+    return InputError(f"NaN does not fit {target}; write a float format or use `nan='skip'`")
+
+
+def outside_of(value: object, target: np.dtype[Any]) -> InputError:
+    """Refuse a number outside of an integer target's range."""
+    low, high = _ends(target)
+    return InputError(
+        f"{value} does not fit {target} ({low} to {high}); use `fit='clip'`, a wider `dtype` or "
+        "another format"
+    )
+
+
+def _ends(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """The least and the most of an integer (or bool) dtype."""
+    if dtype.kind == "b":
+        return 0, 1
+    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
 
 def convert(values: Array, out: Array, fit: str) -> None:
@@ -95,13 +170,11 @@ def _always_exact(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
 def _to_float(values: Array, out: Array) -> None:
     out[...] = values
     if values.dtype.kind == "f":
-        lost = np.isinf(out) & np.isfinite(values)
-        why = "overflows"
+        lost, refused = np.isinf(out) & np.isfinite(values), overflowing
     else:
-        lost = _inexact(values, out)
-        why = "is not exact in"
+        lost, refused = _inexact(values, out), inexact
     if lost.any():
-        raise InputError(f"{values[lost][0]} {why} {out.dtype}; choose a wider `dtype`")
+        raise refused(values[lost][0], out.dtype)
 
 
 def _inexact(values: Array, floats: Array) -> Array:
@@ -126,17 +199,13 @@ def _within(end: int, dtype: np.dtype[Any]) -> Any:
 
 def _to_integer(values: Array, out: Array, fit: str) -> None:
     source, target = values.dtype.newbyteorder("="), out.dtype
-    low, high = (0, 1) if target.kind == "b" else (np.iinfo(target).min, np.iinfo(target).max)
+    low, high = _ends(target)
     if values.dtype.kind == "f":
         if np.isnan(values).any():
-            raise InputError(f"NaN does not fit {target}; write a float format or use `nan='skip'`")
+            raise not_a_number(target)
         whole = np.rint(values)
         if fit == "exact" and (whole != values).any():
-            example = values[whole != values][0]
-            raise InputError(
-                f"{example} is no whole number and does not fit {target}; "
-                "choose a float `dtype` or `fit='clip'`"
-            )
+            raise inexact(values[whole != values][0], target)
         least, most = (_within(end, source) for end in (low, high))
         values = whole
     else:
@@ -144,10 +213,7 @@ def _to_integer(values: Array, out: Array, fit: str) -> None:
     outside = (values < least) | (values > most)
     if outside.any():
         if fit != "clip":
-            raise InputError(
-                f"{values[outside][0]} does not fit {target} ({low} to {high}); use `fit='clip'`, "
-                "a wider `dtype` or another format"
-            )
+            raise outside_of(values[outside][0], target)
         out[...] = np.where(outside, 0, values).astype(target)
         out[values > most] = high
         out[values < least] = low

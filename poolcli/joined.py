@@ -16,7 +16,7 @@ from poolcli.layout import Layout
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from poolcli.engine.run import Progress
+    from poolcli.engine.blocks import Progress
     from poolcli.families import JsonObject
     from poolcli.plan import Plan, Request
     from poolcli.windows import Grid

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from poolcli.engine.arrays import Readable, Writable
-    from poolcli.engine.run import Progress
+    from poolcli.engine.blocks import Progress
     from poolcli.families import JsonObject
     from poolcli.plan import Plan
     from poolcli.windows import Grid

@@ -7,14 +7,15 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from poolcli import parameters
 from poolcli.checks import shown
+from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel
 from poolcli.errors import UsageError
 
 if TYPE_CHECKING:
     from poolcli.analysis.arithmetic import Equation, Odds, WindowValues
-    from poolcli.engine.kernel import Cells, Kernel
 
-MakeKernel = Callable[["Cells", Mapping[str, Any]], "Kernel"]
+MakeKernel = Callable[[Mapping[str, Any]], Kernel]
 MakeEquation = Callable[["WindowValues", Mapping[str, Any]], "Equation"]
 MakeOdds = Callable[["WindowValues", Mapping[str, Any]], "Odds | None"]
 
@@ -33,8 +34,8 @@ class Param(NamedTuple):
 class Op(NamedTuple):
     """Everything that is known of one pooling operation.
 
-    ``kernel`` is given what is known of the windows (:class:`poolcli.engine.kernel.Cells`) and the
-    op's parameters, and says how the engine pools them.
+    ``kernel`` is given the op's parameters and says how windows are pooled, see
+    ``poolcli/engine/kernels.py``.
     """
 
     name: str
@@ -62,32 +63,48 @@ class Op(NamedTuple):
     """For ops that draw: how probable the values of a window are."""
     picked: MakeKernel | None = None
     """For ops that give one of the cells: the kernel of its position, where ``winner`` has none."""
+    gives_cells: Callable[[Mapping[str, Any]], bool] = lambda _params: False
+    """Whether results are cells, so that where they come from can be seen from their values."""
+
+
+def compiled(name: str, result: str = "keeps", **known: Any) -> MakeKernel:
+    """A kernel of ``poolcli/kernels`` that has no parameters."""
+    kernel = Compiled(name, result, **known)
+    return lambda _params: kernel
+
+
+def compiled_with(make: Callable[..., Compiled]) -> MakeKernel:
+    """A kernel of ``poolcli/kernels`` that ``make`` gives for the op's parameters, by name."""
+    return lambda params: make(**params)
 
 
 def made_of(first: str, second: str, formula: Callable[[Any, Any], Any]) -> MakeKernel:
     """The kernel of an op that is a formula of two others' results, which it gets as floats."""
 
-    def kernel(cells: Cells, params: Mapping[str, Any]) -> Kernel:
-        make = importlib.import_module("poolcli.engine.composed").composed
-        made: Kernel = make(cells, _plainly(first), _plainly(second), formula)
-        return made
+    def kernel(_params: Mapping[str, Any]) -> Kernel:
+        parts = (_plainly(first), _plainly(second))
+        return Composed(*parts, formula)
 
     return kernel
 
 
-def _plainly(name: str) -> Callable[[Cells], Kernel]:
-    """What makes the kernel of an op with its parameters left as they are by default."""
+def _plainly(name: str) -> Compiled:
+    """The kernel of an op with its parameters left as they are by default."""
     op = find_op(name)
-    return lambda cells: op.kernel(cells, {param.name: param.default for param in op.params})
+    kernel = op.kernel({param.name: param.default for param in op.params})
+    if not isinstance(kernel, Compiled) or kernel.whole or kernel.one_pass:
+        raise UsageError(f"{name}, which looks at whole windows, can be no part of another op")
+    return kernel
 
 
-def lazy(module: str, function: str, *args: object) -> MakeKernel:
-    """A kernel that imports its module when first used, so that listing ops loads no NumPy."""
+def in_python(function: Callable[..., Any], result: str = "real") -> MakeKernel:
+    """The kernel of an op that is a NumPy function of ``cells``, ``valid`` and the parameters.
 
-    def kernel(cells: Cells, params: Mapping[str, Any]) -> Kernel:
-        make = getattr(importlib.import_module(module), function)
-        made: Kernel = make(cells, *args, **params)
-        return made
+    See :class:`poolcli.engine.kernels.Gathered`.
+    """
+
+    def kernel(params: Mapping[str, Any]) -> Kernel:
+        return Gathered(lambda cells, valid: function(cells, valid, **params), result)
 
     return kernel
 
@@ -107,7 +124,7 @@ _METHOD = Param(
     str,
     "linear",
     "between two values: linear, lower, higher, nearest or midpoint",
-    ("linear", "lower", "higher", "nearest", "midpoint"),
+    parameters.METHODS,
 )
 
 ROWS = (
@@ -116,18 +133,18 @@ ROWS = (
         summary="the largest value",
         formula="max(x)",
         source="Zhou & Chellappa 1988; ONNX MaxPool",
-        kernel=lazy("poolcli.engine.extremes", "extreme", "maximum"),
+        kernel=compiled("max"),
         equation=told("listed", "max"),
-        winner=lazy("poolcli.engine.extremes", "winner", "maximum"),
+        winner=compiled("argmax", "place"),
     ),
     Op(
         name="min",
         summary="the smallest value",
         formula="min(x)",
         source="max pooling of the negated values",
-        kernel=lazy("poolcli.engine.extremes", "extreme", "minimum"),
+        kernel=compiled("min"),
         equation=told("listed", "min"),
-        winner=lazy("poolcli.engine.extremes", "winner", "minimum"),
+        winner=compiled("argmin", "place"),
     ),
     Op(
         name="avg",
@@ -135,7 +152,7 @@ ROWS = (
         summary="the arithmetic mean",
         formula="Σx / n",
         source="LeCun et al. 1989; ONNX AveragePool",
-        kernel=lazy("poolcli.engine.sums", "average"),
+        kernel=compiled("avg", "real"),
         equation=told("mean"),
         blends=True,
         divides=True,
@@ -145,7 +162,7 @@ ROWS = (
         summary="the sum",
         formula="Σx",
         source="avg pooling without its division",
-        kernel=lazy("poolcli.engine.sums", "total"),
+        kernel=compiled("sum", "sum"),
         equation=told("total"),
     ),
     Op(
@@ -153,7 +170,7 @@ ROWS = (
         summary="the p-norm",
         formula="(Σ|x|^p)^(1/p)",
         source="Boureau, Ponce & LeCun 2010; ONNX LpPool",
-        kernel=lazy("poolcli.engine.powers", "lp"),
+        kernel=compiled_with(parameters.lp),
         equation=told("power_sum"),
         params=(
             Param("norm", float, 2.0, "p of the norm; inf for the largest magnitude"),
@@ -165,7 +182,7 @@ ROWS = (
         summary="the root of the mean square",
         formula="(Σx² / n)^(1/2)",
         source="lp with p = 2 of a mean instead of a sum",
-        kernel=lazy("poolcli.engine.powers", "rms"),
+        kernel=compiled("rms", "real"),
         equation=told("root_mean_square"),
         blends=True,
     ),
@@ -174,9 +191,9 @@ ROWS = (
         summary="the middle of the sorted values",
         formula="x₍₍ₙ₋₁₎/₂₎ of x₍₀₎ ≤ … ≤ x₍ₙ₋₁₎",
         source="Tukey 1977; scipy.ndimage.median_filter",
-        kernel=lazy("poolcli.engine.ranked", "median"),
+        kernel=compiled_with(parameters.median),
         equation=told("between_ranks"),
-        winner=lazy("poolcli.engine.ranked", "median_place"),
+        winner=compiled_with(parameters.median_place),
         params=(_METHOD,),
     ),
     Op(
@@ -184,10 +201,10 @@ ROWS = (
         summary="the value below which a fraction q of the others lies",
         formula="x₍₍ₙ₋₁₎q₎ of x₍₀₎ ≤ … ≤ x₍ₙ₋₁₎",
         source="Hyndman & Fan 1996, definition 7; numpy.quantile",
-        kernel=lazy("poolcli.engine.ranked", "quantile"),
+        kernel=compiled_with(parameters.quantile),
         equation=told("between_ranks"),
         per_window="the value below which a fraction q of each window lies",
-        picked=lazy("poolcli.engine.positions", "quantile_place"),
+        picked=compiled_with(parameters.quantile_place),
         params=(
             Param("q", float, 0.5, "the fraction, from 0 to 1"),
             _METHOD,
@@ -198,16 +215,16 @@ ROWS = (
         summary="the most frequent value, the smallest of several",
         formula="argmax over v of |{x = v}|",
         source="majority filters; GDAL's mode resampling",
-        kernel=lazy("poolcli.engine.ranked", "mode"),
+        kernel=compiled("mode", digits=parameters.RANKED_BITS, one_pass=True),
         equation=told("most_frequent"),
-        picked=lazy("poolcli.engine.positions", "mode_place"),
+        gives_cells=lambda _params: True,
     ),
     Op(
         name="range",
         summary="the largest minus the smallest value",
         formula="max(x) − min(x)",
         source="the morphological gradient of a flat window",
-        kernel=lazy("poolcli.engine.extremes", "value_range"),
+        kernel=compiled("range", "sum"),
         equation=told("extent"),
     ),
     Op(
@@ -215,7 +232,7 @@ ROWS = (
         summary="the standard deviation",
         formula="(Σ(x − mean)² / (n − ddof))^(1/2)",
         source="Chan, Golub & LeVeque 1979",
-        kernel=lazy("poolcli.engine.spread", "deviation"),
+        kernel=compiled_with(parameters.std),
         equation=told("deviation"),
         params=(Param("ddof", int, 0, "what is taken from n before dividing"),),
     ),
@@ -224,7 +241,7 @@ ROWS = (
         summary="the variance",
         formula="Σ(x − mean)² / (n − ddof)",
         source="Chan, Golub & LeVeque 1979",
-        kernel=lazy("poolcli.engine.spread", "variance"),
+        kernel=compiled_with(parameters.var),
         equation=told("variance"),
         params=(Param("ddof", int, 0, "what is taken from n before dividing"),),
     ),
@@ -233,18 +250,18 @@ ROWS = (
         summary="a value drawn with a probability in proportion to itself",
         formula="x drawn with P(x) = x / Σx; expected: Σx² / Σx",
         source="Zeiler & Fergus 2013",
-        kernel=lazy("poolcli.engine.stochastic", "stochastic"),
+        kernel=compiled_with(parameters.stochastic),
         equation=told("draw"),
         odds=told("odds"),
         per_window="a value drawn with P(x) = x / Σx",
-        picked=lazy("poolcli.engine.positions", "drawn_place"),
+        gives_cells=lambda params: params["mode"] == "sample",
         params=(
             Param(
                 "mode",
                 str,
                 "sample",
                 "sample, or expected for the mean of all draws",
-                ("sample", "expected"),
+                parameters.DRAWS,
             ),
             Param("seed", int, 0, "of the draws"),
             Param(
@@ -252,7 +269,7 @@ ROWS = (
                 str,
                 "error",
                 "negative values: error, relu or shift",
-                ("error", "relu", "shift"),
+                parameters.NEGATIVES,
             ),
         ),
     ),
@@ -261,7 +278,7 @@ ROWS = (
         summary="the generalised mean",
         formula="(Σ max(x, eps)^p / n)^(1/p)",
         source="Radenović, Tolias & Chum 2018",
-        kernel=lazy("poolcli.engine.powers", "gem"),
+        kernel=compiled_with(parameters.gem),
         equation=told("generalised_mean"),
         blends=True,
         params=(
@@ -274,7 +291,7 @@ ROWS = (
         summary="the mean weighted by the exponentials of the values",
         formula="Σx·eˣ / Σeˣ",
         source="SoftPool: Stergiou, Poppe & Kalliatakis 2021",
-        kernel=lazy("poolcli.engine.softmax", "soft"),
+        kernel=compiled("soft", "real"),
         equation=told("soft"),
         blends=True,
     ),
@@ -283,7 +300,7 @@ ROWS = (
         summary="the log of the mean exponential",
         formula="log(Σe^(r·x) / n) / r",
         source="Pinheiro & Collobert 2015",
-        kernel=lazy("poolcli.engine.softmax", "log_sum_exp"),
+        kernel=compiled_with(parameters.lse),
         equation=told("log_mean_exponential"),
         blends=True,
         params=(Param("r", float, 1.0, "near 0 it is the mean, and large it is max"),),
@@ -293,7 +310,7 @@ ROWS = (
         summary="a blend of max and avg",
         formula="α·max(x) + (1 − α)·Σx / n",
         source="Lee, Gallagher & Tu 2016",
-        kernel=lazy("poolcli.engine.extremes", "mixed"),
+        kernel=compiled_with(parameters.mixed),
         equation=told("blend"),
         blends=True,
         divides=True,
@@ -304,7 +321,7 @@ ROWS = (
         summary="the mean with binomial weights: downsampling without aliasing",
         formula="Σw·x with w the binomial coefficients / 2^(k−1), by axis",
         source="BlurPool: Zhang 2019",
-        kernel=lazy("poolcli.engine.placed", "blur"),
+        kernel=compiled("blur", "real", mirrors=True, whole=True),
         equation=told("weighted_mean"),
         blends=True,
         padding="center",
@@ -314,10 +331,10 @@ ROWS = (
         summary="the first value",
         formula="x₀",
         source="strided slicing",
-        kernel=lazy("poolcli.engine.placed", "subsample"),
+        kernel=compiled("subsample"),
         by_place=True,
         equation=told("first"),
-        picked=lazy("poolcli.engine.positions", "first_place"),
+        gives_cells=lambda _params: True,
     ),
 )
 OPS: dict[str, Op] = {op.name: op for op in ROWS}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -11,22 +10,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poolcli import checks
-from poolcli.dtypes import FITS, as_cell, number_type
+from poolcli.dtypes import FITS, as_cell, as_typed, number_type, result_dtype
 from poolcli.engine.arrays import (
     Gathered,
     Readable,
     Writable,
     allocate,
     memory_order,
+    read_whole,
     source_of,
     target_of,
     view_order,
 )
-from poolcli.engine.cells import NanFound
-from poolcli.engine.job import Job, Missing
-from poolcli.engine.kernel import Cells, Kernel
-from poolcli.engine.run import Progress, run
-from poolcli.engine.select import gathered_bytes, refuse_windows
+from poolcli.engine.blocks import Progress, run
+from poolcli.engine.gather import gathered_bytes, positions_of
+from poolcli.engine.kernels import Kernel
+from poolcli.engine.native import Missing
+from poolcli.engine.worker import NanFound, Task
 from poolcli.errors import InputError, UnknownParameter, UsageError
 from poolcli.families import JsonObject, Parts, family_of
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, find_preset
@@ -151,8 +151,10 @@ class Request:
     ) -> Plan:
         """What pooling by one part of the geometry will do; see :meth:`plan`."""
         dtype = np.dtype(dtype)
-        if dtype.kind not in "biuf":
-            raise InputError(f"dtype {dtype} cannot be pooled; bool, integers and floats can")
+        if dtype.kind not in "biuf" or dtype.itemsize > 8:
+            raise InputError(
+                f"dtype {dtype} cannot be pooled; bool, integers and floats of up to 64 bits can"
+            )
         preset = find_preset(self.like)
         chosen = layout if self.layout is None else self.layout
         axes = find_layout(chosen, shape, preset.layouts)
@@ -160,10 +162,15 @@ class Request:
         padding = find_op(self.op).padding
         placed = placement.completed(unit_stride=preset.unit_stride, padding=padding)
         windows = placed.resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
-        kernel = self._kernel(dtype, windows)
-        refuse_windows(kernel, windows)
+        kernel = find_op(self.op).kernel(self.op_params)
+        if kernel.mirrors:
+            from poolcli.engine.mirrored import refuse_weights  # late: one op mirrors
+
+            for w in windows:
+                refuse_weights(w)
         self._refuse_counts(windows)
-        target = kernel.result if self.dtype is None else number_type(self.dtype)
+        wanted = None if self.dtype is None else number_type(self.dtype)
+        target = result_dtype(kernel.result, dtype) if wanted is None else wanted
         kept = list(shape)
         for axis, w in zip(axes.spatial, windows, strict=True):
             kept[axis] = w.out
@@ -220,16 +227,6 @@ class Request:
         """What positions count: as said, or else by the preset."""
         return self.index or find_preset(self.like).index
 
-    def _kernel(self, dtype: np.dtype[Any], windows: tuple[Windows, ...]) -> Kernel:
-        cells = Cells(
-            dtype=dtype.newbyteorder("="),
-            most=math.prod(w.largest for w in windows),
-            levels=sum((w.largest - 1).bit_length() for w in windows),
-            target=None if self.dtype is None else number_type(self.dtype).newbyteorder("="),
-            fit=self.fit,
-        )
-        return find_op(self.op).kernel(cells, self.op_params)
-
     @property
     def op_params(self) -> dict[str, Any]:
         """The op's own parameters: as said, or else by the preset, or else the op's defaults."""
@@ -258,8 +255,8 @@ class Plan:
     kernel: Kernel
     warning: str | None
     """Why the layout, which nobody said, may be the wrong one."""
-    part_of: tuple[tuple[int, ...], tuple[int, ...]] | None = None
-    """For some of the windows only: ``kept_shape`` of all, and which are the first of these."""
+    part_of: tuple[Plan, tuple[int, ...]] | None = None
+    """For some of the windows only: the plan of all, and which are the first of these."""
 
     @property
     def output_layout(self) -> str:
@@ -278,10 +275,12 @@ class Plan:
     @property
     def window_bytes(self) -> int:
         """About how much memory one window takes by itself: much only where it is seen whole."""
+        if not self.kernel.sees_whole(self.input_dtype):
+            return 0
         axes = Layout(self.layout)
         lead, order = view_order(axes.spatial, tuple(range(len(self.layout))))
         inner = math.prod(self.input_shape[axis] for axis in order[lead + len(axes.spatial) :])
-        return gathered_bytes(self.kernel, self.windows, self.input_dtype, inner)
+        return inner * gathered_bytes(self.windows, self.input_dtype.itemsize)
 
     @property
     def grids(self) -> dict[str, Grid]:
@@ -392,7 +391,11 @@ class Plan:
         """
         op = find_op(self.request.op)
         make = op.winner or op.picked
-        return None if make is None else self._positions(make, x)
+        if make is not None:
+            return self._positions(make, x)
+        if not op.gives_cells(self.request.op_params):
+            return None
+        return self._picked_cells(x)
 
     def part(self, first: tuple[int, ...], stop: tuple[int, ...]) -> Plan:
         """The same plan for the windows ``first .. stop-1`` of each spatial axis alone.
@@ -403,20 +406,73 @@ class Plan:
         kept = list(self.kept_shape)
         for axis, w in zip(Layout(self.layout).spatial, windows, strict=True):
             kept[axis] = w.out
-        whole = (self.kept_shape, first)
-        return replace(self, windows=windows, kept_shape=tuple(kept), part_of=whole)
+        return replace(self, windows=windows, kept_shape=tuple(kept), part_of=(self, first))
 
     def missing(self) -> Missing | None:
         """Which cells do not count, where some may not."""
-        return self._missing(self.kernel)
+        result = result_dtype(self.kernel.result, self.input_dtype, self.output_dtype)
+        return self._missing(self.kernel, result, self.output_dtype)
 
     def _positions(
         self, make: MakeKernel, x: Readable, block_bytes: int | None = None
     ) -> NDArray[np.int64]:
-        kernel = make(Cells(x.dtype.newbyteorder("="), 0, 0), self.request.op_params)
         out = allocate(self.output_shape, np.dtype(np.int64))
-        self._run(kernel, x, out, block_bytes, None)
+        self._run(make(self.request.op_params), x, out, block_bytes, None)
         return out
+
+    def _picked_cells(self, x: Readable) -> NDArray[np.int64]:
+        """The positions of the cells whose values the results are."""
+        values = self._allocate(result_dtype(self.kernel.result, self.input_dtype))
+        self._run(self.kernel, x, values, None, None)
+        lead, order = self._view(x)
+        out = allocate(self.output_shape, np.dtype(np.int64))
+        results, places = (self._with_all_axes(a).transpose(order) for a in (values, out))
+        task = self._task(self.kernel, x, values)
+        places[...] = positions_of(
+            results,
+            read_whole(x).transpose(order),
+            task.windows,
+            task.ranges,
+            lead,
+            task.cell_coefs,
+            task.missing,
+        )
+        return out
+
+    def _view(self, x: Readable) -> tuple[int, tuple[int, ...]]:
+        """How many lead axes the engine's view has, and the order of its axes."""
+        return view_order(Layout(self.layout).spatial, memory_order(x))
+
+    def _with_all_axes(self, out: NDArray[Any]) -> NDArray[Any]:
+        if self.request.keepdims:
+            return out
+        return np.expand_dims(out, Layout(self.layout).spatial)
+
+    def _task(self, kernel: Kernel, x: Readable, out: Writable) -> Task:
+        request = self.request
+        lead, order = self._view(x)
+        whole, first = self.part_of or (self, (0,) * len(self.windows))
+        if isinstance(out, np.ndarray):
+            out = self._with_all_axes(out)
+        wanted = out.dtype if kernel is self.kernel else None
+        result = result_dtype(kernel.result, self.input_dtype, wanted)
+        return Task(
+            name=request.op,
+            kernel=kernel,
+            result=result,
+            source=source_of(x, order),
+            target=target_of(out, order),
+            windows=whole.windows,
+            ranges=tuple((a, a + w.out) for a, w in zip(first, self.windows, strict=True)),
+            lead=lead,
+            cell_coefs=self._places(self._index_order(), self.input_shape, order),
+            window_coefs=self._places("NCDHW", whole.kept_shape, order),
+            missing=self._missing(kernel, result, out.dtype),
+            refuse_nan=self._refuses_nan and kernel is self.kernel,
+            divisor=request.divisor,
+            count_include_pad=request.counts_padding,
+            fit=request.fit,
+        )
 
     def _run(
         self,
@@ -426,37 +482,18 @@ class Plan:
         block_bytes: int | None,
         progress: Progress | None,
     ) -> None:
-        axes, request = Layout(self.layout), self.request
-        lead, order = view_order(axes.spatial, memory_order(x))
-        whole, first = self.part_of or (self.kept_shape, (0,) * len(self.windows))
-        window_places = self._places("NCDHW", whole, order)
         out = out.array if isinstance(out, Gathered) else out
-        if isinstance(out, np.ndarray) and not request.keepdims:
-            out = np.expand_dims(out, axes.spatial)
-        job = Job(
-            kernel=kernel,
-            source=source_of(x, order),
-            target=target_of(out, order),
-            windows=self.windows,
-            lead=lead,
-            cell_places=self._places(self._index_order(), self.input_shape, order),
-            window_places=window_places,
-            first_window=sum(map(operator.mul, window_places[lead:], first)),
-            missing=self._missing(kernel),
-            refuse_nan=self._refuses_nan and kernel is self.kernel,
-            divisor=request.divisor,
-            count_include_pad=request.counts_padding,
-            fit=request.fit,
-        )
+        task = self._task(kernel, x, out)
         alone = not isinstance(x, np.ndarray) and x.sequential
-        threads = 1 if alone else request.threads
+        threads = 1 if alone else self.request.threads
         try:
-            run(job, threads=threads, block_bytes=block_bytes, progress=progress)
+            run(task, threads=threads, block_bytes=block_bytes, progress=progress)
             if not isinstance(x, np.ndarray):
                 x.finish()
         except NanFound as found:
-            place = dict(zip(order, found.place, strict=True))
-            where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(axes.letters))
+            place = dict(zip(self._view(x)[1], found.place, strict=True))
+            letters = Layout(self.layout).letters
+            where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(letters))
             raise InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`") from None
 
     @property
@@ -499,14 +536,24 @@ class Plan:
         if isinstance(x, np.ndarray) and np.may_share_memory(x, out):
             raise UsageError("out shares memory with the input; give an array of its own")
 
-    def _missing(self, kernel: Kernel) -> Missing | None:
-        request = self.request
-        skips = request.nan == "skip" and self.input_dtype.kind == "f"
+    def _missing(
+        self, kernel: Kernel, result: np.dtype[Any], target: np.dtype[Any]
+    ) -> Missing | None:
+        request, skips = self.request, self.request.nan == "skip" and self.input_dtype.kind == "f"
+        if request.nodata is None and not skips:
+            return None
+        # As typed, and in whole numbers: 7 of 25 cells are 0.28, and 0.28 · 25 as floats is more.
+        share = as_typed(request.min_valid).limit_denominator(10**9)
+        least = (share.numerator, share.denominator)
         if request.nodata is None:
-            fill = np.nan if kernel.result.kind == "f" else -1
-            return Missing(True, None, fill, request.min_valid) if skips else None
+            fill: Any = np.nan if result.kind == "f" else -1
+            return Missing(True, None, fill, least)
         value = as_cell(request.nodata, self.input_dtype, "input")
-        fill = -1 if kernel is not self.kernel else as_cell(request.nodata, kernel.result, "result")
+        fill = -1
+        if kernel is self.kernel:
+            # Of integers into integers nothing need pass through a float.
+            whole = self.input_dtype.kind in "iu" and target.kind in "iu"
+            fill = as_cell(request.nodata, target if whole else result, "result")
         if isinstance(value, np.floating) and np.isnan(value):
-            return Missing(True, None, fill, request.min_valid)
-        return Missing(skips, value, fill, request.min_valid)
+            return Missing(True, None, fill, least)
+        return Missing(skips, value, fill, least)

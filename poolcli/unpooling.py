@@ -19,7 +19,7 @@ from poolcli.layout import Layout, doubtful, find_layout, show_shape
 from poolcli.windows import Grid, Padding, Windows, axis_paddings, axis_values
 
 if TYPE_CHECKING:
-    from poolcli.engine.run import Progress
+    from poolcli.engine.blocks import Progress
 
 
 class Slides(NamedTuple):

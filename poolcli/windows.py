@@ -8,17 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, repeat
+from itertools import chain
 from math import gcd
 from typing import NamedTuple, Protocol
 
 from poolcli.checks import flag, listed, real, shown, whole
 from poolcli.errors import InputError, UsageError
-
-# Windows of up to so many times the real cells do not reach far over padding, nor do those that
-# span together up to so many times what there is, cells and results, and no more than so many.
-FAR = 4
-SPANNED = 1 << 20
 
 
 class Grid(NamedTuple):
@@ -51,7 +46,7 @@ class Windows(NamedTuple):
     """The windows along one spatial axis of an array.
 
     ``starts`` is a ``range`` where windows are evenly spaced and ``sizes`` one number where they
-    are all of one size. Both starts and ends never decrease where the windows are ``in_order``.
+    are all of one size. Neither starts nor ends ever decrease.
     """
 
     axis: str
@@ -61,7 +56,6 @@ class Windows(NamedTuple):
     dilation: int = 1
     pad_before: int = 0
     pad_after: int = 0
-    in_order: bool = True
 
     @property
     def out(self) -> int:
@@ -83,14 +77,7 @@ class Windows(NamedTuple):
 
     def span(self, first: int, stop: int) -> tuple[int, int]:
         """The cells ``low .. high-1`` that windows ``first .. stop-1`` reach, padding included."""
-        if self.in_order:
-            return self.starts[first], self.end(stop - 1)
-        starts = self.starts[first:stop]
-        sizes = repeat(self.sizes) if isinstance(self.sizes, int) else self.sizes[first:stop]
-        ends = (
-            start + (size - 1) * self.dilation for start, size in zip(starts, sizes, strict=False)
-        )
-        return min(starts), max(ends) + 1
+        return self.starts[first], self.end(stop - 1)
 
     def part(self, first: int, stop: int) -> Windows:
         """The windows ``first .. stop-1`` of the same axis."""
@@ -160,15 +147,6 @@ class Windows(NamedTuple):
         while high > low and self.end(high - 1) > self.n:
             high -= 1
         return [*range(low), *range(high, self.out)]
-
-    @property
-    def reaches_far(self) -> bool:
-        """Whether these evenly spaced windows lie over padding for the most part."""
-        if not (isinstance(self.starts, range) and isinstance(self.sizes, int)):
-            return False
-        low, high = self.span(0, self.out)
-        one, there_is = (self.sizes - 1) * self.dilation + 1, self.n + self.out
-        return one > FAR * self.n and (high - low > FAR * there_is or high - low > SPANNED)
 
     @property
     def dropped(self) -> int:

@@ -51,7 +51,6 @@ from poolcli.analysis.output_size import (
 )
 from poolcli.analysis.steps import Array, Place, Pooling, Step, StepMaker, Unpooling
 from poolcli.engine.arrays import StoredInput, read_whole, shape_of
-from poolcli.engine.kernel import Select
 from poolcli.engine.mirrored import mirror
 from poolcli.errors import InputError
 from poolcli.joined import JoinedPlan
@@ -221,7 +220,7 @@ def _explanation(whole: Plan | JoinedPlan, plan: Plan, plane: Array) -> Explanat
     (placement,) = request.geometry.parts
     own = request.plan_part(placement, plane.shape, plane.dtype)
     op = find_op(request.op)
-    maker = Pooling(op, own, plane, isinstance(own.kernel, Select) and own.kernel.mirrors)
+    maker = Pooling(op, own, plane, own.kernel.mirrors)
     return Explanation(
         plan=whole,
         op=op.name,

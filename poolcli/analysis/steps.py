@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from poolcli.analysis.arithmetic import Equation, Numbers, WindowValues, listed, number_text
 from poolcli.analysis.palette import hue_of
-from poolcli.engine.job import Missing
 from poolcli.engine.mirrored import mirror
+from poolcli.engine.native import Missing
 from poolcli.ops import Op
 from poolcli.plan import Plan
 from poolcli.windows import Windows

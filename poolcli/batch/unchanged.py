@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from poolcli.engine.run import Progress
+    from poolcli.engine.blocks import Progress
     from poolcli.families import JsonObject
 
 _NOTE = (

@@ -139,8 +139,8 @@ class Source(Protocol):
     block_bytes: int
     """How much of it one block best takes."""
 
-    def read(self, box: Box, buffers: Buffers, name: Hashable = "cells") -> Array:
-        """The cells of a box in native byte order, good until the name is used again."""
+    def read(self, box: Box, buffers: Buffers) -> Array:
+        """The cells of a box, good until the next is read with the same buffers."""
         ...
 
 
@@ -164,25 +164,21 @@ class Target(Protocol):
 class ArraySource:
     """An array in memory, its axes permuted by ``order``."""
 
-    # Large, for threads meet at the interpreter lock between any two steps.
-    block_bytes = 1 << 22
+    block_bytes = 1 << 21
 
     def __init__(self, array: Array, order: tuple[int, ...]) -> None:
         self._view = array.transpose(order)
         self.shape, self.dtype = self._view.shape, array.dtype
         self.slow_first = _by_stride(self._view.strides)
-        self._copies = not array.dtype.isnative or _last_is_strided(self._view)
 
-    def read(self, box: Box, buffers: Buffers, name: Hashable = "cells") -> Array:
-        """A view of the box, or a copy where byte order or strides would slow every step."""
-        cells = self._view[tuple(slice(*part) for part in box)]
-        return _native(cells, buffers, name) if self._copies else cells
+    def read(self, box: Box, buffers: Buffers) -> Array:
+        """A view of the box."""
+        return self._view[tuple(slice(*part) for part in box)]
 
 
 class StoredSource:
     """A stored array, its axes permuted by ``order``."""
 
-    # Less than of an array in memory: the cells are a buffer here too.
     block_bytes = 1 << 21
 
     def __init__(self, stored: StoredInput, order: tuple[int, ...]) -> None:
@@ -192,16 +188,13 @@ class StoredSource:
         self.dtype = stored.dtype
         self.slow_first = tuple(order.index(axis) for axis in range(len(order)))
 
-    def read(self, box: Box, buffers: Buffers, name: Hashable = "cells") -> Array:
+    def read(self, box: Box, buffers: Buffers) -> Array:
         """Read the box in the stored order, then see it in the view's."""
         stored_box = _permuted_back(box, self._order)
         shape = tuple(high - low for low, high in stored_box)
-        cells = buffers.take(("stored", name), shape, self.dtype)
+        cells = buffers.take("stored cells", shape, self.dtype)
         self._stored.read_box(stored_box, cells)
-        view = cells.transpose(self._order)
-        if self.dtype.isnative and not _last_is_strided(view):
-            return view
-        return _native(view, buffers, name)
+        return cells.transpose(self._order)
 
 
 class ArrayTarget:
@@ -273,30 +266,19 @@ def view_order(
 ) -> tuple[int, tuple[int, ...]]:
     """How many lead axes the view of an array has, and the permutation that gives the view.
 
-    Axes that are not spatial lead where they are slower in memory than some spatial axis, so that
-    whole planes can be taken by themselves, and are inner where they are faster than all.
+    An axis that is not spatial leads where it is slower in memory than some spatial axis, so that
+    whole planes can be taken by themselves, and is inner where it is faster than all: of two such
+    only the faster one is.
 
     >>> view_order((1, 2), (0, 1, 2, 3))
     (1, (0, 1, 2, 3))
     """
     fastest = max(slow_first.index(axis) for axis in spatial)
     others = [axis for axis in slow_first if axis not in spatial]
-    lead = [axis for axis in others if slow_first.index(axis) < fastest]
-    inner = [axis for axis in others if slow_first.index(axis) > fastest]
+    inner = [axis for axis in others if slow_first.index(axis) > fastest][-1:]
+    lead = [axis for axis in others if axis not in inner]
     return len(lead), (*lead, *spatial, *inner)
-
-
-def _native(cells: Array, buffers: Buffers, name: Hashable) -> Array:
-    copy = buffers.take(("native", name), cells.shape, cells.dtype.newbyteorder("="))
-    copy[...] = cells
-    return copy
 
 
 def _permuted_back(box: Box, order: tuple[int, ...]) -> Box:
     return tuple(box[order.index(axis)] for axis in range(len(order)))
-
-
-def _last_is_strided(array: Array) -> bool:
-    """Whether memory runs along another axis than the last."""
-    strides = [abs(s) for s, n in zip(array.strides, array.shape, strict=True) if n > 1]
-    return bool(strides) and strides[-1] > min(strides)

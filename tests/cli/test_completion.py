@@ -12,9 +12,8 @@ import pytest
 
 import make_man
 from poolcli.cli.app import build
-from poolcli.engine.ranked import METHODS
-from poolcli.engine.stochastic import MODES, NEGATIVES
 from poolcli.ops import OPS
+from poolcli.parameters import DRAWS, METHODS, NEGATIVES
 from tests.helpers.program import PROJECT, Outcome
 
 Run = Callable[..., Outcome]
@@ -51,7 +50,7 @@ def offered(poolcli: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], li
         ("poolcli max x.npy --to np", ["npy", "npz"]),
         ("poolcli max --colormap vi", ["viridis"]),
         ("poolcli quantile --method ", list(METHODS)),
-        ("poolcli global stochastic --mode ", list(MODES)),
+        ("poolcli global stochastic --mode ", list(DRAWS)),
         ("poolcli stochastic --negatives ", list(NEGATIVES)),
         ("poolcli completion ", ["bash", "zsh", "fish"]),
         ("poolcli maxx --nan ", []),

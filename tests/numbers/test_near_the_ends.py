@@ -85,7 +85,7 @@ def test_the_last_digits_do_not_depend_on_blocks(op, params, geometry, monkeypat
         plan = Request(op, geometry, params=params, nan=nan).plan(x.shape, x.dtype)
         expected = plan.run(x).tobytes()
         with monkeypatch.context() as patch:
-            patch.setattr("poolcli.engine.tiles.MOST_BYTES", 1)  # else no row is cut
+            patch.setattr("poolcli.engine.blocks.MOST_BYTES", 1)  # else no row is cut
             for block_bytes in (1, 700, 5000):
                 assert plan.run(x, block_bytes=block_bytes).tobytes() == expected, block_bytes
 

@@ -1,0 +1,447 @@
+"""One thread's work: pool a block by calls of the kernels, or window by window of NumPy."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poolcli import dtypes
+from poolcli.engine import native
+from poolcli.engine.arrays import Array, Box, Buffers, Range, Source, Target
+from poolcli.engine.gather import pool_gathered
+from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel
+from poolcli.engine.native import Missing, Work
+from poolcli.errors import InputError
+from poolcli.windows import Windows
+
+# A block larger than so much, as windows can be that are seen in pieces, is read in pieces of half
+# of it. Ranks want every piece several times, and so do without pieces for longer.
+PIECES_FROM = 1 << 21
+RANKED_PIECES_FROM = 1 << 23
+# Pieces of arrays whose fastest axis is cut have at least so many cells along it.
+LEAST_RUN = 256
+# Of a block of several windows.
+WINDOWS_MOST = 1 << 25
+
+
+class Task(NamedTuple):
+    """The source and the target, the windows, and the rules that hold for all ops.
+
+    Source and target have the axes (lead…, spatial…, inner…). ``windows`` are those of whole axes
+    and ``ranges`` which of them are wanted: the target has one cell for each. ``cell_coefs`` and
+    ``window_coefs`` number cells and windows: the number of one is the sum of coordinate times
+    coefficient over these axes.
+    """
+
+    name: str
+    """Of the op, as messages call it."""
+    kernel: Kernel
+    result: np.dtype[Any]
+    """Of the op's own results, before they are stored."""
+    source: Source
+    target: Target
+    windows: tuple[Windows, ...]
+    ranges: tuple[Range, ...]
+    lead: int
+    cell_coefs: tuple[int, ...]
+    window_coefs: tuple[int, ...]
+    missing: Missing | None = None
+    refuse_nan: bool = False
+    divisor: float | None = None
+    count_include_pad: bool = False
+    fit: str = "exact"
+
+    @property
+    def inner(self) -> tuple[Range, ...]:
+        """The inner axis, where there is one."""
+        return tuple((0, n) for n in self.source.shape[self.lead + len(self.windows) :])
+
+
+class NanFound(InputError):
+    """A NaN where none is allowed; ``place`` is its position in the task's view."""
+
+    def __init__(self, place: tuple[int, ...]) -> None:
+        super().__init__("NaN found")
+        self.place = place
+
+
+class Worker:
+    """Pools blocks of one task, one after another, with its own buffers. For one thread."""
+
+    def __init__(self, task: Task, stop: threading.Event | None = None) -> None:
+        self.task, self.stop, self.buffers = task, stop, Buffers()
+        self.turned = is_turned(task)
+        kernel, target = task.kernel, task.target.dtype
+        if isinstance(kernel, Compiled):
+            self.works = [self._work(kernel, target, task.missing)]
+            self.direct = True
+        else:
+            self.works, self.direct = self._parts(kernel), target == task.result
+        self.nan_work = None
+        if task.refuse_nan:
+            self.nan_work = self._work(Compiled("find nan"), np.dtype(np.uint8), None)
+
+    def block(self, lead: tuple[Range, ...], ranges: tuple[Range, ...]) -> Iterator[float]:
+        """Pool one block and give, after each step, what part of it was done."""
+        task = self.task
+        box = (*lead, *ranges, *task.inner)
+        origin = (
+            *(0 for _ in lead),
+            *(first for first, _ in task.ranges),
+            *(0 for _ in task.inner),
+        )
+        own = tuple((low - at, high - at) for (low, high), at in zip(box, origin, strict=True))
+        target = task.target.open(own, self.buffers)
+        out = target
+        if not self.direct:
+            out = self.buffers.take("results", target.shape, task.result)
+        try:
+            yield from self._pool(lead, ranges, out)
+        except native.Problem as problem:
+            raise refusal(task, problem) from None
+        if not self.direct:
+            dtypes.convert(out, target, task.fit)
+        task.target.close(own, target)
+
+    def _pool(
+        self, lead: tuple[Range, ...], ranges: tuple[Range, ...], out: Array
+    ) -> Iterator[float]:
+        task, mirrors = self.task, self.task.kernel.mirrors
+        spans = tuple(
+            native.covered_cells(w, *part, mirrors=mirrors)
+            for w, part in zip(task.windows, ranges, strict=True)
+        )
+        box = (*lead, *spans, *task.inner)
+        nbytes = math.prod(high - low for low, high in box) * task.source.dtype.itemsize
+        if nbytes > self._most_at_once(ranges):
+            yield from self._windows_in_pieces(lead, ranges, out)
+            return
+        self._at_once(box, ranges, out)
+        yield 1.0
+
+    def _at_once(self, box: Box, ranges: tuple[Range, ...], out: Array) -> None:
+        """Pool windows whose cells are all in the box."""
+        task = self.task
+        cells = task.source.read(box, self.buffers)
+        nan = self._first_nan(cells, out, box, ranges)
+        if nan is not None:
+            raise NanFound(nan)
+        spans = box[task.lead : task.lead + len(ranges)]
+        if isinstance(task.kernel, Gathered):
+            held = [low for low, _ in spans]
+            args = (task.windows, ranges, held, task.lead, task.missing)
+            pool_gathered(task.kernel, cells, out, *args)
+            return
+        outs = self._outs(out)
+        for work, part in zip(self.works, outs, strict=True):
+            work.block(
+                self._turn(cells),
+                self._turn(part),
+                self._turn_ranges(ranges),
+                [low for low, _ in self._turn_ranges(spans)],
+                [low for low, _ in box[: task.lead]],
+            )
+        self._finish(outs, out)
+
+    def _most_at_once(self, ranges: Sequence[Range]) -> float:
+        """How many bytes of cells are pooled in one piece.
+
+        Several windows share what they overlap in, so that these are parted only where they must.
+        """
+        axes = self._piece_axes()
+        if not axes or not self._takes_pieces:
+            return math.inf
+        if any(stop - first > 1 for first, stop in (ranges[axis] for axis in axes)):
+            return WINDOWS_MOST
+        return RANKED_PIECES_FROM if self.passes > 1 else PIECES_FROM
+
+    @cached_property
+    def _takes_pieces(self) -> bool:
+        """Whether windows can come in pieces.
+
+        Kernels fold at once what windows share that overlap by half and more, and their sums are
+        other ones then; counting has no such order.
+        """
+        kernel = self.task.kernel
+        if kernel.sees_whole(self.task.source.dtype):
+            return False
+        counts = isinstance(kernel, Compiled) and kernel.digits
+        axes = [self.task.windows[axis] for axis in self._piece_axes()]
+        return bool(counts) or not any(overlaps_much(w) for w in axes)
+
+    @property
+    def passes(self) -> int:
+        """How often windows in pieces are read."""
+        return max((work.passes for work in self.works), default=1)
+
+    def _windows_in_pieces(
+        self, lead: tuple[Range, ...], ranges: tuple[Range, ...], out: Array
+    ) -> Iterator[float]:
+        """Pool the windows of a block one after another along all axes but the last."""
+        axes = self._piece_axes()
+        each = [range(*ranges[axis]) for axis in axes]
+        total = math.prod(map(len, each))
+        for place in itertools.product(*each):
+            some, slices = list(ranges), [slice(None)] * out.ndim
+            for axis, i in zip(axes, place, strict=True):
+                some[axis] = (i, i + 1)
+                first = ranges[axis][0]
+                slices[self.task.lead + axis] = slice(i - first, i - first + 1)
+            for done in self._in_pieces(lead, tuple(some), out[tuple(slices)]):
+                yield done / total
+
+    def _piece_axes(self) -> list[int]:
+        """The spatial axes along which pieces are cut, from the outermost."""
+        count = len(self.task.windows)
+        if not self.turned:
+            return list(range(count - 1))
+        return [count - 1, *range(count - 2)] if count > 1 else [0]
+
+    def _in_pieces(
+        self, lead: tuple[Range, ...], ranges: tuple[Range, ...], out: Array
+    ) -> Iterator[float]:
+        """Pool windows that are single along the axes along which pieces are cut."""
+        task, axes = self.task, self._piece_axes()
+        placed = list(zip(task.windows, ranges, strict=True))
+        spans = [native.covered_cells(w, *part, mirrors=False) for w, part in placed]
+        for axis in axes:  # the first piece begins with a cell of the window
+            spans[axis] = task.windows[axis].real_span(ranges[axis][0])
+        others = math.prod(high - low for low, high in (*lead, *task.inner))
+        others *= task.source.dtype.itemsize
+        for axis, (low, high) in enumerate(spans):
+            others *= high - low if axis not in axes else 1
+        nbytes = PIECES_FROM // 2
+        if task.source.slow_first[-1] - task.lead in axes:  # rows lie across: read in runs
+            nbytes = max(nbytes, min(LEAST_RUN * others, RANKED_PIECES_FROM))
+        pieces = list(cut_pieces([spans[axis] for axis in axes], others, nbytes))
+        if len(pieces) == 1:
+            whole = [native.covered_cells(w, *part, mirrors=False) for w, part in placed]
+            self._at_once((*lead, *whole, *task.inner), ranges, out)
+            yield 1.0
+            return
+        outs = self._outs(out)
+        firsts = [low for low, _ in lead]
+        states: list[Array | None] = [None] * len(outs)
+        found: list[tuple[int, ...]] = []
+        for turn in range(self.passes):
+            for number, piece in enumerate(pieces):
+                if self.stop is not None and self.stop.is_set():
+                    return
+                part = list(spans)
+                for axis, along in zip(axes, piece, strict=True):
+                    part[axis] = along
+                box = (*lead, *part, *task.inner)
+                cells = task.source.read(box, self.buffers)
+                nan = None if turn else self._first_nan(cells, out, box, ranges, pieces=True)
+                if nan is not None:
+                    found.append(nan)
+                cells = self._turn(cells)
+                where: dict[str, Any] = {
+                    "windows": self._turn_ranges(ranges),
+                    "held": [low for low, _ in self._turn_ranges(part)],
+                    "lead": firsts,
+                }
+                for i, (work, results) in enumerate(zip(self.works, outs, strict=True)):
+                    if turn >= work.passes:
+                        continue
+                    state = states[i]
+                    if state is None:
+                        nbytes = work.state_bytes(cells, self._turn(results), **where)
+                        state = states[i] = np.empty(nbytes, np.uint8)
+                    work.block(
+                        cells,
+                        self._turn(results),
+                        **where,
+                        state=state,
+                        continues=bool(number or turn),
+                        unfinished=number + 1 < len(pieces),
+                        pass_number=turn,
+                    )
+                yield 1 / (len(pieces) * self.passes)
+            if found:  # the first in the order of cells need not be that in the order of pieces
+                raise NanFound(min(found))
+        self._finish(outs, out)
+
+    # The kernels of what is composed.
+
+    def _parts(self, kernel: Kernel) -> list[Work]:
+        """Those of the two ops, and where cells can be missing one that tells short windows."""
+        if not isinstance(kernel, Composed):
+            return []
+        missing, cells = self.task.missing, self.task.source.dtype
+        wide = np.dtype(np.float64)
+        works = []
+        for part in (kernel.first, kernel.second):
+            dtype = dtypes.result_dtype(part.result, cells, wide)
+            plain = None if missing is None else missing._replace(fill=dtype.type(0))
+            works.append(self._work(part, dtype, plain))
+        if missing is not None:
+            place = Compiled("argmax", "place")
+            works.append(self._work(place, np.dtype(np.int64), missing._replace(fill=np.int64(-1))))
+        return works
+
+    def _outs(self, out: Array) -> list[Array]:
+        """Where each kernel writes to."""
+        if self.direct and isinstance(self.task.kernel, Compiled):
+            return [out]
+        return [
+            self.buffers.take(("part", i), out.shape, work.out_dtype)
+            for i, work in enumerate(self.works)
+        ]
+
+    def _finish(self, outs: list[Array], out: Array) -> None:
+        """Make results of what the kernels have written."""
+        kernel, missing = self.task.kernel, self.task.missing
+        if not isinstance(kernel, Composed):
+            return
+        first, second = (part.astype(np.float64, copy=False) for part in outs[:2])
+        with np.errstate(all="ignore"):
+            out[...] = kernel.formula(first, second)
+        if out.dtype.kind == "f":
+            out[np.isnan(out)] = np.nan  # which of several NaNs it is should not show
+        if missing is not None:
+            out[outs[2] < 0] = missing.fill
+
+    def _work(self, kernel: Compiled, target: np.dtype[Any], missing: Missing | None) -> Work:
+        task = self.task
+        lead, count = task.lead, len(task.windows)
+        windows = self._turn_windows(task.windows)
+        cells, results = (
+            (*coefs[:lead], *self._turn_coefs(coefs[lead : lead + count]), *coefs[lead + count :])
+            for coefs in (task.cell_coefs, task.window_coefs)
+        )
+        return Work(
+            kernel.name,
+            task.source.dtype,
+            target,
+            windows,
+            lead,
+            inner=bool(task.inner),
+            params=(kernel.p, kernel.q),
+            missing=missing,
+            divisor=task.divisor,
+            count_include_pad=task.count_include_pad,
+            fit=task.fit,
+            weights=native.binomial_tables(windows) if kernel.mirrors else None,
+            passes=kernel.passes(task.source.dtype),
+            cell_coefs=cells,
+            window_coefs=results,
+        )
+
+    # Pieces are cut along all axes but the last. A window of which one row is too large already is
+    # seen with its last axis before the others; one that has no others gets one of a single cell.
+
+    def _turn(self, view: Array) -> Array:
+        if not self.turned:
+            return view
+        lead, count = self.task.lead, len(self.task.windows)
+        if count == 1:
+            return np.expand_dims(view, lead + 1)
+        return np.moveaxis(view, lead + count - 1, lead)
+
+    def _turn_windows(self, windows: tuple[Windows, ...]) -> tuple[Windows, ...]:
+        if not self.turned:
+            return windows
+        single = Windows("single", 1, range(1), 1)
+        return (*windows, single) if len(windows) == 1 else (windows[-1], *windows[:-1])
+
+    def _turn_ranges(self, ranges: Sequence[Range]) -> list[Range]:
+        if not self.turned:
+            return list(ranges)
+        return [*ranges, (0, 1)] if len(ranges) == 1 else [ranges[-1], *ranges[:-1]]
+
+    def _turn_coefs(self, coefs: tuple[int, ...]) -> tuple[int, ...]:
+        if not self.turned:
+            return coefs
+        return (*coefs, 0) if len(coefs) == 1 else (coefs[-1], *coefs[:-1])
+
+    def _first_nan(
+        self, cells: Array, out: Array, box: Box, ranges: Sequence[Range], *, pieces: bool = False
+    ) -> tuple[int, ...] | None:
+        """Where the first NaN of these windows is, where the task refuses it and there is one."""
+        if self.nan_work is None:
+            return None
+        lead, count = self.task.lead, len(self.task.windows)
+        unused = self.buffers.take("no results", out.shape, np.dtype(np.uint8))
+        place = self.nan_work.first_nan(
+            self._turn(cells),
+            self._turn(unused),
+            windows=self._turn_ranges(ranges),
+            held=[low for low, _ in self._turn_ranges(box[lead : lead + count])],
+            lead=[low for low, _ in box[:lead]],
+            pieces=pieces,
+        )
+        if place is None:
+            return None
+        along = place[lead : len(place) - len(self.task.inner)]
+        if self.turned:
+            along = along[:1] if count == 1 else (*along[1:], along[0])
+        whole = (*place[:lead], *along, *place[len(place) - len(self.task.inner) :])
+        return tuple(low + i for (low, _), i in zip(box, whole, strict=True))
+
+
+def overlaps_much(w: Windows) -> bool:
+    """Whether evenly spaced windows share half of their cells and more with the next."""
+    return isinstance(w.starts, range) and w.out > 1 and 2 * w.starts.step <= w.largest
+
+
+def is_turned(task: Task) -> bool:
+    """Whether one row of a window is larger than a piece; follows from the windows alone."""
+    kernel, w = task.kernel, task.windows[-1]
+    row = min(w.largest, w.n) * task.source.dtype.itemsize
+    return row > RANKED_PIECES_FROM and not kernel.sees_whole(task.source.dtype)
+
+
+def cut_pieces(
+    spans: Sequence[Range], others: int, piece_bytes: int
+) -> Iterator[tuple[Range, ...]]:
+    """Parts of about ``piece_bytes`` of one or two axes, in C order; ``others``: bytes of a cell.
+
+    >>> list(cut_pieces([(0, 3)], 10, 20))
+    [((0, 2),), ((2, 3),)]
+    """
+    inner = math.prod(high - low for low, high in spans[1:]) * others
+    low, high = spans[0]
+    step = max(1, piece_bytes // max(1, inner))
+    for start in range(low, high, step):
+        part = (start, min(start + step, high))
+        if len(spans) == 1 or step > 1 or inner <= piece_bytes:
+            yield (part, *spans[1:])
+        else:
+            for rest in cut_pieces(spans[1:], others, piece_bytes):
+                yield (part, *rest)
+
+
+def refusal(task: Task, problem: native.Problem) -> InputError:
+    """Say what a kernel has found."""
+    refuse = _REFUSALS[problem.why]
+    value: Any = problem.value
+    if isinstance(value, float) and task.result.kind == "f":
+        value = task.result.type(value)
+    return refuse(task, value)
+
+
+def _overflow(task: Task, value: Any) -> InputError:
+    if task.result.kind == "f":
+        return dtypes.overflowing(value, task.target.dtype)
+    return InputError(
+        f"a {task.name} of {value} does not fit {task.result}; convert the input to a float type"
+    )
+
+
+_REFUSALS: dict[int, Callable[[Task, Any], InputError]] = {
+    native.OVERFLOW: _overflow,
+    native.INEXACT: lambda task, value: dtypes.inexact(value, task.target.dtype),
+    native.OUTSIDE: lambda task, value: dtypes.outside_of(value, task.target.dtype),
+    native.NAN: lambda task, _value: dtypes.not_a_number(task.target.dtype),
+    native.NEGATIVE: lambda task, value: InputError(
+        f"{task.name} pooling of a negative activation, {value}; "
+        "use `negatives='relu'` or `negatives='shift'`"
+    ),
+}
