@@ -422,7 +422,7 @@ class Plan:
 
     def _picked_cells(self, x: Readable) -> NDArray[np.int64]:
         """The positions of the cells whose values the results are."""
-        values = self._allocate(result_dtype(self.kernel.result, self.input_dtype))
+        values = allocate(self.output_shape, result_dtype(self.kernel.result, self.input_dtype))
         self._run(self.kernel, x, values, None, None)
         lead, order = self._view(x)
         out = allocate(self.output_shape, np.dtype(np.int64))

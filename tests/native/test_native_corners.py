@@ -7,10 +7,10 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from blocks import params_of, pool_native
 
 from poolcli.engine import native
 from poolcli.windows import Adaptive, Global, Sliding
+from tests.native.blocks import params_of, pool_native
 
 LARGEST = float(np.finfo(float).max)
 NAMES = ["height", "width"]

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from blocks import params_of, pool_native
-from naive import naive_pool
-from naive_indices import naive_indices
-from naive_ops import result_dtype
-from naive_windows import Refused, adaptive, fractional, sliding, whole
 
 from poolcli.engine import native
 from poolcli.errors import InputError
 from poolcli.layout import Layout
 from poolcli.windows import Adaptive, Fractional, Global, Sliding
+from tests.native.blocks import params_of, pool_native
+from tests.spec.indices import naive_indices
+from tests.spec.ops import result_dtype
+from tests.spec.pooling import naive_pool
+from tests.spec.windows import Refused, adaptive, fractional, sliding, whole
 
 DTYPES = ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
 LAYOUTS = ("W", "HW", "HWC", "CHW", "NCHW", "NHWC", "NDHWC", "DHW", "WC", "HNWC")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from blocks import pool_native
 from numpy.lib.stride_tricks import sliding_window_view
 
 from poolcli.engine import native
 from poolcli.windows import Adaptive, Global, Sliding
+from tests.native.blocks import pool_native
 
 NAMES = {1: ["width"], 2: ["height", "width"], 3: ["depth", "height", "width"]}
 

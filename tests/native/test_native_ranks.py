@@ -9,11 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from blocks import params_of, passes_of, pool_native
-from naive import cells_of, naive_pool, out_index, planes, windows_of
-from naive_indices import flat_index
-from naive_ops import op_quantile, result_dtype
-from naive_windows import Refused, layout_of, spatial_axes
 from test_native_folds import DTYPES, LAYOUTS, random_cells, random_geometry
 from test_native_large import windows_over
 
@@ -22,6 +17,11 @@ from poolcli.errors import InputError
 from poolcli.layout import Layout
 from poolcli.parameters import METHODS
 from poolcli.windows import Adaptive, Global, Sliding
+from tests.native.blocks import params_of, passes_of, pool_native
+from tests.spec.indices import flat_index
+from tests.spec.ops import op_quantile, result_dtype
+from tests.spec.pooling import cells_of, naive_pool, out_index, planes, windows_of
+from tests.spec.windows import Refused, layout_of, spatial_axes
 
 FRACTIONS = (0, 0.1, 0.25, 1 / 3, 0.5, 0.5, 0.5, 0.9, 0.123456789, 1)
 
