@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_native_folds import DTYPES, LAYOUTS, random_cells, random_geometry
 
 from poolcli.engine import native
 from poolcli.errors import InputError
 from poolcli.layout import Layout
 from poolcli.windows import Adaptive, Sliding, Windows
 from tests.native.blocks import pool_native
+from tests.native.test_native_folds import DTYPES, LAYOUTS, random_cells, random_geometry
 from tests.spec.pooling import mirror, weighted_mean
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_native_folds import DTYPES, LAYOUTS, random_cells, random_geometry
 
 from poolcli.engine import native
 from poolcli.errors import InputError
 from poolcli.layout import Layout
 from poolcli.parameters import NEGATIVES
 from tests.native.blocks import params_of, pool_native
+from tests.native.test_native_folds import DTYPES, LAYOUTS, random_cells, random_geometry
 
 MASK = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_native_folds import DTYPES, LAYOUTS, random_cells, random_geometry
 
 from poolcli.engine import native
 from poolcli.errors import InputError
 from poolcli.layout import Layout
 from poolcli.parameters import NEGATIVES
 from tests.native.blocks import params_of, pool_native
+from tests.native.test_native_folds import DTYPES, LAYOUTS, random_cells, random_geometry
 from tests.spec.ops import result_dtype
 from tests.spec.pooling import naive_pool
 from tests.spec.windows import Refused
