@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_native_large import windows_over
 
 from poolcli.engine import native
 from poolcli.errors import InputError
@@ -18,6 +17,7 @@ from poolcli.parameters import METHODS
 from poolcli.windows import Adaptive, Global, Sliding
 from tests.native.blocks import params_of, passes_of, pool_native
 from tests.native.test_native_folds import DTYPES, LAYOUTS, random_cells, random_geometry
+from tests.native.test_native_large import windows_over
 from tests.spec.indices import flat_index
 from tests.spec.ops import op_quantile, result_dtype
 from tests.spec.pooling import cells_of, naive_pool, out_index, planes, windows_of
