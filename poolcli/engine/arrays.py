@@ -172,8 +172,10 @@ class ArraySource:
         self.slow_first = _by_stride(self._view.strides)
 
     def read(self, box: Box, buffers: Buffers) -> Array:
-        """A view of the box."""
-        return self._view[tuple(slice(*part) for part in box)]
+        """A view of the box; of bool a copy, in which True is 1."""
+        cells = self._view[tuple(slice(*part) for part in box)]
+        # NumPy takes any byte but 0 for True, and Pillow makes them 255; kernels add bytes.
+        return cells.view(np.uint8) != 0 if cells.dtype == np.bool_ else cells
 
 
 class StoredSource:

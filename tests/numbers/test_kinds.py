@@ -179,3 +179,11 @@ def test_what_makes_no_array_is_refused_in_one_line(kind: type[Exception]) -> No
         with pytest.raises(InputError, match="requires grad") as refusal:
             call()
         assert "\n" not in str(refusal.value)
+
+
+def test_any_byte_but_zero_is_true() -> None:
+    """As NumPy takes it; Pillow makes pictures of one bit of such bytes."""
+    x = np.array([[0, 255, 7, 0], [1, 0, 0, 128]], np.uint8).view(bool)
+    np.testing.assert_array_equal(poolcli.pool(x, "avg", 2), [[0.5, 0.5]])
+    np.testing.assert_array_equal(poolcli.pool(x, "sum", 2), [[2, 2]])
+    assert poolcli.pool(x, "max", (2, 1)).view(np.uint8).max() == 1
