@@ -50,7 +50,12 @@ inline f64 most_cells(const pool_call &call) {
 
 template <class Op>
 inline const Kernel *either(const pool_call &call) {
+#if POOL_ISA == 2 // others are left to v3: see run.cpp
+    (void)call;
+    return &kernel<Op>;
+#else
     return can_miss(call) ? &kernel<Counted<Op>> : &kernel<Op>;
+#endif
 }
 
 } // namespace

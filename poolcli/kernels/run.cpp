@@ -1,6 +1,14 @@
 // Which function does which op. A new op gets its line here, in place of null.
+#include "medians.hpp"
 #include "ops.hpp"
 #include "passes.hpp"
+
+#if POOL_ISA == 2
+namespace pool_v3 {
+int run(pool_call &call, int64_t *bytes);
+int64_t state_bytes(const pool_call &call);
+} // namespace pool_v3
+#endif
 
 namespace POOL_NS {
 namespace {
@@ -10,6 +18,36 @@ struct Entry {
     const Kernel *(*kernel)(const pool_call &call); // of ops that fold
     int64_t (*state)(const pool_call &call) = nullptr; // of others whose windows may come in pieces
 };
+
+#if POOL_ISA == 2
+
+// The widest vectors are compiled for ops that gain by them, where no cell can be missing; all else
+// is done by v3, with the same bytes as results.
+const Entry *entry_of(const pool_call &call) {
+    static constexpr Entry EXTREME = {run_extreme, extreme_kernel}, SUM = {run_sum, sum_kernel};
+    static constexpr Entry POWER = {run_power, power_kernel}, SOFTMAX = {run_softmax, softmax_kernel};
+    static constexpr Entry SPREAD = {run_spread, spread_kernel};
+    static constexpr Entry MEDIAN = {[](pool_call &median, i64 *bytes) {
+        return small_medians(median, bytes, pool_v3::run);
+    }, nullptr};
+    if (can_miss(call))
+        return nullptr;
+    const bool whole = !(call.options & (POOL_CONTINUES | POOL_UNFINISHED));
+    switch (call.op) {
+    case POOL_MAX: case POOL_MIN: case POOL_RANGE: case POOL_SUBSAMPLE: case POOL_ARGMAX: case POOL_ARGMIN:
+        return &EXTREME;
+    case POOL_SUM: case POOL_AVG: case POOL_MIXED: case POOL_RMS: return &SUM;
+    case POOL_LP: case POOL_GEM: return &POWER;
+    case POOL_SOFT: case POOL_LSE: return &SOFTMAX;
+    case POOL_VAR: case POOL_STD: return &SPREAD;
+    case POOL_QUANTILE: return whole && has_small_medians(call) ? &MEDIAN : nullptr;
+    default: return nullptr;
+    }
+}
+int run_other(pool_call &call, i64 *bytes) { return pool_v3::run(call, bytes); }
+i64 other_state(const pool_call &call) { return pool_v3::state_bytes(call); }
+
+#else
 
 constexpr Entry TABLE[POOL_OPS] = {
     /* max */ {run_extreme, extreme_kernel},
@@ -37,22 +75,29 @@ constexpr Entry TABLE[POOL_OPS] = {
     /* expected */ {run_expected, expected_kernel},
 };
 
+const Entry *entry_of(const pool_call &call) {
+    return call.op < 0 || call.op >= POOL_OPS ? nullptr : &TABLE[call.op];
+}
+int run_other(pool_call &, i64 *) { return POOL_UNKNOWN; }
+i64 other_state(const pool_call &) { return -1; }
+
+#endif
+
 } // namespace
 
 // Do the call, or where bytes is not null only say how much scratch it needs.
 int run(pool_call &call, int64_t *bytes) {
-    if (call.op < 0 || call.op >= POOL_OPS || !TABLE[call.op].run)
-        return POOL_UNKNOWN;
-    return TABLE[call.op].run(call, bytes);
+    const Entry *entry = entry_of(call);
+    return entry ? entry->run(call, bytes) : run_other(call, bytes);
 }
 
 int64_t state_bytes(const pool_call &call) {
-    if (call.op < 0 || call.op >= POOL_OPS)
-        return -1;
-    const Entry &entry = TABLE[call.op];
-    if (!entry.kernel)
-        return entry.state ? entry.state(call) : -1;
-    const Kernel *kernel = entry.kernel(call);
+    const Entry *entry = entry_of(call);
+    if (!entry)
+        return other_state(call);
+    if (!entry->kernel)
+        return entry->state ? entry->state(call) : -1;
+    const Kernel *kernel = entry->kernel(call);
     return kernel ? fold_state_bytes(call, *kernel) : -1;
 }
 
