@@ -84,9 +84,9 @@ inline Vec<f64, N> root_of(Vec<f64, N> x, f64 p) {
         return square_root<N>(x);
     if (p == 4)
         return square_root<N>(square_root<N>(x));
-    if (same<T, f32> && p == 3) // no sum of float32's cubes is below 2**-450
-        return near_cube_root<N>(x);
     const Vec<f64, N> of = x == -__builtin_inf() ? -x : x == 0 ? Vec<f64, N>{} : x; // as C's pow
+    if (same<T, f32> && p == 3) // no sum of float32's cubes is below 2**-450
+        return near_cube_root<N>(of);
     return root<T, N>(of, all<f64, N>(p));
 }
 

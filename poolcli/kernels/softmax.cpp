@@ -67,8 +67,9 @@ struct Soft64 : SoftOf<f64, false> {
 
 // ---- lse --------------------------------------------------------------------------------------
 
-// (m, Σx, n) with m the largest x, or -x for negative r: the mean, but an infinite m as it is. In
-// sums of so much smaller numbers that they are finite if Scaled.
+// (m, l, Σx, n) with m the largest x and l the largest -x, or the other way round for negative r: the
+// mean, but an infinite m as it is. It lies between the two, so that windows of one value give it to
+// the bit. In sums of so much smaller numbers that they are finite if Scaled.
 template <class T, bool Scaled>
 struct MeanOf {
     static constexpr bool has_params = true;
@@ -76,26 +77,34 @@ struct MeanOf {
     using Cell = T;
     using Result = T;
     template <int N>
-    using State = Acc<N, f64, f64, f64>;
+    using State = Acc<N, f64, f64, f64, f64>;
     template <int N>
     static State<N> identity() {
-        return {all<f64, N>(lowest<f64>()), {Vec<f64, N>{}, {Vec<f64, N>{}, {}}}};
+        const Vec<f64, N> least = all<f64, N>(lowest<f64>()), none = {};
+        return {least, {least, {none, {none, {}}}}};
     }
     template <int N>
     static State<N> load(Vec<T, N> cell, const pool_call &call) {
-        const Vec<f64, N> x = to<f64, N>(cell);
-        return {call.p[0] < 0 ? -x : x, {x * scale, {all<f64, N>(1.0), {}}}};
+        const Vec<f64, N> x = to<f64, N>(cell), m = call.p[0] < 0 ? -x : x;
+        return {m, {-m, {x * scale, {all<f64, N>(1.0), {}}}}};
     }
     template <int N>
     static State<N> merge(State<N> a, State<N> b) {
+        const Acc<N, f64, f64> &left = a.rest.rest, &right = b.rest.rest;
         return {larger_of<N>(a.v, b.v),
-                {a.rest.v + b.rest.v, {a.rest.rest.v + b.rest.rest.v, {}}}};
+                {larger_of<N>(a.rest.v, b.rest.v),
+                 {left.v + right.v, {left.rest.v + right.rest.v, {}}}}};
     }
     template <int N>
     static Vec<T, N> result(const Finish &how, State<N> s) {
-        const Vec<f64, N> m = how.call->p[0] < 0 ? -s.v : s.v;
-        const Vec<f64, N> mean = s.rest.v / s.rest.rest.v / scale;
-        return to<T, N>(magnitude<N>(m) == __builtin_inf() ? m : mean);
+        const bool turned = how.call->p[0] < 0;
+        const Vec<f64, N> m = turned ? -s.v : s.v, l = turned ? s.rest.v : -s.rest.v;
+        const Vec<f64, N> most = m > l ? m : l, least = m > l ? l : m;
+        const Vec<f64, N> mean = s.rest.rest.v / s.rest.rest.rest.v / scale;
+        Vec<f64, N> within = mean > most ? most : mean < least ? least : mean;
+        if (!Scaled) // what has overflowed is left to the rescue
+            within = mean - mean == 0 ? within : mean;
+        return to<T, N>((magnitude<N>(m) == __builtin_inf() ? m : within) + 0.0);
     }
 };
 template <class T>

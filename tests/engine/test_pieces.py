@@ -1,5 +1,7 @@
 """Windows larger than a block: the same bytes in pieces, and no more reads than they need."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -125,6 +127,7 @@ def test_a_run_that_fails_stops_others_between_pieces(monkeypatch) -> None:
     def failing(box, out):
         if box[0][0] == 1:
             raise InputError("no more")
+        time.sleep(0.001)  # lets the other thread fail before this one has gone through its window
         read(box, out)
 
     source.read_box = failing

@@ -36,6 +36,8 @@ def drawn(cells: np.ndarray, negatives: str, u: float) -> Any:
         return np.nan
     if negatives == "relu":
         cells = np.where(cells > 0, cells, cells.dtype.type(0))
+    if np.isposinf(cells.max()):
+        return np.inf  # it has all the probability, whatever the shift
     weights = cells.astype(float)
     if np.abs(weights).max() > 2.0**900:
         weights = weights * 2.0**-100

@@ -132,7 +132,8 @@ def op_stochastic(cells: Sequence[Number], *, negatives: str = "error", **_: Any
 
 def probabilities(cells: Sequence[Number]) -> list[Number]:
     """S14, --mode sample: cell i is drawn with probability a_i / sum a."""
-    return [Fraction(c) / total(cells) for c in cells]
+    whole = total(cells)
+    return [Fraction(c) / whole for c in cells]
 
 
 def op_gem(cells: Sequence[Number], *, p: float = 3, eps: float = 1e-6, **_: Any) -> Number:
