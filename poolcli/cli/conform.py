@@ -46,7 +46,7 @@ def _conform(values: Values) -> int:
 
 def _show(loaded: Any, windows: Any, values: Values) -> None:
     from poolcli.analysis.conform import compare
-    from poolcli.report import comparison
+    from poolcli.report import conform
 
     array = loaded.array
     try:
@@ -61,10 +61,10 @@ def _show(loaded: Any, windows: Any, values: Values) -> None:
         raise InputError(f"{loaded.label}: {error}") from error
     stream = messages.results()
     if values["as_json"]:
-        for line in comparison.comparison_lines(loaded.label, comparisons):
+        for line in conform.comparison_lines(loaded.label, comparisons):
             print(line, file=stream)
     else:
-        comparison.show_comparison(
+        conform.show_comparison(
             loaded.label, comparisons, stream=stream, terminal=stream.isatty()
         )
     stream.flush()

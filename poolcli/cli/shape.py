@@ -103,16 +103,16 @@ def _print_table(
 
 
 def _print_rows(rows: list[Row], as_json: bool) -> None:
-    from poolcli.report import tables
+    from poolcli.report import shape
 
     if not rows:
         return
     stream = messages.results()
     if as_json:
-        for line in tables.table_lines(rows):
+        for line in shape.table_lines(rows):
             print(line, file=stream)
         return
-    tables.show_table(rows, stream=stream, terminal=stream.isatty())
+    shape.show_table(rows, stream=stream, terminal=stream.isatty())
     stream.flush()
 
 

@@ -12,7 +12,8 @@ from poolcli.formats.base import (
     Source,
     SourceInfo,
 )
-from poolcli.formats.doors import (
+from poolcli.formats.guard import available_memory, check_memory
+from poolcli.formats.readers import (
     describe_file,
     open_file,
     open_matrix,
@@ -22,7 +23,6 @@ from poolcli.formats.doors import (
     read_file,
     read_stdin,
 )
-from poolcli.formats.guard import available_memory, check_memory
 from poolcli.formats.sinks import (
     Finished,
     Shaped,

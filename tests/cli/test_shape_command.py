@@ -8,7 +8,7 @@ import pytest
 
 from poolcli.analysis.summary import rows
 from poolcli.chain_syntax import parse_chain
-from poolcli.report.tables import show_table
+from poolcli.report.shape import show_table
 
 CHAIN = "max 3/2 p1 | avg 2 | global avg"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
-from poolcli.formats.doors import read_file
+from poolcli.formats.readers import read_file
 from poolcli.formats.sinks import Shaped, boxed
 from poolcli.formats.table import NPY
 from poolcli.plan import Request

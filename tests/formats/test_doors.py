@@ -15,8 +15,8 @@ import pytest
 from poolcli import formats
 from poolcli.errors import InputError
 from poolcli.formats import base, npy
-from poolcli.formats.doors import read_file, read_stdin
 from poolcli.formats.npy import StoredNpy
+from poolcli.formats.readers import read_file, read_stdin
 from poolcli.formats.sinks import write_stream
 
 ROOT = str(Path(formats.__file__).parents[2])

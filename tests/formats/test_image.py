@@ -15,8 +15,8 @@ from PIL import Image
 from poolcli.errors import InputError, OutputError
 from poolcli.formats import guard, png16
 from poolcli.formats.base import Reading, Source
-from poolcli.formats.doors import read_file, read_stdin
 from poolcli.formats.limits import target_dtype
+from poolcli.formats.readers import read_file, read_stdin
 from poolcli.formats.sinks import write_file
 
 RNG = np.random.default_rng(11)

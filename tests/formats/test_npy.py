@@ -11,7 +11,7 @@ import pytest
 from poolcli.errors import InputError, OutputError
 from poolcli.formats import npy
 from poolcli.formats.base import Reading
-from poolcli.formats.doors import read_file, read_stdin
+from poolcli.formats.readers import read_file, read_stdin
 from poolcli.formats.sinks import write_file, write_stream
 
 DTYPES = ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "g")

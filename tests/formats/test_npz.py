@@ -9,7 +9,7 @@ import pytest
 
 from poolcli.errors import InputError, OutputError
 from poolcli.formats.base import Reading
-from poolcli.formats.doors import read_file, read_stdin
+from poolcli.formats.readers import read_file, read_stdin
 from poolcli.formats.sinks import write_file, write_npz, write_stream
 
 ARRAYS = {

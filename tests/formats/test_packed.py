@@ -13,8 +13,8 @@ import pytest
 from poolcli.errors import InputError
 from poolcli.formats import npz
 from poolcli.formats.base import Reading
-from poolcli.formats.doors import read_file
 from poolcli.formats.npy import StoredNpy
+from poolcli.formats.readers import read_file
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Global, Sliding
 

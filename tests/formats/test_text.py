@@ -8,7 +8,7 @@ import pytest
 
 from poolcli.errors import InputError
 from poolcli.formats.base import Reading
-from poolcli.formats.doors import parse_matrix, read_file, read_stdin
+from poolcli.formats.readers import parse_matrix, read_file, read_stdin
 from poolcli.formats.sinks import write_file, write_stream
 from poolcli.formats.text import format_plain
 

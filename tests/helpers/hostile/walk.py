@@ -9,7 +9,7 @@ import resource
 import sys
 
 from poolcli.errors import InputError
-from poolcli.formats.doors import read_file
+from poolcli.formats.readers import read_file
 from tests.helpers.memory import peak_kib
 
 ADDRESS_SPACE = 2 * 2**30
