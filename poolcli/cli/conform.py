@@ -64,7 +64,5 @@ def _show(loaded: Any, windows: Any, values: Values) -> None:
         for line in conform.comparison_lines(loaded.label, comparisons):
             print(line, file=stream)
     else:
-        conform.show_comparison(
-            loaded.label, comparisons, stream=stream, terminal=stream.isatty()
-        )
+        conform.show_comparison(loaded.label, comparisons, stream=stream, terminal=stream.isatty())
     stream.flush()
