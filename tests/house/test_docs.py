@@ -178,3 +178,9 @@ def test_links_lead_somewhere(page: Path) -> None:
         if heading:
             headings = re.findall(r"^#+ (.*)$", text(there), re.MULTILINE)
             assert heading in {one.lower().replace(" ", "-") for one in headings}, target
+
+
+def test_the_site_leads_to_every_page() -> None:
+    named = re.findall(r"^ +- [^:]+: (\S+\.md)$", text(PROJECT / "mkdocs.yml"), re.MULTILINE)
+    tops = {"index.md", "CONTRIBUTING.md", "CHANGELOG.md"}
+    assert sorted(named) == sorted({page.name for page in PAGES} | tops)
