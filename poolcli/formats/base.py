@@ -58,7 +58,7 @@ class Reading(NamedTuple):
     members: Members = ALL
 
 
-AS_USUAL = Reading()
+DEFAULT_READING = Reading()
 
 
 class Packing(NamedTuple):
@@ -68,15 +68,15 @@ class Packing(NamedTuple):
     compression: str | None = None
 
 
-PLAIN = Packing()
+DEFAULT_PACKING = Packing()
 
 
-class Holds(NamedTuple):
+class PictureSupport(NamedTuple):
     """What a picture format can hold: dtypes by number of channels, and whether several frames.
 
     ``cmyk``: the dtypes of CMYK, where it holds that. ``compressions`` are the ways to pack the
-    same values, and with ``quality`` they may be packed approximately. ``places``: it says where
-    pixels lie on the earth.
+    same values, and with ``quality`` they may be packed approximately. ``georeferenced``: it says
+    where pixels lie on the earth.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Holds(NamedTuple):
     cmyk: tuple[str, ...] = ()
     quality: bool = False
     compressions: tuple[str, ...] = ()
-    places: bool = False
+    georeferenced: bool = False
 
     def has(self, channels: int) -> bool:
         """Whether it holds pictures of so many channels."""
@@ -114,14 +114,14 @@ class Format(NamedTuple):
 
     name: what people call it; the name of a picture's format is of how it is read
     extensions: those that it is written with; the first is that of what was read
-    begins: whether these are first bytes of such a file
+    recognises: whether these are first bytes of such a file
     opener: opens a file of it: ``opener(opened)`` gives an :class:`OpenFile`
     encode: see :data:`Encode`
     boxes: what writes it box by box into a file: ``boxes(label, file, shape, box_shape, dtype)``
         gives a StoredOutput; None where it is written as a whole
     stream: reads its arrays one after another from a pipe; None where all of it has to be there
     start: raises InputError for what cannot be the first bytes of an endless one
-    holds: what pictures it can hold; None for what are no pictures
+    pictures: what pictures it can hold; None for what are no pictures
     is_text, is_archive: it is read by people; it holds several arrays, which have names
     decoded, encoded: about how many times the bytes of an array are in memory at most while it is
         read and written
@@ -130,13 +130,13 @@ class Format(NamedTuple):
 
     name: str
     extensions: tuple[str, ...]
-    begins: Callable[[bytes], bool]
+    recognises: Callable[[bytes], bool]
     opener: Callable[[Opened], OpenFile]
     encode: Encode
     boxes: Callable[..., StoredOutput] | None = None
     stream: Callable[[Any, str, Reading, Format], Iterator[Source]] | None = None
     start: Callable[[bytes], None] | None = None
-    holds: Holds | None = None
+    pictures: PictureSupport | None = None
     is_text: bool = False
     is_archive: bool = False
     decoded: float = 1.0
@@ -145,7 +145,7 @@ class Format(NamedTuple):
     @property
     def kind(self) -> str:
         """What people are told it is: ``image`` for every picture, else its name."""
-        return self.name if self.holds is None else "image"
+        return self.name if self.pictures is None else "image"
 
 
 def lazy(module: str, name: str) -> Callable[..., Any]:
@@ -167,7 +167,7 @@ class Opened(NamedTuple):
     file: BinaryIO
     label: str
     format: Format
-    reading: Reading = AS_USUAL
+    reading: Reading = DEFAULT_READING
     member: str | None = None
 
     @property
@@ -189,7 +189,7 @@ class OpenFile:
         self.opened = opened
 
     @property
-    def is_told(self) -> bool:
+    def has_header(self) -> bool:
         """Whether headers tell what arrays there are, so that ``sources`` reads no values."""
         return True
 

@@ -27,7 +27,7 @@ _USUAL = ".txt"
 class TextFile(OpenFile):
     """A text file, which has no header: all of it has to be read to tell what it holds."""
 
-    is_told = False
+    has_header = False
 
     @property
     def most_bytes(self) -> int:

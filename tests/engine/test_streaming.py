@@ -9,7 +9,7 @@ import pytest
 
 from poolcli import OPS
 from poolcli.formats.readers import read_file
-from poolcli.formats.sinks import Shaped, boxed
+from poolcli.formats.sinks import ResultShape, box_sink
 from poolcli.formats.table import NPY
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Global, Sliding
@@ -66,8 +66,8 @@ def check(request_of, x, tmp_path, ways=WAYS):
     for number, (threads, block_bytes) in enumerate(ways):
         plan = request_of(threads).plan(x.shape, x.dtype)
         path = tmp_path / f"y{number}.npy"
-        shaped = Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype)
-        with boxed(shaped, NPY, str(path)) as sink:
+        shaped = ResultShape(plan.output_shape, plan.keepdims_shape, plan.output_dtype)
+        with box_sink(shaped, NPY, str(path)) as sink:
             plan.run_into(source, sink.content, block_bytes=block_bytes)
         assert path.read_bytes() == expected, (threads, block_bytes)
 
@@ -123,7 +123,7 @@ def test_any_number_of_threads_reads_through_one_open_file(tmp_path):
     plan = Request("max", Sliding(2), threads=8).plan(x.shape, x.dtype)
     plan.run_into(
         source,
-        Unopened(plan.kept_shape, plan.output_dtype),
+        Unopened(plan.keepdims_shape, plan.output_dtype),
         block_bytes=1000,
         progress=lambda _: seen.append(len(os.listdir("/dev/fd"))),
     )
