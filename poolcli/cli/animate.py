@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from poolcli.analysis.timing import SECONDS, check_seconds
-from poolcli.cli import messages, options, pool, unpool
+from poolcli.cli import messages, pool, takes, unpool
 from poolcli.cli.command import Entry, Values, build_command, build_group
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.families import Family
@@ -43,7 +43,7 @@ def _command(op: Op, family: Family) -> object:
         return _animate(operation, find_inputs(values), extension, values)
 
     help = f"Write how every window becomes {op.summary}: {op.formula}."
-    return build_command(op.name, help, options.of_animating(op, family), body)
+    return build_command(op.name, help, takes.of_animating(op, family), body)
 
 
 def _unpool_command() -> Any:
@@ -56,7 +56,7 @@ def _unpool_command() -> Any:
         "unpool",
         "Write where values go back to.\n\n"
         "poolcli animate unpool pooled.npy --indices i.npy --size 2 -o back.gif",
-        options.TAKES["animate unpool"],
+        takes.TAKES["animate unpool"],
         body,
     )
 

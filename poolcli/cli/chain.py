@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from poolcli.cli import options
+from poolcli.cli import takes
 from poolcli.cli.command import Values, build_command
 from poolcli.families import FAMILIES
 
@@ -22,7 +22,7 @@ def build() -> Any:
         "Pool by several stages, one after another.\n\n"
         f"{GRAMMAR} --nan, --nodata and --min-valid hold for every stage.\n\n{example}"
     )
-    return build_command("chain", help, options.TAKES["chain"], _chain)
+    return build_command("chain", help, takes.TAKES["chain"], _chain)
 
 
 def _chain(values: Values) -> int:

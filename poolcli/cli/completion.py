@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from poolcli.cli import messages, options
+from poolcli.cli import messages, takes
 from poolcli.cli.command import Values, build_command
 from poolcli.errors import PoolError
 
@@ -21,7 +21,7 @@ def build() -> Any:
         "completion",
         "Print a script that completes commands, options and their values.\n\n"
         'eval "$(poolcli completion bash)"',
-        options.TAKES["completion"],
+        takes.TAKES["completion"],
         _completion,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from poolcli.cli import messages, options
+from poolcli.cli import messages, takes
 from poolcli.cli.command import Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.families import SLIDING
@@ -18,7 +18,7 @@ def build() -> Any:
         f"Show what {titles()} make of the same window, which cells differ and why.\n\n"
         "What is not given is up to each framework.\n\n"
         "poolcli conform input.npy --size 3 --stride 2 --padding 1 --op avg",
-        options.TAKES["conform"],
+        takes.TAKES["conform"],
         _conform,
     )
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from poolcli.cli import messages, options, pool, unpool
+from poolcli.cli import messages, pool, takes, unpool
 from poolcli.cli.command import Entry, Values, build_command, build_group
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.families import Family
@@ -46,7 +46,7 @@ def _command(op: Op, family: Family) -> object:
         return _explain(operation, find_inputs(values), values)
 
     help = f"Show how every window becomes {op.summary}: {op.formula}."
-    return build_command(op.name, help, options.of_explaining(op, family), body)
+    return build_command(op.name, help, takes.of_explaining(op, family), body)
 
 
 def _unpool_command() -> Any:
@@ -58,7 +58,7 @@ def _unpool_command() -> Any:
         "unpool",
         "Show where values go back to.\n\n"
         "poolcli explain unpool pooled.npy --indices i.npy --size 2",
-        options.TAKES["explain unpool"],
+        takes.TAKES["explain unpool"],
         body,
     )
 

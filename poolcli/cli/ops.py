@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from poolcli.cli import messages, options
+from poolcli.cli import messages, takes
 from poolcli.cli.command import Values, build_command
 from poolcli.cli.declare import default_of, flag_of
 from poolcli.ops import OPS, Op, find_op
@@ -21,7 +21,7 @@ def build() -> Any:
         "List the ops with formula and source, or show everything about one.\n\n"
         "In a pipe each op is one line of name, aliases, summary, formula and source, with a tab "
         "between them.",
-        options.TAKES["ops"],
+        takes.TAKES["ops"],
         _ops,
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from poolcli.cli import options
+from poolcli.cli import takes
 from poolcli.cli.command import Entry, Values, build_command, build_group
 from poolcli.cli.declare import long_flag
 from poolcli.families import FAMILIES, SLIDING, Family
@@ -70,4 +70,4 @@ def _command(op: Op, family: Family) -> object:
         return run(request_of(op, family, values), values)
 
     help = f"Pool every window to {op.summary}: {op.formula}."
-    return build_command(op.name, help, options.of_pooling(op, family), pool)
+    return build_command(op.name, help, takes.of_pooling(op, family), pool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from poolcli.cli import messages, options
+from poolcli.cli import messages, takes
 from poolcli.cli.chain import GRAMMAR
 from poolcli.cli.command import Values, build_command
 from poolcli.errors import PoolError, UsageError
@@ -32,7 +32,7 @@ def build() -> Any:
         f"{GRAMMAR}\n\n{LAYERS}\n\n"
         'poolcli shape 224x224x3 "conv 7/2 p3 x64 | max 3/2 p1 | global avg | dense 1000"'
     )
-    return build_command("shape", help, options.TAKES["shape"], _shape)
+    return build_command("shape", help, takes.TAKES["shape"], _shape)
 
 
 def _shape(values: Values) -> int:

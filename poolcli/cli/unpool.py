@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from poolcli.cli import options
+from poolcli.cli import options, takes
 from poolcli.cli.command import Values, build_command
 from poolcli.errors import InputError, UsageError
 
@@ -23,7 +23,7 @@ def build() -> Any:
         "The size before pooling follows from sliding windows; after global, adaptive or "
         "fractional pooling --output-size says it, without --size.\n\n"
         "poolcli unpool pooled.npy --indices i.npy --size 2",
-        options.TAKES["unpool"],
+        takes.TAKES["unpool"],
         _unpool,
     )
 

@@ -11,15 +11,16 @@ import pytest
 import poolcli
 from poolcli.analysis.compare import Measurement, Refused, compare, data_range
 from poolcli.analysis.quality import as_planes, put_back, times_covered
-from poolcli.cli.options import COMPARED as DEFAULT_OPS
 from poolcli.errors import InputError
 from poolcli.layout import Layout
+from poolcli.ops import shown_by_default
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Sliding
 
 metrics = pytest.importorskip("skimage.metrics", reason="scikit-image comes with the dev extra")
 
 LOSSY = {"sum", "lp", "range", "std", "var"}  # which do not keep a constant
+DEFAULT_OPS = tuple(op.name for op in shown_by_default("compare") if op.least_size == 1)
 OPS = (*DEFAULT_OPS, "blur", "min", "lp", "rms", "quantile", "mode", "range", "std", "var", "gem")
 
 
