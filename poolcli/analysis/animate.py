@@ -71,8 +71,8 @@ def make_storyboard(
 
     >>> import numpy as np
     >>> from poolcli.analysis.explain import explain
-    >>> from poolcli.windows import Sliding
-    >>> from poolcli.plan import Request
+    >>> from poolcli.geometry import Sliding
+    >>> from poolcli.request import Request
     >>> board, part = make_storyboard(explain(Request("max", Sliding(2)), np.eye(4)), "max 2×2")
     >>> [(frame.caption, frame.milliseconds) for frame in board.frames][::5]
     [('the largest value of each window', 700), ('4×4 → 2×2', 2500)]

@@ -5,8 +5,8 @@ array's first plane (of the batch and the channels), and gives one :class:`Expla
 grid of windows: one as a rule, one for each level of a pyramid. What draws (a terminal, a GIF, a
 page) takes everything from these records:
 
->>> from poolcli.windows import Sliding
->>> from poolcli.plan import Request
+>>> from poolcli.geometry import Sliding
+>>> from poolcli.request import Request
 >>> x = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
 >>> (explanation,) = explain(Request("max", Sliding(2)), x)
 >>> explanation.summary, explanation.shape, explanation.axes[0].text
@@ -56,7 +56,8 @@ from poolcli.errors import InputError
 from poolcli.joined import JoinedPlan
 from poolcli.layout import AXIS_NAMES, Layout
 from poolcli.ops import Op, find_op
-from poolcli.plan import Plan, Request
+from poolcli.plan import Plan
+from poolcli.request import Request
 from poolcli.unpooling import Unpool, UnpoolPlan, flat_positions
 from poolcli.windows import Windows
 
@@ -97,7 +98,7 @@ class Explanation:
     def position_of(self, output_at: Position) -> Position | None:
         """Return which window gives the result at a place of the output; None if no one here does.
 
-        >>> from poolcli.windows import Sliding
+        >>> from poolcli.geometry import Sliding
         >>> explain(Request("max", Sliding(2)), np.ones((4, 4)))[0].position_of((2, 0)) is None
         True
         """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from poolcli.analysis.compare import Measurement
     from poolcli.formats.base import Source
-    from poolcli.plan import Request
+    from poolcli.request import Request
 
 COPIES = 12  # of the input, as float64, that there are at the most at once
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.formats.base import Source
-    from poolcli.plan import Request
-    from poolcli.windows import Sliding
+    from poolcli.geometry import Sliding
+    from poolcli.request import Request
 
 
 def windows_of(values: Values) -> Sliding:
     """Give the windows that are asked for."""
     from poolcli.cli import requests
-    from poolcli.windows import Sliding
+    from poolcli.geometry import Sliding
 
     read = requests.windows_of(MEASURED, values, "compare")
     return Sliding(**{"size": 2} | {name: v for name, v in read.items() if v is not None})
@@ -34,7 +34,7 @@ def requests_of(values: Values, command: str) -> list[Request]:
     """
     from poolcli.cli.env import read_defaults
     from poolcli.ops import find_op, shown_by_default
-    from poolcli.plan import Request
+    from poolcli.request import Request
 
     windows = windows_of(values)
     if values["ops"] is None:

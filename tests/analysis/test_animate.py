@@ -21,10 +21,10 @@ from poolcli.analysis.explain import explain
 from poolcli.analysis.palette import HUES
 from poolcli.errors import InputError, UsageError
 from poolcli.formats.animation import Storyboard, _Layout, cell_size, encode_animation
+from poolcli.geometry import Adaptive, Fractional, Global, Pyramid, Sliding
 from poolcli.ops import OPS
-from poolcli.plan import Request
+from poolcli.request import Request
 from poolcli.unpooling import Unpool
-from poolcli.windows import Adaptive, Fractional, Global, Pyramid, Sliding
 
 MATRIX = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
 SUMS = np.array([[2, 3, 1, 4], [1, 7, 0, 2], [9, 6, 3, 4], [2, 8, 1, 7]])

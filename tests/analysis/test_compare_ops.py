@@ -12,10 +12,10 @@ import poolcli
 from poolcli.analysis.compare import Measurement, Refused, compare, data_range
 from poolcli.analysis.quality import as_planes, put_back, times_covered
 from poolcli.errors import InputError
+from poolcli.geometry import Adaptive, Sliding
 from poolcli.layout import Layout
 from poolcli.ops import shown_by_default
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Sliding
+from poolcli.request import Request
 
 metrics = pytest.importorskip("skimage.metrics", reason="scikit-image comes with the dev extra")
 

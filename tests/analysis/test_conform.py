@@ -6,7 +6,7 @@ import pytest
 from poolcli import pool
 from poolcli.analysis.conform import compare
 from poolcli.errors import InputError, UsageError
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
 
 X = np.arange(25.0).reshape(5, 5)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from poolcli.analysis.conform import compare
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
 
 DATA = Path(__file__).parents[1] / "data"
 LAYOUTS = {3: "NCW", 4: "NCHW"}

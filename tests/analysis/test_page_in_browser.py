@@ -18,8 +18,8 @@ from poolcli.analysis.explain import explain
 from poolcli.analysis.page import known_ops, make_page
 from poolcli.cli.flags import in_flags
 from poolcli.errors import PoolError
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
+from poolcli.request import Request
 from tests.helpers.chromium import DESKTOP, PHONE, READ, SET, chromium
 
 MATRIX = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])

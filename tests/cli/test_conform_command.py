@@ -9,8 +9,8 @@ import pytest
 
 from poolcli.analysis.conform import compare
 from poolcli.formats.text import read_text
+from poolcli.geometry import Sliding
 from poolcli.report.conform import show_comparison
-from poolcli.windows import Sliding
 
 X = np.arange(25.0).reshape(5, 5)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
+from poolcli.request import Request
 
 FAR = {"many": Sliding(90, 7, 89), "one": Sliding(301, 301, 150)}
 HUGE = {

@@ -10,8 +10,8 @@ import pytest
 from poolcli import pool
 from poolcli.engine.mirrored import binomial_weights, mirror, mirror_period
 from poolcli.errors import InputError
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
+from poolcli.request import Request
 from tests.spec.pooling import naive_blur
 
 

@@ -8,8 +8,8 @@ import pytest
 from poolcli import OPS
 from poolcli.engine import blocks, worker
 from poolcli.errors import InputError
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Geometry, Global, Sliding
+from poolcli.geometry import Adaptive, Geometry, Global, Sliding
+from poolcli.request import Request
 from tests.helpers.stores import Recorded, Written
 
 DTYPES = ("?", "u1", "i1", "u2", "i4", "u8", "i8", "f2", "f4", "f8", ">f4", ">i2")

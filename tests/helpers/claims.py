@@ -19,8 +19,8 @@ from poolcli.analysis.network import parse_network
 from poolcli.analysis.quality import psnr, put_back
 from poolcli.analysis.shift import Shifted, shift_test
 from poolcli.analysis.summary import rows
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
+from poolcli.request import Request
 
 PHOTOGRAPHS = ("astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass")
 Array = NDArray[Any]

@@ -38,7 +38,7 @@ WITHOUT_NUMPY = (
         "notation",
         "ops",
     ),
-    *("windows", "operation"),
+    *("geometry", "windows", "operation"),
 )
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

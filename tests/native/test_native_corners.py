@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poolcli.engine import native
-from poolcli.windows import Adaptive, Global, Sliding
+from poolcli.geometry import Adaptive, Global, Sliding
 from tests.native.blocks import params_of, pool_native
 
 LARGEST = float(np.finfo(float).max)

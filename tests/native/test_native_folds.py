@@ -9,8 +9,8 @@ import pytest
 
 from poolcli.engine import native
 from poolcli.errors import InputError
+from poolcli.geometry import Adaptive, Fractional, Global, Sliding
 from poolcli.layout import Layout
-from poolcli.windows import Adaptive, Fractional, Global, Sliding
 from tests.native.blocks import params_of, pool_native
 from tests.spec.indices import naive_indices
 from tests.spec.ops import result_dtype

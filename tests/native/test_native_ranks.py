@@ -12,9 +12,9 @@ import pytest
 
 from poolcli.engine import native
 from poolcli.errors import InputError
+from poolcli.geometry import Adaptive, Global, Sliding
 from poolcli.layout import Layout
 from poolcli.parameters import METHODS
-from poolcli.windows import Adaptive, Global, Sliding
 from tests.native.blocks import params_of, passes_of, pool_native
 from tests.native.test_native_folds import DTYPES, LAYOUTS, random_cells, random_geometry
 from tests.native.test_native_large import windows_over

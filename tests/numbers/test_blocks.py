@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Global, Sliding
+from poolcli.geometry import Adaptive, Global, Sliding
+from poolcli.request import Request
 
 # (threads, bytes in a block): one row at a time, odd sizes, everything at once.
 WAYS = ((1, 1), (8, 1), (3, 50), (1, 333), (2, 1000), (8, 4097), (5, 20_000), (2, 1 << 30))

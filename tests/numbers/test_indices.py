@@ -5,8 +5,8 @@ import pytest
 
 from poolcli import adaptive_pool, fractional_pool, global_pool, pool, pyramid_pool, unpool
 from poolcli.errors import PoolError
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Global
+from poolcli.geometry import Adaptive, Global
+from poolcli.request import Request
 from tests.helpers.cases import GEOMETRIES, random_case
 from tests.spec.indices import naive_indices, naive_unpool, unpool_size
 from tests.spec.pooling import naive_pool, naive_pyramid

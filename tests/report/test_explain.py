@@ -12,12 +12,12 @@ import pytest
 from poolcli.analysis.explain import explain
 from poolcli.analysis.palette import HUES
 from poolcli.cli.messages import as_typed
+from poolcli.geometry import Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
 from poolcli.ops import OPS
-from poolcli.plan import Request
 from poolcli.report.canvas import Screen, plain_lines, width_of
 from poolcli.report.explain import explanation_page, step_page
 from poolcli.report.windows.grid import Box
-from poolcli.windows import Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
+from poolcli.request import Request
 from tests.helpers.results import ESCAPES, SEED, pooled, terminal
 
 LAYOUTS = {1: "W", 2: "HW", 3: "DHW"}
