@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from poolcli.frameworks.table import TABLE as FRAMEWORKS
 from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
@@ -56,7 +57,7 @@ WRONG = [
     ("global avg --divisor 2 x.npy", "No such option: --divisor"),
     ("avg -k 2 --divisor 0 x.npy", "divisor 0"),
     ("max -k", "requires an argument"),
-    ("max -k 2 --like caffe x.npy", "like 'caffe': use torch, keras, onnx"),
+    ("max -k 2 --like caffe x.npy", f"like 'caffe': use {', '.join(FRAMEWORKS)}"),
     ("max -k 2 --nodata 0 --min-valid 2 x.npy", "min_valid 2.0: must be a fraction"),
     ("adaptive max x.npy", "max needs an output size: --output-size 7"),
     ("adaptive max --output-size 0 x.npy", "--output-size 0: numbers here start at 1"),
@@ -188,7 +189,7 @@ def test_what_nobody_means_is_refused_early(
         raise AssertionError("it was planned")
 
     if "-l" not in arguments:
-        monkeypatch.setattr("poolcli.plan.Request.plan", plan)
+        monkeypatch.setattr("poolcli.request.Request.plan", plan)
     inputs = [] if arguments[0] == "shape" else [matrix]
     code, out, err = poolcli(*arguments, *inputs)
     assert (code, out) == (2, b"")

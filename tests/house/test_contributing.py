@@ -49,12 +49,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("\n)\nOPS: ", f"\n{quartile}{midrange}{harmonic})\nOPS: "),
     )
     geometry, row = blocks("Adding a window family")
+    path = copy / "poolcli/geometry.py"
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n\n{geometry}", encoding="utf-8")
     edit(
         copy / "poolcli/families.py",
-        ("\nROWS = (\n", f"\n{geometry}\n\nROWS = (\n"),
         ("\n)\nFAMILIES: ", f"\n{row})\nFAMILIES: "),
-        ("from typing import Any", "from dataclasses import dataclass\nfrom typing import Any"),
-        ("    Global,\n", "    Global,\n    Placement,\n    axis_values,\n"),
+        ("from poolcli.geometry import ", "from poolcli.geometry import Middle, "),
     )
     row, file = blocks("Adding a format")
     edit(copy / "poolcli/formats/table.py", ("\n    TEXT,  # the", f"\n{row}    TEXT,  # the"))
