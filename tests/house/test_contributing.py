@@ -75,7 +75,7 @@ def run(house: Path, *arguments: str) -> str:
         text=True,
         encoding="utf-8",
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return done.stdout
 
 
@@ -233,6 +233,37 @@ def test_the_new_format_is_in_messages_and_is_refused_in_one_line(
         )
         assert said in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+# What every row of a table must pass, run on the new rows alone.
+SWEEPS = (
+    *("tests/engine/test_far_windows.py", "tests/numbers/test_blocks.py"),
+    *("tests/cli/test_families.py", "tests/cli/test_positions.py", "tests/cli/test_listing.py"),
+    *("tests/analysis/test_explain.py", "tests/cli/test_every_format.py"),
+    *("tests/cli/test_like.py", "tests/analysis/test_code.py"),
+)
+NEW = ("upper-quartile", "midrange", "harmonic", "middle", "idx", "tinygrad")
+
+
+def test_the_new_rows_pass_what_every_row_must(house: Path, tmp_path: Path) -> None:
+    """The sweeps of the tests take them in, and the drawing of the rooms has a place for them."""
+    for name in ("tests", "sample_data"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(PROJECT / name, house / name, ignore=ignored, dirs_exist_ok=True)
+    for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md"):
+        shutil.copy(PROJECT / name, house)
+    base = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+    report = tmp_path / "report.xml"
+    run(house, *base, "tests/house/test_architecture.py")
+    run(house, *base, f"--junitxml={report}", *SWEEPS, "-k", " or ".join(NEW))
+    passed = re.findall(r'<testcase classname="([\w.]+)" name="([^"]+)"', report.read_text("utf-8"))
+    by_row = {name: {module for module, case in passed if name in case} for name in NEW}
+    assert {name: len(modules) for name, modules in by_row.items()} == {
+        **dict.fromkeys(("upper-quartile", "midrange", "harmonic"), 6),
+        "middle": 1,
+        "idx": 1,
+        "tinygrad": 2,
+    }
 
 
 BUILD = """
