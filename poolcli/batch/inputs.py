@@ -14,7 +14,7 @@ from typing import NamedTuple
 from poolcli import formats
 from poolcli.errors import InputError, UsageError
 from poolcli.formats import base
-from poolcli.formats.base import ALL, AS_USUAL, Members, OpenFile, Reading
+from poolcli.formats.base import ALL, AS_USUAL, SNIFFED, Dialect, Members, OpenFile, Reading
 from poolcli.formats.table import WRITABLE, format_of
 
 STDIN = "-"
@@ -147,7 +147,7 @@ class Source(NamedTuple):
     ``root`` is the folder that was named, for a file found in it, and ``folder`` where below it, or
     below what stands before the ``**`` of a pattern, the file lies. ``fails`` says that opening it
     only raises the error to report, as for a folder with nothing in it. ``members`` are the arrays
-    that are meant where it is an archive.
+    that are meant where it is an archive, and ``dialect`` is how it is written where it is text.
     """
 
     label: str
@@ -157,18 +157,19 @@ class Source(NamedTuple):
     folder: str = ""
     fails: bool = False
     members: Members = ALL
+    dialect: Dialect = SNIFFED
 
     def open(self, settings: Reading = AS_USUAL) -> OpenFile:
         """Open it. Raises InputError."""
-        return self.opens(settings._replace(members=self.members))
+        return self.opens(settings._replace(members=self.members, dialect=self.dialect))
 
     def read(self, settings: Reading = AS_USUAL) -> Iterator[formats.Source]:
         """Open it and give its arrays. Raises InputError."""
         return formats.read_arrays(self.open(settings))
 
-    def choosing(self, members: Members) -> Source:
-        """The same source, of which these arrays are meant where it is an archive."""
-        return self._replace(members=members)
+    def choosing(self, members: Members, dialect: Dialect) -> Source:
+        """The same source, of which these arrays are meant, written in this dialect."""
+        return self._replace(members=members, dialect=dialect)
 
     @property
     def from_folder(self) -> bool:

@@ -268,7 +268,7 @@ class Task:
         is_small = math.prod(source.shape) <= SMALL
         is_drawn = job.output is None and (is_small or source.info.row.holds is not None)
         shown = source.array if is_drawn else None
-        notes = (*getattr(plan, "notes", ()), *sink.lost)
+        notes = (*source.info.notes, *getattr(plan, "notes", ()), *sink.lost)
         written = job.output if sink.is_written else None
         result = Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
         if winners is None or job.indices is None:

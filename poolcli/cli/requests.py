@@ -245,6 +245,10 @@ def refuse_contradictions(values: Values, target: batch.Target) -> None:
         raise UsageError("--clip needs something to fit: --dtype, or a picture as --output")
 
 
+HOW_READ = ("arrays", "delimiter", "skip_header", "missing")
+"""Keywords of what changes the arrays that are read."""
+
+
 def find_sources(
     values: Values,
     search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
@@ -259,8 +263,11 @@ def find_sources(
         raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
     rows = (values["layout"] or "").upper() == "W"
     patterns = tuple(values["arrays"] or ())
-    if patterns or rows:
-        from poolcli.formats.base import Members
+    table = [values["delimiter"], values["skip_header"], values["missing"]]
+    if not patterns and not rows and table == [None] * 3:
+        return sources
+    from poolcli.formats.base import Members
+    from poolcli.formats.dialect import dialect_of
 
-        return [source.choosing(Members(patterns, small=rows)) for source in sources]
-    return sources
+    dialect = dialect_of(*table)
+    return [source.choosing(Members(patterns, small=rows), dialect) for source in sources]

@@ -14,6 +14,7 @@ from poolcli.cli import messages
 from poolcli.cli.command import Values
 from poolcli.cli.env import read_defaults
 from poolcli.cli.requests import (
+    HOW_READ,
     find_sources,
     images_of,
     refuse_contradictions,
@@ -209,8 +210,9 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
         from poolcli.batch.manifest import recipe_of
 
         recipe = recipe_of(operation, layouts, target.format, images)
-        if values["arrays"]:
-            recipe = {**recipe, "arrays": " ".join(values["arrays"])}
+        chosen = {name: values[name] for name in HOW_READ}
+        given = {name: str(value) for name, value in chosen.items() if value is not None}
+        recipe = {**recipe, **given}
         manifest = _open_manifest(target, recipe)
     jobs = batch.assign(sources, target, manifest, search)
     if values.get("dry_run"):

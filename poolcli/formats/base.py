@@ -43,6 +43,22 @@ class Members(NamedTuple):
 ALL = Members()
 
 
+class Dialect(NamedTuple):
+    """How a table of numbers is written as text.
+
+    delimiter: what stands between columns; None: as the rows have it
+    skip_header: how many lines come before the numbers; None: one, if it cannot be numbers
+    missing: more words that stand for a missing number
+    """
+
+    delimiter: str | None = None
+    skip_header: int | None = None
+    missing: tuple[str, ...] = ()
+
+
+SNIFFED = Dialect()
+
+
 class Reading(NamedTuple):
     """How files are read.
 
@@ -50,12 +66,14 @@ class Reading(NamedTuple):
     max_pixels: refuse larger pictures as possible decompression bombs; None: 178 956 970
     cmyk: give CMYK pictures as their four channels instead of turning them into RGB
     members: which arrays of an archive are meant
+    dialect: how text is written
     """
 
     max_bytes: int | None = None
     max_pixels: int | None = None
     cmyk: bool = False
     members: Members = ALL
+    dialect: Dialect = SNIFFED
 
 
 AS_USUAL = Reading()
@@ -120,7 +138,7 @@ class Format(NamedTuple):
     boxes: what writes it box by box into a file: ``boxes(label, file, shape, box_shape, dtype)``
         gives a StoredOutput; None where it is written as a whole
     stream: reads its arrays one after another from a pipe; None where all of it has to be there
-    start: raises InputError for what cannot be the first bytes of an endless one
+    start: ``start(first_bytes, dialect)`` raises InputError for what cannot begin an endless one
     holds: what pictures it can hold; None for what are no pictures
     is_text, is_archive: it is read by people; it holds several arrays, which have names
     decoded, encoded: about how many times the bytes of an array are in memory at most while it is
@@ -135,7 +153,7 @@ class Format(NamedTuple):
     encode: Encode
     boxes: Callable[..., StoredOutput] | None = None
     stream: Callable[[Any, str, Reading, Format], Iterator[Source]] | None = None
-    start: Callable[[bytes], None] | None = None
+    start: Callable[..., None] | None = None
     holds: Holds | None = None
     is_text: bool = False
     is_archive: bool = False
@@ -220,6 +238,7 @@ class SourceInfo(NamedTuple):
     member: the array's name inside an archive, else None
     nodata: the value of cells that means missing, where the file names one
     beside: of 0 or 1 axes beside larger arrays of an archive: it is no map, and goes on as it is
+    notes: what was assumed to read it, a sentence each
     """
 
     label: str
@@ -231,6 +250,7 @@ class SourceInfo(NamedTuple):
     member: str | None = None
     nodata: float | None = None
     beside: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
