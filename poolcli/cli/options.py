@@ -538,7 +538,7 @@ def of_pooling(op: Op, family: Family) -> Sequence[inspect.Parameter]:
     return [
         *(INPUTS, *of_windows(op, family)),
         *(WINNERS if picks else ()),
-        *([LINEAR] if op.blends and not family.joins else ()),
+        *([LINEAR] if op.averages and not family.joins else ()),
         *([BY] if picks else ()),
         *(*AXES, *VALUES, *OUTPUT, *PICTURES, THREADS, *BATCH, *READING),
     ]

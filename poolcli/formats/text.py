@@ -36,7 +36,7 @@ _FIRST_ROWS = 3
 class TextFile(OpenFile):
     """A text file, which has no header: all of it has to be read to tell what it holds."""
 
-    is_told = False
+    has_header = False
 
     @property
     def most_bytes(self) -> int:
