@@ -21,7 +21,8 @@ from poolcli.engine.arrays import (
     read_whole,
     view_order,
 )
-from poolcli.engine.blocks import Progress, run
+from poolcli.engine.blocks import Memory, Progress, memory_of, run
+from poolcli.engine.chunks import Outline
 from poolcli.engine.gather import gathered_bytes, positions_of
 from poolcli.engine.kernels import Kernel
 from poolcli.engine.native import Missing
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.request import Request
+
+Chunks = tuple[int, ...] | None
+"""The shape of what is read or written at once; None where a box of any shape is as good."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,15 @@ class Plan:
         lead, order = view_order(axes.spatial, tuple(range(len(self.layout))))
         inner = math.prod(self.input_shape[axis] for axis in order[lead + len(axes.spatial) :])
         return inner * gathered_bytes(self.windows, self.input_dtype.itemsize)
+
+    def memory(self, read: Chunks, written: Chunks) -> Memory:
+        """About how much memory pooling takes by itself.
+
+        ``read`` and ``written`` are the chunks of the input and of what is written.
+        """
+        x = Outline(self.input_shape, self.input_dtype, read)
+        out = Outline(self.keepdims_shape, self.output_dtype, written)
+        return memory_of(self._task(self.kernel, x, out), threads=self.request.threads)
 
     @property
     def grids(self) -> dict[str, Grid]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from poolcli import formats
 from poolcli.errors import InputError, UsageError
 from poolcli.formats import base
-from poolcli.formats.base import ALL, DEFAULT_READING, Members, OpenFile, Reading
+from poolcli.formats.base import ALL, DEFAULT_READING, SNIFFED, Dialect, Members, OpenFile, Reading
 from poolcli.formats.table import WRITABLE, format_of
 
 STDIN = "-"
@@ -147,7 +147,7 @@ class Input(NamedTuple):
     ``root`` is the folder that was named, for a file found in it, and ``folder`` where below it, or
     below what stands before the ``**`` of a pattern, the file lies. ``is_unreadable`` says that
     opening it only raises the error to report, as for a folder with nothing in it. ``members`` are
-    the arrays that are meant where it is an archive.
+    the arrays that are meant where it is an archive, and ``dialect`` is how text is written.
     """
 
     label: str
@@ -157,18 +157,19 @@ class Input(NamedTuple):
     folder: str = ""
     is_unreadable: bool = False
     members: Members = ALL
+    dialect: Dialect = SNIFFED
 
     def open(self, settings: Reading = DEFAULT_READING) -> OpenFile:
         """Open it. Raises InputError."""
-        return self.opener(settings._replace(members=self.members))
+        return self.opener(settings._replace(members=self.members, dialect=self.dialect))
 
     def read(self, settings: Reading = DEFAULT_READING) -> Iterator[formats.Source]:
         """Open it and give its arrays. Raises InputError."""
         return formats.read_arrays(self.open(settings))
 
-    def with_members(self, members: Members) -> Input:
-        """The same source, of which these arrays are meant where it is an archive."""
-        return self._replace(members=members)
+    def reading(self, members: Members, dialect: Dialect) -> Input:
+        """The same input, of which these arrays are meant, written in this dialect."""
+        return self._replace(members=members, dialect=dialect)
 
     @property
     def from_folder(self) -> bool:

@@ -216,7 +216,33 @@ MAX_MEMORY = option(
 
 # Where inputs are searched, and how they are read.
 SEARCH = (RECURSIVE, FILES_FROM)
-READING = (ARRAYS, MATRIX)
+TABLES = (
+    option(
+        "delimiter",
+        str | None,
+        "What separates the columns of text: one character, or tab, space, comma, semicolon "
+        "(default: what the rows have).",
+        "--delimiter",
+        metavar="CHARACTER",
+        words=("tab", "space", "comma", "semicolon"),
+    ),
+    option(
+        "skip_header",
+        int | None,
+        "Lines before the numbers of text (default: one, if it is a heading).",
+        "--skip-header",
+        min=0,
+        metavar="N",
+    ),
+    option(
+        "missing",
+        list[str] | None,
+        "One more word for a missing number in text, beside NA, N/A, null and empty cells.",
+        "--missing",
+        metavar="WORD",
+    ),
+)
+READING = (ARRAYS, MATRIX, *TABLES)
 BATCH = (
     *SEARCH,
     option(

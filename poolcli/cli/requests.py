@@ -245,6 +245,10 @@ def refuse_contradictions(values: Values, target: batch.Target) -> None:
         raise UsageError("--clip needs something to fit: --dtype, or a picture as --output")
 
 
+HOW_READ = ("arrays", "delimiter", "skip_header", "missing")
+"""Keywords of what changes the arrays that are read."""
+
+
 def find_inputs(
     values: Values,
     search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
@@ -259,8 +263,11 @@ def find_inputs(
         raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
     rows = (values["layout"] or "").upper() == "W"
     patterns = tuple(values["arrays"] or ())
-    if patterns or rows:
-        from poolcli.formats.base import Members
+    table = [values["delimiter"], values["skip_header"], values["missing"]]
+    if not patterns and not rows and table == [None] * 3:
+        return found
+    from poolcli.formats.base import Members
+    from poolcli.formats.dialect import dialect_of
 
-        return [item.with_members(Members(patterns, small=rows)) for item in found]
-    return found
+    dialect = dialect_of(*table)
+    return [item.reading(Members(patterns, small=rows), dialect) for item in found]

@@ -14,6 +14,7 @@ from poolcli.cli import messages
 from poolcli.cli.command import Values
 from poolcli.cli.env import read_defaults
 from poolcli.cli.requests import (
+    HOW_READ,
     find_inputs,
     images_of,
     refuse_contradictions,
@@ -209,8 +210,9 @@ def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | No
         from poolcli.batch.manifest import fingerprint_of
 
         fingerprint = fingerprint_of(operation, layouts, target.format, images)
-        if values["arrays"]:
-            fingerprint = {**fingerprint, "arrays": " ".join(values["arrays"])}
+        chosen = {name: values[name] for name in HOW_READ}
+        given = {name: str(value) for name, value in chosen.items() if value is not None}
+        fingerprint = {**fingerprint, **given}
         manifest = _open_manifest(target, fingerprint)
     jobs = batch.assign(inputs, target, manifest, search)
     if values.get("dry_run"):

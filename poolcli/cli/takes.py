@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from poolcli.cli.declare import argument, of_op, of_window, reworded
 from poolcli.cli.options import (
     ANIMATION,
-    ARRAYS,
     AXES,
     BATCH,
     BY,
@@ -26,7 +25,6 @@ from poolcli.cli.options import (
     INPUTS,
     JSON,
     LINEAR,
-    MATRIX,
     MAX_PIXELS,
     MEASURED,
     OUTPUT,
@@ -86,7 +84,7 @@ TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
         argument("name", str | None, "[NAME]", "An op.", default=None),
         reworded(JSON, "One JSON object per op."),
     ),
-    "info": (INPUTS, *AXES, JSON, *SEARCH, MATRIX, ARRAYS, MAX_PIXELS),
+    "info": (INPUTS, *AXES, JSON, *SEARCH, *READING, MAX_PIXELS),
     "completion": (argument("shell", Shell, "|".join(Shell), "Your shell."),),
 }
 

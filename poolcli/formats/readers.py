@@ -85,7 +85,7 @@ class _Stream(OpenFile):
             found = [row for row in TABLE if row.stream is not None and row.recognises(first)]
             row = found[0] if found else format_of(peekable.peek(HEAD))
             if row.stream is None:
-                whole = io.BytesIO(peekable.read_all(row, settings.max_bytes))
+                whole = io.BytesIO(peekable.read_all(row, settings))
         if row.stream is not None:
             yield from row.stream(peekable, label, settings, row)
         else:
@@ -218,14 +218,14 @@ class Peekable:
         buffer[: len(data)] = data
         return len(data)
 
-    def read_all(self, row: Format, max_bytes: int | None) -> bytes:
+    def read_all(self, row: Format, settings: Reading) -> bytes:
         """Return the rest of the stream, which an endless one does not have."""
-        limit = available_memory() // 2 if max_bytes is None else max_bytes
+        limit = available_memory() // 2 if settings.max_bytes is None else settings.max_bytes
         pieces: list[bytes] = []
         length = 0
         for piece in iter(lambda: self.read(_CHUNK), b""):
             if row.start is not None and not pieces:
-                row.start(piece)
+                row.start(piece, settings.dialect)
             pieces.append(piece)
             length += len(piece)
             if length > limit:
