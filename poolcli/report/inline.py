@@ -36,6 +36,7 @@ KITTY, CELL, ATTRIBUTES = (
     b"\x1b[16t",
     b"\x1b[c",
 )
+_DEAF = ("linux", "dumb")  # these would show the questions
 _SIXEL = "4"  # among the attributes of a terminal
 
 
@@ -56,7 +57,9 @@ def support(console: Console) -> Terminal | None:
 @cache
 def _ask() -> Terminal | None:
     """Ask the terminal that the program runs on; None where there is none to be asked."""
-    if sys.platform == "win32" or not _is_ours() or find_spec("textual_image") is None:
+    if sys.platform == "win32" or os.environ.get("TERM") in _DEAF or not _is_ours():
+        return None
+    if find_spec("textual_image") is None:
         return None
     answer = _answer(KITTY + CELL + ATTRIBUTES, PATIENCE)
     attributes = re.search(r"\x1b\[\?([0-9;]*)c", answer)

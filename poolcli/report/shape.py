@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import IO, TYPE_CHECKING
 
 from poolcli.report.glyphs import encodable, safe
+from poolcli.report.numbers import pick
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +19,8 @@ HEADINGS = ("stage", "output", "layout", "field", "jump", "dropped", "kept")
 NETWORK = ("stage", "output", "field", "jump", "dropped", "weights", "mult-adds")
 NOTHING = "-"
 GAP = "  "
+DOTS = ".."
+AROUND, LEAST = 7, 3  # lines around the rows of a table; rows at least
 RULE = "   "  # as wide as what Rich puts between columns
 
 
@@ -116,13 +119,18 @@ def _draw(
     if sum(widths) + len(RULE) * len(widths) > console.width:
         _draw_stacked(headings, cells, doubtful, console)
         return
+    shown = pick(len(cells), max(LEAST, console.height - AROUND))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "stage" else "right")
-    for line, doubt in zip(cells, doubtful, strict=False):
+    for row in shown:
+        line = [DOTS] * len(headings) if row is None else cells[row]
         words = (Text(encodable(word, stream)) for word in line)
-        table.add_row(*words, style="yellow" if doubt else None)
+        table.add_row(*words, style="yellow" if row is not None and doubtful[row] else None)
     console.print(table)
+    if None in shown:
+        note = f"{GAP}{len(shown) - 1} of {len(cells)} rows shown; all of them in a pipe"
+        console.print(Text(note, "dim"))
 
 
 def _draw_stacked(
