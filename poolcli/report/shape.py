@@ -115,9 +115,14 @@ def _draw(
     from rich.text import Text
 
     console = Console(file=stream, force_terminal=True)
-    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
-    if sum(widths) + len(RULE) * len(widths) > console.width:
-        _draw_stacked(headings, cells, doubtful, console)
+    all_headings, all_cells = headings, cells
+    if _width(headings, cells) > console.width:  # a column with nothing in it can be missed
+        columns = zip(headings, *cells, strict=True)
+        told = [i for i, (_, *words) in enumerate(columns) if set(words) != {NOTHING}]
+        headings = [headings[i] for i in told]
+        cells = [tuple(line[i] for i in told) for line in cells]
+    if _width(headings, cells) > console.width:
+        _draw_stacked(all_headings, all_cells, doubtful, console)
         return
     shown = pick(len(cells), max(LEAST, console.height - AROUND))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -131,6 +136,11 @@ def _draw(
     if None in shown:
         note = f"{GAP}{len(shown) - 1} of {len(cells)} rows shown; all of them in a pipe"
         console.print(Text(note, "dim"))
+
+
+def _width(headings: Sequence[str], cells: Sequence[tuple[str, ...]]) -> int:
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    return sum(widths) + len(RULE) * len(widths)
 
 
 def _draw_stacked(
