@@ -20,10 +20,11 @@ from poolcli.report.compared import Before, Compared, Range
 from poolcli.report.pixels import Colours, resampled
 
 LEAST_SEEN = 2.0  # pixels of an output that is seen as a block
-CRISP = 3.0  # blocks of fewer pixels than this are all of one size
-FEWEST, MOST = 12, 64  # outputs along an axis of a region, as far as they can be chosen
+CRISP, NEARLY = 3.0, 0.8  # blocks are all of one size if so small, or if that takes little room
+FEWEST, MOST = 8, 64  # outputs along an axis of a region, as far as they can be chosen
 LOCATOR = 4  # of the width, one part shows where the region lies
 LEAST_LOCATOR = 18  # pixels
+MOSTLY = 0.75  # of all outputs, which need no locator
 
 
 class Canvas(NamedTuple):
@@ -110,7 +111,7 @@ def _enlarged(
     """Return the height and width in pixels of all outputs, in the proportions of their cells."""
     scale = _scale(outputs, steps, room)
     least = scale * min(steps)
-    if 1 <= least < CRISP:
+    if least >= 1 and (least < CRISP or math.floor(least) / least > NEARLY):
         scale *= math.floor(least) / least
     height, width = (
         min(n, max(1, round(out * step * scale)))
@@ -135,18 +136,15 @@ def _region(
     beside = (canvas.height - 2 * canvas.line, (width - canvas.gap) // 2)
     below = (canvas.height // 2 - canvas.line - canvas.line // 2, width)
     side_by_side = min(beside) >= min(below)
-    with_locator = (
-        side_by_side
-        and locator >= LEAST_LOCATOR
-        and before.can_read((0, before.shape[0]), (0, before.shape[1]))
-    )
-    if with_locator:
-        beside = (beside[0], (width - locator - 2 * canvas.gap) // 2)
+    steps = (before.grids[0].step, before.grids[1].step)
     room = beside if side_by_side else below
-    blocks = _blocks((before.grids[0].step, before.grids[1].step), outputs, room)
-    most = [
-        max(1, min(out, n // block)) for out, n, block in zip(outputs, room, blocks, strict=True)
-    ]
+    blocks, most = _blocks(steps, outputs, room)
+    is_most = min(n / out for n, out in zip(most, outputs, strict=True)) > MOSTLY
+    every = ((0, before.shape[0]), (0, before.shape[1]))
+    locates = side_by_side and locator >= LEAST_LOCATOR and not is_most and before.can_read(*every)
+    if locates:
+        room = (room[0], (width - locator - 2 * canvas.gap) // 2)
+        blocks, most = _blocks(steps, outputs, room)
     part = strongest_part(outputs, most, lambda part: _seen(after, before, part, nodata))
     rows, columns = (
         cut.start + np.arange((cut.stop - cut.start) * block + 1) / block
@@ -159,7 +157,7 @@ def _region(
         _read_tile("before", before, cells, nodata),
         _tile("after", after, edges, nodata, False),
     ]
-    if with_locator:
+    if locates:
         tiles.insert(0, _locator(before, reach, (room[0], locator), nodata))
     place = (
         f"rows {reach[0][0]}–{reach[0][1] - 1}, columns {reach[1][0]}–{reach[1][1] - 1}"
@@ -170,13 +168,16 @@ def _region(
 
 def _blocks(
     steps: tuple[float, float], outputs: Sequence[int], room: tuple[int, int]
-) -> tuple[int, int]:
-    """Return the rows and columns of pixels of an output: as many as cells, or as can be seen."""
+) -> tuple[list[int], list[int]]:
+    """Return the pixels of an output along each axis, and how many outputs there is room for.
+
+    They are as many pixels as cells, or as can be seen.
+    """
     few = min(n / (FEWEST * step) for n, step in zip(room, steps, strict=True))
     many = max(n / (MOST * step) for n, step in zip(room, steps, strict=True))
-    scale = max(min(1.0, few), many)
-    high, wide = (_block(step, scale) for step in steps)
-    return high, wide
+    blocks = [_block(step, max(min(1.0, few), many)) for step in steps]
+    sizes = zip(outputs, room, blocks, strict=True)
+    return blocks, [max(1, min(out, n // block)) for out, n, block in sizes]
 
 
 def _block(step: float, scale: float) -> int:
