@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.color import Color
 from rich.console import Console
+from rich.segment import Segment, Segments
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
 from poolcli.analysis.palette import HEAT, NAN, NODATA
@@ -176,34 +178,41 @@ _IN_ASCII = str.maketrans({"–": "-", "×": "x"})
 def _print_row(
     pictures: Sequence[Colours], names: Sequence[str], console: Console, glyphs: Glyphs
 ) -> None:
-    """Print pictures of characters beside each other."""
-    in_blocks = _has_colours(console) and glyphs.half_block
-    grid = Table.grid(padding=(0, GAP, 0, 0))
-    drawn = [
-        _half_blocks(p, str(glyphs.half_block)) if in_blocks else _letters(p) for p in pictures
-    ]
-    grid.add_row("", *drawn)
+    """Print pictures of characters beside each other, and their names below."""
+    in_blocks = glyphs.half_block if _has_colours(console) else None
+    drawn = [_half_blocks(p, in_blocks) if in_blocks else _letters(p) for p in pictures]
+    widths = [picture.shape[1] for picture in pictures]
+    # Not as Text in a table: of so many colours that takes ten times as long.
+    for lines in itertools.zip_longest(*drawn):
+        for number, (line, width) in enumerate(zip(lines, widths, strict=True)):
+            blank = "" if line else " " * width
+            ahead = Segment(" " * (GAP if number else MARGIN) + blank)
+            console.print(Segments([ahead, *(line or ())]), end="")
+        console.print()
     if any(names):
-        grid.add_row("", *(Text(name, "dim") for name in names))
-    console.print(grid)
+        said = (name[:width].ljust(width) for name, width in zip(names, widths, strict=True))
+        console.print(Text(" " * MARGIN + (" " * GAP).join(said).rstrip(), "dim"), soft_wrap=True)
 
 
-def _half_blocks(colours: Colours, half_block: str) -> Text:
+def _half_blocks(colours: Colours, half_block: str) -> list[list[Segment]]:
     lines = []
     for row in range(0, len(colours), PIXELS):
-        line = Text()
-        for above, *below in colours[row : row + PIXELS].swapaxes(0, 1).tolist():
-            behind = Color.from_rgb(*below[0]) if below else None
-            line.append(half_block, Style(color=Color.from_rgb(*above), bgcolor=behind))
-        lines.append(line)
-    return Text("\n").join(lines)
+        pairs = colours[row : row + PIXELS].swapaxes(0, 1).tolist()
+        lines.append([Segment(half_block, _style(*map(tuple, pair))) for pair in pairs])
+    return lines
 
 
-def _letters(colours: Colours) -> Text:
+@lru_cache(1 << 14)
+def _style(above: tuple[int, int, int], below: tuple[int, int, int] | None = None) -> Style:
+    behind = None if below is None else Color.from_rgb(*below)
+    return Style(color=Color.from_rgb(*above), bgcolor=behind)
+
+
+def _letters(colours: Colours) -> list[list[Segment]]:
     """Return a letter for each two pixels, as dense as they are bright."""
     grey = colours.astype(np.float64) @ [0.299, 0.587, 0.114]
     means = [grey[row : row + PIXELS].mean(axis=0) for row in range(0, len(grey), PIXELS)]
-    return Text("\n").join(Text("".join(_letters_of(row))) for row in means)
+    return [[Segment("".join(_letters_of(row)))] for row in means]
 
 
 def _letters_of(row: NDArray[np.float64]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from poolcli import formats
 from poolcli.analysis.palette import NAN, NODATA
 from poolcli.images.colormaps import colours
 from poolcli.outcomes import Result
+from poolcli.report import drawn as drawn_module
 from poolcli.windows import Adaptive, Geometry, Global, Sliding
 from tests.helpers.results import ESCAPES, pooled, terminal
 
@@ -27,6 +28,7 @@ GREY = (np.add.outer(np.arange(300), np.arange(400)) % 251).astype(np.uint8)
 def forget_colours() -> None:
     """Rich keeps how it wrote a colour, on a terminal of any kind."""
     Style._add.cache_clear()
+    drawn_module._style.cache_clear()
 
 
 WINDOWS = [(80, 24), (120, 40), (60, 50), (250, 70)]
@@ -97,8 +99,7 @@ def place(text: str) -> Place:
 
 
 @pytest.mark.parametrize(("columns", "lines"), WINDOWS)
-@pytest.mark.parametrize("size", [2, 3])
-@pytest.mark.parametrize("op", ["max", "min"])
+@pytest.mark.parametrize(("op", "size"), [("max", 2), ("min", 3)])
 def test_a_region_shows_the_cells_and_what_became_of_them(
     op: str, size: int, columns: int, lines: int
 ) -> None:
@@ -115,7 +116,7 @@ def test_a_region_shows_the_cells_and_what_became_of_them(
     assert min(outputs.shape[:2]) >= 8
 
 
-@pytest.mark.parametrize(("columns", "lines"), WINDOWS)
+@pytest.mark.parametrize(("columns", "lines"), WINDOWS[:3])
 @pytest.mark.parametrize(
     ("shape", "geometry"),
     [
