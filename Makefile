@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 KERNELS := hatch_build.py $(wildcard poolcli/kernels/*.cpp poolcli/kernels/*.h poolcli/kernels/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format docs pictures man site parity bench campaign sanitize clean
+.PHONY: help demo test lint format docs pictures man site parity conformance bench campaign sanitize clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
@@ -25,6 +25,7 @@ help:
 	@echo 'make site    build the documents as a site, build/site/index.html, and check their links'
 	@echo 'make campaign  pool 10,000 pictures in one folder and print time and memory'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
+	@echo 'make conformance  count random cases beside every other library, write docs/conformance.md'
 	@echo 'make sanitize  run every kernel under the address and undefined-behaviour sanitizers'
 	@echo 'make bench   measure beside other libraries, write docs/benchmarks.md (QUICK=1, LARGE=1)'
 	@echo 'make clean   remove everything that make made'
@@ -79,6 +80,9 @@ campaign: $(VENV)/installed
 
 parity: $(PARITY)/installed
 	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity tests/numbers/test_elsewhere.py
+
+conformance: $(PARITY)/installed
+	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 $(PARITY)/bin/python docs/tools/make_conformance.py
 
 bench: $(VENV)/installed $(BENCH)/installed
 	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(LARGE),--large)

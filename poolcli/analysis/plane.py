@@ -27,8 +27,13 @@ class StoredPlane:
     def __init__(self, stored: StoredInput, axes: Layout) -> None:
         self._stored = stored
         self.axes, self.dtype = stored.axes, stored.dtype
+        self.chunks = stored.chunks
         own = [1 if c in "NC" else n for c, n in zip(axes.letters, shape_of(stored), strict=True)]
         self.shape = tuple(own[stored.axes.index(axis)] for axis in range(len(own)))
+
+    def keep(self, nbytes: int) -> None:
+        """Tell the array."""
+        self._stored.keep(nbytes)
 
     def read_box(self, box: Box, out: Array) -> None:
         """Fill ``out``: as of the whole array, whose first plane this is."""

@@ -160,10 +160,10 @@ def show(
 
 
 def _png(page: Colours) -> bytes:
-    from poolcli.formats.base import PLAIN
+    from poolcli.formats.base import DEFAULT_PACKING
     from poolcli.formats.table import BY_EXTENSION
 
-    return b"".join(BY_EXTENSION[".png"].encode(page, ".png", "HWC", None, PLAIN))
+    return b"".join(BY_EXTENSION[".png"].encode(page, ".png", "HWC", None, DEFAULT_PACKING))
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class Counting:
     def __init__(self, stored: Any) -> None:
         self._stored, self.cells = stored, 0
         self.shape, self.dtype, self.axes = stored.shape, stored.dtype, stored.axes
+        self.chunks, self.keep = stored.chunks, stored.keep
 
     def read_box(self, box: Any, out: Any) -> None:
         self.cells += out.size
