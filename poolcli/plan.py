@@ -11,6 +11,7 @@ import numpy as np
 from poolcli import checks
 from poolcli.dtypes import as_cell, as_typed, result_dtype
 from poolcli.engine.arrays import (
+    Buffers,
     Gathered,
     Readable,
     Writable,
@@ -18,7 +19,6 @@ from poolcli.engine.arrays import (
     input_view,
     memory_order,
     output_view,
-    read_whole,
     view_order,
 )
 from poolcli.engine.blocks import Memory, Progress, memory_of, run
@@ -239,14 +239,21 @@ class Plan:
         out = allocate(self.output_shape, np.dtype(np.int64))
         results, positions = (self._with_all_axes(a).transpose(order) for a in (values, out))
         task = self._task(self.kernel, x, values)
+        held = [(0, n) for n in task.source.shape]
+        for axis, (w, (first, stop)) in enumerate(
+            zip(task.windows, task.ranges, strict=True), lead
+        ):
+            low = min(max(0, w.starts[first]), w.n - 1)
+            held[axis] = low, max(low + 1, min(w.n, w.end(stop - 1)))
         positions[...] = positions_of(
             results,
-            read_whole(x).transpose(order),
+            task.source.read(tuple(held), Buffers()),
             task.windows,
             task.ranges,
             lead,
             task.cell_coefs,
             task.missing,
+            [low for low, _ in held[lead : lead + len(task.windows)]],
         )
         return out
 

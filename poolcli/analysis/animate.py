@@ -261,13 +261,13 @@ class _Scene:
     def _window_tiles(
         self, one: Explanation, step: Step, is_now: bool
     ) -> Iterator[tuple[Position, Tile]]:
-        hue, missing = HUES[step.hue], one.missing
+        hue = HUES[step.hue]
         for number, cell in enumerate(step.cells):
             is_winner = cell == step.winner
             if self._unpools and not is_winner:
                 continue
             text = number_text(one.cells[cell])[0]
-            if missing[cell]:
+            if not step.counts[number]:
                 yield cell, Tile(text, None, FAINT, border=True)
                 continue
             note = ""

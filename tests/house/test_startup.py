@@ -42,7 +42,7 @@ analysis batch.manifest batch.parallel batch.unchanged chain_syntax chains forma
 formats.geotiff formats.image formats.image_writer formats.npz formats.pnm formats.png16
 formats.limits formats.metadata formats.tiff images.colour images.colormaps images.render
 images.alpha images.whole_pixels joined report.conform report.shape report.terminal
-report.thumbnail unpooling
+report.compared report.drawn report.inline report.pixels report.preview unpooling
 """
 
 
