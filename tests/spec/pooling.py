@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.spec.ops import OPS, Number, result_dtype, store
+from tests.spec.ops import OPS, Number, result_dtype, store, total
 from tests.spec.windows import (
     AXIS_NAMES,
     Geometry,
@@ -177,6 +177,6 @@ def mirror(p: int, n: int) -> int:
 def weighted_mean(pairs: list[tuple[Number, Fraction]]) -> Number:
     if any(is_nan(value) or math.isinf(value) for value, _ in pairs):
         return sum(value for value, _ in pairs if is_nan(value) or math.isinf(value))
-    return sum(Fraction(value) * weight for value, weight in pairs) / sum(
+    return total([Fraction(value) * weight for value, weight in pairs]) / sum(
         weight for _, weight in pairs
     )
