@@ -24,6 +24,7 @@ from tests.helpers.program import Outcome, finished
 Run = Callable[..., Outcome]
 KILLS = 30
 AVG = ("avg", "-k", 2, "in", "-o")
+LOADED = ("pytest", "typer", "imagecodecs", "tifffile", "poolcli.batch.run", "poolcli.cli.pool")
 # Processes begin with the program loaded: what is killed is its work, not the loading.
 PROCESSES = multiprocessing.get_context("forkserver") if sys.platform != "win32" else None
 
@@ -39,7 +40,7 @@ def work(folder: Path, arguments: tuple[object, ...]) -> None:
 
 def begin(*arguments: object) -> Any:
     assert PROCESSES is not None
-    PROCESSES.set_forkserver_preload(["pytest", "PIL.Image", __name__])
+    PROCESSES.set_forkserver_preload([*LOADED, __name__])
     process = PROCESSES.Process(target=work, args=(Path.cwd(), arguments))
     process.start()
     return process

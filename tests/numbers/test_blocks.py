@@ -51,7 +51,7 @@ def awkward(shape, dtype):
 @pytest.mark.parametrize("op", ["max", "min", "avg", "sum"])
 def test_the_same_bytes(op, dtype, geometry):
     x = awkward((2, 33, 29, 3), dtype)
-    for nan in ("propagate", "skip"):
+    for nan in ("propagate", "skip") if x.dtype.kind == "f" else ("propagate",):
         request = Request(op=op, geometry=geometry, nan=nan)
         expected = request.plan(x.shape, x.dtype).run(x).tobytes()
         for threads, block_bytes in WAYS:

@@ -43,8 +43,10 @@ def ends(dtype):
 @pytest.mark.parametrize("name", KEEPING)
 def test_values_that_are_kept_fit_or_are_refused(name, fit):
     op, params = KEEPING[name]
-    for number, source in enumerate(np.dtype(order + code) for code in DTYPES for order in "<>"):
+    for number, code in enumerate(DTYPES):
         for offset, target in enumerate(DTYPES):
+            # Every type in both orders of bytes, and in either into half of the others.
+            source = np.dtype("<>"[(number + offset) // len(ROADS) % 2] + code)
             for end in ends(source):
                 cells, windows = ROADS[(number + offset) % len(ROADS)]
                 with np.errstate(over="ignore"):
