@@ -133,7 +133,7 @@ def pooled(x, row):
 
 @pytest.mark.parametrize("case", CASES)
 def test_one_outlier_and_noise(case):
-    x = CASES[case][0]
+    x, layout, _ = CASES[case]
     real = x.astype(float)
     for op, row in case_rows(case).items():
         base, span = pooled(real, row), row.data_range
