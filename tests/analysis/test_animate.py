@@ -71,7 +71,7 @@ CASES = {
     "nodata": (Request("avg", Sliding(2), nodata=4), MATRIX, 4),
     "nan": (Request("avg", Sliding(2), nan="skip"), np.where(MATRIX == 4, np.nan, MATRIX), 4),
     "channels": (Request("max", Sliding(2)), NOISE.integers(0, 255, (4, 6, 3), np.uint8), 6),
-    "many": (Request("max", Sliding(2, 1)), NOISE.integers(-9, 9, (8, 9)), 56),
+    "many": (Request("max", Sliding(2, 1)), NOISE.integers(-9, 9, (5, 8)), 28),
     "long": (Request("avg", Sliding(2)), NOISE.normal(0, 1e4, (6, 6)), 9),
 }
 

@@ -12,10 +12,12 @@ Row = TypeVar("Row")
 FUZZ = int(os.environ.get("POOLCLI_FUZZ") or 1)
 
 
-def every(rows: Iterable[Row], check: Callable[[Row], object]) -> None:
+def every(
+    rows: Iterable[Row], check: Callable[[Row], object], *, told: Callable[[Row], str] = str
+) -> None:
     """Check all rows, where a test for each would cost more than what it tests.
 
-    Those that fail are told together, by what they are and what was wrong with them.
+    Those that fail are told together, by what they are (``told``) and what was wrong with them.
     """
     count, failures = 0, []
     for row in rows:
@@ -26,8 +28,10 @@ def every(rows: Iterable[Row], check: Callable[[Row], object]) -> None:
             failures.append((row, error))
     assert count, "a table without rows"
     if failures:
-        told = "\n".join(f"{row}: {type(error).__name__}: {error}" for row, error in failures)
-        raise AssertionError(f"{len(failures)} of {count}:\n{told}") from failures[0][1]
+        lines = [f"{told(row)}: {type(error).__name__}: {error}" for row, error in failures]
+        raise AssertionError("\n".join([f"{len(failures)} of {count}:", *lines])) from failures[0][
+            1
+        ]
 
 
 def draws(count: int, first: int = 0) -> range:

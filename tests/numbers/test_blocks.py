@@ -8,7 +8,7 @@ from poolcli.plan import Request
 from poolcli.windows import Adaptive, Global, Sliding
 
 # (threads, bytes in a block): one row at a time, odd sizes, everything at once.
-WAYS = ((1, 1), (8, 1), (3, 50), (1, 333), (2, 1000), (8, 4097), (5, 20_000), (2, 1 << 30))
+WAYS = ((8, 1), (3, 50), (1, 333), (2, 1000), (8, 4097), (5, 20_000), (2, 1 << 30))
 GEOMETRIES = {
     "2/2": Sliding(2),
     "3/2 p1": Sliding(3, 2, 1),

@@ -18,7 +18,8 @@ KEEPING = {
     "avg": ("avg", {}),
     "stochastic": ("stochastic", {"negatives": "relu"}),
     **{f"median {m}": ("median", {"method": m}) for m in (*LINES, *PICKS)},
-    **{f"quantile {m}": ("quantile", {"q": 0.25, "method": m}) for m in (*LINES, *PICKS)},
+    # A median is a quantile: of these one of either kind.
+    **{f"quantile {m}": ("quantile", {"q": 0.25, "method": m}) for m in ("linear", "lower")},
 }
 # A window of one cell, several through a selection network, and windows that are gathered.
 ROADS = (
