@@ -11,9 +11,9 @@ import pytest
 from poolcli import formats
 from poolcli.analysis import plane
 from poolcli.analysis.explain import explain
+from poolcli.geometry import Sliding
 from poolcli.ops import OPS
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.request import Request
 
 X = np.random.default_rng(5).integers(0, 9, (2, 3, 70, 90)).astype(np.float32)
 

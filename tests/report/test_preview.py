@@ -13,10 +13,10 @@ from rich.style import Style
 
 from poolcli import formats
 from poolcli.analysis.palette import NAN, NODATA
+from poolcli.geometry import Adaptive, Geometry, Global, Sliding
 from poolcli.images.colormaps import colours
 from poolcli.outcomes import Result
 from poolcli.report import drawn as drawn_module
-from poolcli.windows import Adaptive, Geometry, Global, Sliding
 from tests.helpers.results import ESCAPES, pooled, terminal
 
 RNG = np.random.default_rng(12)
