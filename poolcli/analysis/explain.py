@@ -202,7 +202,9 @@ def can_explain(asked: object) -> bool:
 
 
 @explain.register
-def _(asked: Request, content: Any, layout: str | None = None) -> tuple[Explanation, ...]:
+def _(
+    asked: Request, content: Array | StoredInput, layout: str | None = None
+) -> tuple[Explanation, ...]:
     whole = asked.plan(shape_of(content), content.dtype, layout)
     plane = _first_plane(content, Layout(whole.layout))
     found, first = [], 0
@@ -236,7 +238,9 @@ def _explanation(whole: Plan | JoinedPlan, plan: Plan, plane: Array) -> Explanat
 
 
 @explain.register
-def _(asked: Unpool, content: Any, layout: str | None = None) -> tuple[Explanation, ...]:
+def _(
+    asked: Unpool, content: Array | StoredInput, layout: str | None = None
+) -> tuple[Explanation, ...]:
     plan = asked.plan(shape_of(content), content.dtype, layout)
     values = read_whole(content)
     unpooled, indices = plan.run(values), asked.indices.astype(np.int64)
@@ -297,7 +301,7 @@ def _planes(shape: Position, layout: str) -> dict[str, int]:
     return {names[letter]: n for letter, n in sizes if letter in names and n > 1}
 
 
-def _first_plane(content: Any, axes: Layout) -> Array:
+def _first_plane(content: Array | StoredInput, axes: Layout) -> Array:
     """The first of the batch and of the channels, with all axes; of a stored array, as it is."""
     if isinstance(content, np.ndarray):
         first = tuple(slice(1) if c in "NC" else slice(None) for c in axes.letters)
