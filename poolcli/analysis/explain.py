@@ -197,7 +197,9 @@ def can_explain(asked: object) -> bool:
 
 
 @explain.register
-def _(asked: Request, content: Any, layout: str | None = None) -> tuple[Explanation, ...]:
+def _(
+    asked: Request, content: Array | StoredInput, layout: str | None = None
+) -> tuple[Explanation, ...]:
     whole = asked.plan(shape_of(content), content.dtype, layout)
     plane = first_plane(content, Layout(whole.layout))
     found, first = [], 0
@@ -231,7 +233,9 @@ def _explanation(whole: Plan | JoinedPlan, plan: Plan, plane: Array | StoredPlan
 
 
 @explain.register
-def _(asked: Unpool, content: Any, layout: str | None = None) -> tuple[Explanation, ...]:
+def _(
+    asked: Unpool, content: Array | StoredInput, layout: str | None = None
+) -> tuple[Explanation, ...]:
     plan = asked.plan(shape_of(content), content.dtype, layout)
     values = read_whole(content)
     unpooled, indices = plan.run(values), asked.indices.astype(np.int64)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from poolcli.cli import takes
-from poolcli.cli.command import Values, build_command
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.families import FAMILIES
 
 _FORMS = [family.chain_form for family in FAMILIES.values()]
@@ -15,7 +13,7 @@ GRAMMAR = (
 )
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     example = 'poolcli chain "max 3/2 p1 | avg 2 | global avg" input.npy'
     help = (

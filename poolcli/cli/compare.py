@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import messages, takes
-from poolcli.cli.command import Values, build_command
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.cli.measuring import (
     array_of,
     check_memory,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 COPIES = 12  # of the input, as float64, that there are at the most at once
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     return build_command(
         "compare",

@@ -9,13 +9,13 @@ from contextlib import suppress
 from typing import Any
 
 from poolcli.cli import messages, takes
-from poolcli.cli.command import Values, build_command
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.errors import PoolError
 
 VARIABLE = "_POOLCLI_COMPLETE"
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     return build_command(
         "completion",

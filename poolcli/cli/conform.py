@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import messages, takes
-from poolcli.cli.command import Values, build_command
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.families import SLIDING
 from poolcli.frameworks.table import titles
 
+if TYPE_CHECKING:
+    from poolcli.formats.base import Source
 
-def build() -> Any:
+
+def build() -> Command:
     """Make the command."""
     return build_command(
         "conform",
@@ -44,7 +47,7 @@ def _conform(values: Values) -> int:
     return 1 if failed else 0
 
 
-def _show(loaded: Any, windows: Any, values: Values) -> None:
+def _show(loaded: Source, windows: Any, values: Values) -> None:
     from poolcli.analysis.conform import compare
     from poolcli.report import conform
 

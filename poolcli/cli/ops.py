@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from poolcli.cli import messages, takes
-from poolcli.cli.command import Values, build_command
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.cli.declare import default_of, flag_of
 from poolcli.ops import OPS, Op, find_op
 
@@ -14,7 +13,7 @@ NARROW = 60  # columns: in less, what stands side by side goes one below the oth
 GAP = "  "
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     return build_command(
         "ops",

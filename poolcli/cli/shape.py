@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from poolcli.cli import messages, takes
 from poolcli.cli.chain import GRAMMAR
-from poolcli.cli.command import Values, build_command
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.errors import PoolError, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ LAYERS = (
 )
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     help = (
         "Show what each stage of a chain does to a shape: what comes out, how many cells of the "

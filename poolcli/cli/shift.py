@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from poolcli.cli import messages, options, takes
-from poolcli.cli.command import Values, build_command
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.cli.measuring import (
     array_of,
     check_memory,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 COPIES = 12  # of the input, as float64, that there are at the most at once
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     return build_command(
         "shift-test",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import options, takes
-from poolcli.cli.command import Values, build_command
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from poolcli.unpooling import Unpool
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     return build_command(
         "unpool",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from poolcli.cli import takes
 from poolcli.frameworks.table import TABLE as FRAMEWORKS
 from tests.helpers.program import Outcome
 
@@ -195,3 +197,15 @@ def test_what_nobody_means_is_refused_early(
     assert (code, out) == (2, b"")
     assert said in err
     assert len(err) < 400
+
+
+def test_an_option_is_declared_once() -> None:
+    """Commands name it, and may word it otherwise: see ``poolcli/cli/declare.py``."""
+    declared: list[str] = []
+    for path in Path(takes.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("option", "switch"):
+                words = [a.value for a in node.args if isinstance(a, ast.Constant)]
+                declared += [word for word in words[1:] if re.fullmatch(r"-[-\w/]+", str(word))]
+    assert len(declared) > 40
+    assert sorted(declared) == sorted(set(declared))
