@@ -365,12 +365,44 @@ def find_op(name: object) -> Op:
     """
     if not isinstance(name, str):
         raise UsageError(f"op {shown(name)}: a name is meant, one of {', '.join(OPS)}")
-    op = _BY_ANY_NAME.get(name)
+    op = _BY_ANY_NAME.get(name) or op_of_plugin(name)
     if op is None:
-        close = difflib.get_close_matches(name, _BY_ANY_NAME, 1)
-        advice = f"did you mean {close[0]}?" if close else f"known are {', '.join(OPS)}"
+        known = [*OPS, *names_of_plugins()]
+        close = difflib.get_close_matches(name, [*_BY_ANY_NAME, *known], 1)
+        advice = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
         raise UsageError(f"no op {name!r}; {advice}")
     return op
+
+
+def op_of_plugin(name: str) -> Op | None:
+    """The op of an installed plugin; None where none has one of that name.
+
+    Raises UsageError where the plugin is refused.
+    """
+    from poolcli import plugins  # late: only an unknown name asks what is installed
+
+    return next((offer.checked() for offer in plugins.offers("op", refused, name)), None)
+
+
+def names_of_plugins() -> list[str]:
+    """The names of the ops of installed plugins, whether they work or not."""
+    from poolcli import plugins
+
+    return [plugin.name for plugin in plugins.installed("op")]
+
+
+def refused(name: str, row: object) -> str | None:
+    """Say why what a plugin offers by this name is no op; None where it is one."""
+    if name in _BY_ANY_NAME:
+        return "there is an op of that name"
+    if not isinstance(row, Op):
+        return f"it is no poolcli.ops.Op, but of type {type(row).__name__}"
+    if not callable(row.kernel):
+        return "its kernel is no function"
+    if name not in (row.name, *row.aliases):
+        return f"the op calls itself {row.name!r}"
+    taken = [one for one in (row.name, *row.aliases) if one in _BY_ANY_NAME]
+    return f"there is an op {taken[0]!r}" if taken else None
 
 
 def shown_by_default(command: str) -> list[Op]:

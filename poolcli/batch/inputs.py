@@ -15,7 +15,7 @@ from poolcli import formats
 from poolcli.errors import InputError, UsageError
 from poolcli.formats import base
 from poolcli.formats.base import ALL, DEFAULT_READING, SNIFFED, Dialect, Members, OpenFile, Reading
-from poolcli.formats.table import WRITABLE, format_of
+from poolcli.formats.table import format_of, is_written
 
 STDIN = "-"
 
@@ -297,7 +297,7 @@ def _is_input(path: str) -> bool:
     is anything from notes to programs: it counts by its name, and .txt only if numbers come first.
     """
     extension = os.path.splitext(path)[1].lower()
-    if extension in WRITABLE and (extension != ".txt" or not os.path.exists(path)):
+    if is_written(extension) and (extension != ".txt" or not os.path.exists(path)):
         return True
     try:
         with base.open_input(path, streams=False)[0] as file:
@@ -307,7 +307,7 @@ def _is_input(path: str) -> bool:
             row.start(head if len(head) == base.HEAD else head + b"\n")
             return extension == ".txt"
     except OSError:
-        return extension in WRITABLE
+        return is_written(extension)
     except InputError:
         return False
     return True

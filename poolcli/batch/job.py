@@ -17,7 +17,7 @@ from poolcli.errors import InputError, OutputError, PoolError, UsageError, label
 from poolcli.formats.base import Format, OpenFile, Source, SourceInfo
 from poolcli.formats.guard import shape_text
 from poolcli.formats.sinks import Finished, ResultShape, Sink
-from poolcli.formats.table import BY_EXTENSION, NPY
+from poolcli.formats.table import NPY, row_of
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation, OperationPlan
 from poolcli.outcomes import Result, Stopped
@@ -233,7 +233,7 @@ class Task:
                     planned = next(arrays, None)
                     if planned is None:
                         break
-                    row = BY_EXTENSION.get(planned.format or "")
+                    row = row_of(planned.format)
                     if collected is None and self.job.paths and row is not None:
                         collected = Archive(self) if row.is_archive and self.job.output else None
                     kept = 0 if collected is None else collected.nbytes
@@ -296,7 +296,7 @@ class Task:
 
     def writes_boxes(self, planned: Planned, plan: OperationPlan) -> Format | None:
         """Give the format of the result where it is written box by box, else None."""
-        row, path = BY_EXTENSION.get(planned.format or ""), self.job.output
+        row, path = row_of(planned.format), self.job.output
         if row is None or row.boxes is None or not self.goes_by_boxes(planned, plan):
             return None
         return None if path is None or path == STDOUT or is_special(path) else row
@@ -313,7 +313,7 @@ class Task:
     ) -> AbstractContextManager[Sink]:
         job, images, format = self.job, self.worker.images, planned.format
         shaped = ResultShape(plan.output_shape, plan.keepdims_shape, plan.output_dtype)
-        row, path = BY_EXTENSION.get(format or ""), job.output
+        row, path = row_of(format), job.output
         if path is None or (row is not None and row.is_archive and path != STDOUT):
             return formats.memory_sink(shaped)
         by_boxes = self.writes_boxes(planned, plan)
@@ -364,7 +364,7 @@ class Task:
     def _stdout(self, format: str) -> formats.OutputFile:
         if sys.stdout is None:
             raise OutputError("standard output is closed, and the result was to go there")
-        row = BY_EXTENSION.get(format)
+        row = row_of(format)
         if (row is None or not row.is_text) and sys.stdout.isatty():
             raise UsageError(
                 "`output='-'` would write binary to the terminal; redirect it or use"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from poolcli.batch.inputs import Input
 from poolcli.errors import UsageError
-from poolcli.formats.table import PICTURES, TEXTS, WRITABLE
+from poolcli.formats.table import is_written, picture_support_of, refusal, row_of
 
 FIELDS = {
     "stem": "the input's name without its extension",
@@ -128,16 +128,17 @@ class Target(NamedTuple):
     @property
     def is_binary(self) -> bool:
         """Whether standard output would surely get bytes that are no text."""
-        return self.is_stdout and self.format is not None and self.format not in TEXTS
+        row = row_of(self.format)
+        return self.is_stdout and row is not None and not row.is_text
 
     @property
     def may_be_picture(self) -> bool:
         """Whether some result may have to fit a picture's depth."""
         if self.output is None:
             return False
-        if self.format is not None:
-            return self.format in PICTURES
-        return self.is_folder or extension_of(self.output) in PICTURES
+        if self.format is None and self.is_folder:
+            return True
+        return picture_support_of(self.format or extension_of(self.output)) is not None
 
 
 class Job(NamedTuple):
@@ -244,9 +245,8 @@ def _job_with_file(item: Input, target: Target) -> Job:
 
 
 def _check_format(format: str, where: str) -> None:
-    if format not in WRITABLE:
-        named = f"extension {format!r} is unknown" if format else "has no extension"
-        raise UsageError(f"{where}: {named}; those written are {' '.join(WRITABLE)}")
+    if not is_written(format):
+        raise UsageError(f"{where}: {refusal(format)}")
 
 
 def _job_in_folder(item: Input, number: int, target: Target) -> Job:
@@ -255,7 +255,7 @@ def _job_in_folder(item: Input, number: int, target: Target) -> Job:
         return Job(item, None, None, target.overwrite)
     name = _name(item, number, target, folder, "output", target.format)
     format = target.format or extension_of(name)
-    known = format if format in WRITABLE else None
+    known = format if is_written(format) else None
     return Job(item, os.path.join(folder, name), known, target.overwrite)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli import formats
 from poolcli.batch.job import Planned, Task
-from poolcli.formats.table import BY_EXTENSION
+from poolcli.formats.table import row_of
 from poolcli.outcomes import Failed, Outcome, Result, Settings, Stopped, Watch, without_arrays
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _bytes_of(planned: Planned, task: Task) -> int:
     pooling = blocks + result + images.bytes_beside(info, plan)
     if task.job.indices is not None:
         pooling += 8 * count
-    row = BY_EXTENSION[planned.format or info.format]
+    row = row_of(planned.format) or info.row
     return math.ceil(max(decoding, held + pooling, held + row.encoded * result))
 
 

@@ -34,7 +34,8 @@ def build() -> Command:
         **pool.family_entries(_command, "animate"),
         "unpool": Entry("put values back to the positions that --indices gave", _unpool_command),
     }
-    return build_group("animate", commands, what="op", callback=callback)
+    more = pool.plugin_entries(_command)
+    return build_group("animate", commands, what="op", callback=callback, more=more)
 
 
 def _command(op: Op, family: Family) -> Command:

@@ -8,7 +8,8 @@ import typer
 
 from poolcli import __version__
 from poolcli.cli import messages, pool
-from poolcli.cli.command import Command, build_group, entry_in
+from poolcli.cli.command import Command, Values, build_group, entry_in
+from poolcli.errors import UsageError
 from poolcli.frameworks.table import titles
 
 THEIRS = titles("'s")
@@ -35,21 +36,36 @@ def build() -> Command:
     """Make the ``poolcli`` command."""
     others = {name: entry_in(module, summary) for name, module, summary in COMMANDS}
     entries = {**pool.op_entries(), **pool.family_entries(), **others}
-    return build_group("poolcli", entries, what="command", callback=_program)
+    return build_group(
+        *("poolcli", entries),
+        what="command",
+        callback=_program,
+        more=pool.plugin_entries(),
+        at_once=_tell_version,
+    )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"poolcli {__version__}")
-        raise typer.Exit
+def _tell_version(values: Values) -> None:
+    if values["as_json"] and not values["version"]:
+        raise UsageError("--json stands after a command, or with --version")
+    if not values["version"]:
+        return
+    if values["as_json"]:
+        from poolcli.cli.version import details  # late: it loads what it tells of
+
+        print(details(), file=messages.results())
+    else:
+        print(f"poolcli {__version__}", file=messages.results())
+    raise typer.Exit
 
 
 def _program(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
     version: Annotated[
         bool,
-        typer.Option("--version", "-V", help="Show the version.", is_eager=True, callback=_version),
+        typer.Option("--version", "-V", help="Show the version; with --json those of libraries."),
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", hidden=True)] = False,
 ) -> None:
     """Pool images, arrays, text matrices and pipes with any window, in any array layout.
 

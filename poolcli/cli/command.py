@@ -32,6 +32,13 @@ class Entry(NamedTuple):
     aliases: tuple[str, ...] = ()
 
 
+class MoreEntries(NamedTuple):
+    """Commands that are looked for when a name is none of the others: one by its name, and all."""
+
+    find: Callable[[str], Entry | None]
+    names: Callable[[], list[str]]
+
+
 def entry_in(module: str, summary: str) -> Entry:
     """A command that its module of this package builds, which is loaded only for that."""
 
@@ -70,11 +77,14 @@ def build_group(
     *,
     what: str,
     callback: Callable[..., None],
+    more: MoreEntries = MoreEntries(lambda _name: None, list),  # noqa: B008 (it is immutable)
+    at_once: Callable[[Values], None] = lambda _values: None,
 ) -> Command:
     """Make a group of ``entries``; ``what`` they are called in messages (``command``, ``op``).
 
     ``callback`` is a typed function with the options that stand before the command; its docstring
-    is the help text.
+    is the help text. ``more`` is asked for a command that is none of the entries, and ``at_once``
+    gets the values of those options before any command is looked for.
     """
 
     class Group(TyperGroup):
@@ -83,6 +93,7 @@ def build_group(
                 messages.note(ctx.get_help())
                 raise typer.Exit(2)
             rest: list[str] = super().parse_args(ctx, args)
+            at_once(ctx.params)
             return rest
 
         def list_commands(self, ctx: Any) -> list[str]:
@@ -92,13 +103,14 @@ def build_group(
             for known, entry in entries.items():
                 if cmd_name == known or cmd_name in entry.aliases:
                     return entry.build()
-            return None
+            found = more.find(cmd_name)
+            return None if found is None else found.build()
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             command = self.get_command(ctx, args[0])
             if command is None:
                 names = [n for key, entry in entries.items() for n in (key, *entry.aliases)]
-                names.append("--help")
+                names += [*more.names(), "--help"]
                 advice = closest(args[0], names) or f" (see {ctx.command_path} --help)"
                 raise UsageError(f"no {what} {shorten(args[0])!r}{advice}")
             return args[0], command, args[1:]

@@ -38,7 +38,8 @@ def build() -> Command:
         **pool.family_entries(_command, "explain"),
         "unpool": Entry("put values back to the positions that --indices gave", _unpool_command),
     }
-    return build_group("explain", commands, what="op", callback=callback)
+    more = pool.plugin_entries(_command)
+    return build_group("explain", commands, what="op", callback=callback, more=more)
 
 
 def _command(op: Op, family: Family) -> Command:

@@ -22,6 +22,10 @@ def build() -> Command:
 
 
 def _info(values: Values) -> int:
+    if values["plugins"]:
+        from poolcli.cli.plugins import list_plugins  # late: most ask for inputs
+
+        return list_plugins(values)
     from poolcli.batch.inputs import Search
     from poolcli.cli.requests import find_inputs
 

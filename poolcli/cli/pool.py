@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 from poolcli.cli import takes
-from poolcli.cli.command import Command, Entry, Values, build_command, build_group
+from poolcli.cli.command import Command, Entry, MoreEntries, Values, build_command, build_group
 from poolcli.cli.declare import long_flag
 from poolcli.families import FAMILIES, SLIDING, Family
-from poolcli.ops import OPS, Op
+from poolcli.ops import OPS, Op, names_of_plugins, op_of_plugin
 
 Build = Callable[[Op, Family], Command]
 """Makes a command of an op and a family of windows."""
@@ -50,15 +50,28 @@ def _group(family: Family, build: Build, command: str) -> Entry:
         summary = f"{family.summary[0].upper()}{family.summary[1:]}"
         words = " ".join(filter(None, ("poolcli", command, usage)))
         callback.__doc__ = f"{summary}.\n\n{words}"
-        return build_group(family.name, _entries(family, build), what="op", callback=callback)
+        entries, more = _entries(family, build), plugin_entries(build, family)
+        return build_group(family.name, entries, what="op", callback=callback, more=more)
 
     return Entry(f"{family.summary}: {usage}", build_family)
 
 
+def plugin_entries(build: Build | None = None, family: Family = SLIDING) -> MoreEntries:
+    """Give the ops of plugins, which are looked for by name, as commands."""
+
+    def find(name: str) -> Entry | None:
+        op = op_of_plugin(name)
+        return None if op is None else _entry(op, family, build or _command)
+
+    return MoreEntries(find, names_of_plugins)
+
+
 def _entries(family: Family, build: Build) -> Mapping[str, Entry]:
-    return {
-        op.name: Entry(op.summary, partial(build, op, family), op.aliases) for op in OPS.values()
-    }
+    return {op.name: _entry(op, family, build) for op in OPS.values()}
+
+
+def _entry(op: Op, family: Family, build: Build) -> Entry:
+    return Entry(op.summary, partial(build, op, family), op.aliases)
 
 
 def _command(op: Op, family: Family) -> Command:

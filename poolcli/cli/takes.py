@@ -10,7 +10,7 @@ import inspect
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from poolcli.cli.declare import argument, of_op, of_window, reworded
+from poolcli.cli.declare import argument, of_op, of_window, reworded, switch
 from poolcli.cli.options import (
     ANIMATION,
     AXES,
@@ -84,7 +84,10 @@ TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
         argument("name", str | None, "[NAME]", "An op.", default=None),
         reworded(JSON, "One JSON object per op."),
     ),
-    "info": (INPUTS, *AXES, JSON, *SEARCH, *READING, MAX_PIXELS),
+    "info": (
+        *(INPUTS, *AXES, JSON, *SEARCH, *READING, MAX_PIXELS),
+        switch("plugins", "List the formats and ops that plugins add.", "--plugins"),
+    ),
     "completion": (argument("shell", Shell, "|".join(Shell), "Your shell."),),
 }
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import re
 import struct
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -13,9 +14,22 @@ from poolcli.formats import exif
 
 if TYPE_CHECKING:
     from poolcli.formats.geotiff import GeoTags
+    from poolcli.windows import Grid
 
 _ICC_SPACES = {b"GRAY": (1, 2), b"RGB ": (3, 4), b"CMYK": (4,)}
 _XMP_ORIENTATION = rb"""(tiff:Orientation(?:=["']|>)\s*)[1-8]"""
+
+
+class Place(Protocol):
+    """Where the cells of an array lie in the world, known to the format that reads and writes it.
+
+    ``what`` people call it.
+    """
+
+    what: str
+
+    def on_grids(self, axes: Sequence[Grid]) -> Place:
+        """Give that of cells that lie on grids over these, one for each axis of the array."""
 
 
 class Metadata(NamedTuple):
@@ -30,6 +44,7 @@ class Metadata(NamedTuple):
     tables, sampling: a JPEG's quantisation and subsampling, which make its quality
     lossy: a WebP that is; packed: a TIFF that is compressed
     geo: where on the earth the pixels of a TIFF lie, and which value means missing
+    place: where the cells of another format lie
     """
 
     mode: str = ""
@@ -46,6 +61,7 @@ class Metadata(NamedTuple):
     lossy: bool = False
     packed: bool = False
     geo: GeoTags | None = None
+    place: Place | None = None
 
     def icc_for(self, channels: int, cmyk: bool) -> bytes | None:
         """Return the profile where it describes pixels of so many channels, else None."""

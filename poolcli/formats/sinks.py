@@ -21,7 +21,7 @@ from poolcli.formats import npy
 from poolcli.formats.atomic import Ready, atomic_folder, atomic_target
 from poolcli.formats.base import DEFAULT_PACKING, Format, NewArray, Packing
 from poolcli.formats.guard import writing
-from poolcli.formats.table import NPY, WRITABLE, row_of
+from poolcli.formats.table import NPY, refusal, row_of
 
 if TYPE_CHECKING:
     from poolcli.engine.arrays import StoredOutput
@@ -182,10 +182,7 @@ class OutputFile(NamedTuple):
         with writing(self.label):
             row = row_of(extension)
             if row is None:
-                named = (
-                    f"extension {extension!r} is unknown" if extension else "it has no extension"
-                )
-                raise OutputError(f"{named}; those written are {' '.join(WRITABLE)}")
+                raise OutputError(refusal(extension))
             if row.pictures is None and array.dtype.kind not in "biuf":
                 raise OutputError(
                     f"an array of {array.dtype} cannot be written; numbers and bool can"

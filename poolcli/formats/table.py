@@ -6,10 +6,16 @@ a function that encodes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, cast
 
 from poolcli.errors import InputError
 from poolcli.formats.base import Format, PictureSupport, lazy
+from poolcli.formats.guard import one_line
+
+if TYPE_CHECKING:
+    from poolcli.plugins import Offer
 
 _BOOL, _U8, _U16 = "bool", "uint8", "uint16"
 _WIDE = ("uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
@@ -176,26 +182,96 @@ _KNOWN_BUT_REFUSED = (
 def format_of(head: bytes) -> Format:
     """Return the row of a file that begins with these bytes, of which ``HEAD`` are enough.
 
-    Raises ``InputError`` for an empty file and for bytes that are none of the table's.
+    Raises ``InputError`` for an empty file and for bytes that are of no format that is known.
     """
     if not head:
         raise InputError("it is empty")
     for magic, advice in _KNOWN_BUT_REFUSED:
         if head.startswith(magic):
-            raise InputError(f"it is {advice}")
+            return _of_plugin(head, f"it is {advice}")
     for row in TABLE:
         if row.recognises(head):
             return row
     pictures = ", ".join(dict.fromkeys(row.name for row in TABLE if row.pictures is not None))
-    raise InputError(f"its first bytes are no .npy, .npz, picture ({pictures}) or text")
+    return _of_plugin(head, f"its first bytes are no .npy, .npz, picture ({pictures}) or text")
 
 
-def row_of(extension: str) -> Format | None:
-    """Return the row of what is written with this extension; None for one that is not written."""
-    return BY_EXTENSION.get(extension.lower())
+def row_of(extension: str | None) -> Format | None:
+    """Return the row of files with this extension, of the table or of a plugin; None for none."""
+    if not extension:
+        return None
+    extension = extension.lower()
+    return BY_EXTENSION.get(extension) or next(
+        (row for row in _rows_of_plugins() if extension in row.extensions), None
+    )
+
+
+def is_written(extension: str | None) -> bool:
+    """Tell whether results can be written with this extension."""
+    return row_of(extension) is not None
+
+
+def refusal(extension: str) -> str:
+    """Say why nothing is written with this extension, and what can be."""
+    named = f"extension {extension!r} is unknown" if extension else "it has no extension"
+    known = (*WRITABLE, *(name for row in _rows_of_plugins() for name in row.extensions))
+    return "; ".join([named, *_refused_plugins(), f"those written are {' '.join(known)}"])
 
 
 def picture_support_of(extension: str | None) -> PictureSupport | None:
     """Return what pictures files of this extension can hold; None where they are no pictures."""
-    row = None if extension is None else row_of(extension)
+    row = row_of(extension)
     return None if row is None else row.pictures
+
+
+def _of_plugin(head: bytes, otherwise: str) -> Format:
+    """Return the row of a plugin that recognises these bytes, or refuse them."""
+    problems = _refused_plugins()
+    for offer in _offers():
+        if offer.problem is not None:
+            continue
+        try:
+            if offer.row.recognises(head):
+                return cast(Format, offer.row)
+        except Exception as error:  # theirs, and no reason to end ours
+            plugin = offer.plugin
+            problems.append(f"{plugin}: its format {plugin.name!r} fails: {_what(error)}")
+    raise InputError("; ".join([otherwise, *problems]))
+
+
+def _what(error: Exception) -> str:
+    return one_line(f"{type(error).__name__}: {error}")
+
+
+def _offers() -> Sequence[Offer]:
+    from poolcli import plugins  # late: only what is unknown asks what is installed
+
+    return plugins.offers("format", refused)
+
+
+def _rows_of_plugins() -> list[Format]:
+    return [offer.row for offer in _offers() if offer.problem is None]
+
+
+def _refused_plugins() -> list[str]:
+    return [offer.problem for offer in _offers() if offer.problem is not None]
+
+
+def refused(name: str, row: object) -> str | None:
+    """Say why what a plugin offers by this name is no format; None where it is one."""
+    if any(name.lower() == known.name.lower() for known in TABLE):
+        return "there is a format of that name"
+    if not isinstance(row, Format):
+        return f"it is no poolcli.formats.base.Format, but of type {type(row).__name__}"
+    if row.name != name:
+        return f"the format calls itself {row.name!r}"
+    if not all(map(callable, (row.recognises, row.opener, row.encode))):
+        return "it lacks a function that recognises, opens or encodes"
+    if not row.extensions or isinstance(row.extensions, str):
+        return "it has no list of extensions"
+    for extension in row.extensions:
+        if not re.fullmatch(r"\.[a-z0-9]+", extension):
+            return f"its extension {extension!r} is not like '.abc'"
+        if extension in BY_EXTENSION:
+            return f"there is a format with extension {extension!r}"
+    return None

@@ -13,16 +13,17 @@ from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
 from poolcli.errors import InputError, OutputError, labelled
 from poolcli.formats.base import DEFAULT_PACKING, Packing, Reading, Source, SourceInfo
 from poolcli.formats.sinks import Finished
-from poolcli.formats.table import picture_support_of
+from poolcli.formats.table import picture_support_of, row_of
 from poolcli.operation import Operation, OperationPlan
 from poolcli.ops import find_op
 from poolcli.plan import Plan
+from poolcli.windows import Grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.formats.geotiff import GeoTags
-    from poolcli.formats.metadata import Metadata
+    from poolcli.formats.metadata import Metadata, Place
     from poolcli.images.render import Rendering
 
 # Bytes for each number of a result, or for each pixel that has a key.
@@ -221,6 +222,8 @@ class ImageOptions(NamedTuple):
     ) -> tuple[Metadata | None, tuple[str, ...]]:
         """Say where the result lies; ``is_one``: its planes are those of the file, pooled."""
         geo = None if source.metadata is None else source.metadata.geo
+        if metadata is not None and metadata.place is not None:
+            return _moved_place(metadata, metadata.place, plan, source, format)
         if geo is None:
             return metadata, ()
         pictures = picture_support_of(format)
@@ -287,6 +290,18 @@ def _moved(geo: GeoTags, plan: OperationPlan, source: Source) -> GeoTags:
     if is_turned or not {"H", "W"} <= set(grids):
         return geo.without_place()
     return geo.on_grid(grids["H"], grids["W"])
+
+
+def _moved_place(
+    metadata: Metadata, place: Place, plan: OperationPlan, source: Source, format: str
+) -> tuple[Metadata, tuple[str, ...]]:
+    """Say where the cells of a result lie, where its format is the one that knows."""
+    grids, layout = plan.grids, plan.layout
+    has_grids = plan.output_layout == layout and set("DHW") & set(layout) <= set(grids)
+    if row_of(format) is not source.info.row or not has_grids:
+        return metadata._replace(place=None), _sentence((place.what,))
+    axes = [grids.get(letter, Grid(0, 1)) for letter in layout]
+    return metadata._replace(place=place.on_grids(axes)), ()
 
 
 def _plane(array: NDArray[Any], layout: str | None) -> list[int]:

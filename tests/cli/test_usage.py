@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,8 @@ WRONG = [
     ("max -k 2 --pad 1 x.npy", "did you mean --padding?"),
     ("photo.png", "no command 'photo.png' (see poolcli --help)"),
     ("global", "Usage: poolcli global"),
+    ("--json max -k 2 x.npy", "--json stands after a command, or with --version"),
+    ("info --plugins x.npy", "--plugins lists what is installed"),
     ("global avgg x.npy", "no op 'avgg'; did you mean avg?"),
     ("max", "needs a window size"),
     ("max x.npy", "needs a window size"),
@@ -137,6 +140,26 @@ def test_version(poolcli: Run) -> None:
     from poolcli import __version__
 
     assert poolcli("--version") == poolcli("-V") == (0, f"poolcli {__version__}\n".encode(), "")
+    assert poolcli("--version", "max", "-k", 2) == poolcli("--version")
+
+
+def test_version_of_what_results_depend_on(poolcli: Run) -> None:
+    import numpy as np
+    import PIL
+
+    from poolcli import __version__
+    from poolcli.engine import native
+
+    for arguments in (("--version", "--json"), ("--json", "-V")):
+        code, out, err = poolcli(*arguments)
+        assert (code, err) == (0, "")
+        told = json.loads(out)
+        assert told["poolcli"] == __version__
+        assert told["instructions"] == native.use_isa()
+        libraries = told["libraries"]
+        assert (libraries["numpy"], libraries["pillow"]) == (np.__version__, PIL.__version__)
+        assert {"tifffile", "imagecodecs", "zlib"} <= set(libraries)
+        assert set(told) == {"poolcli", "python", "platform", "instructions", "libraries"}
 
 
 def test_options_exist_only_where_they_mean_something(poolcli: Run) -> None:
