@@ -49,7 +49,8 @@ class NiftiFile(OpenFile):
         """Give its array."""
         label, row, settings = self.opened.label, self.opened.format, self.opened.reading
         with reading(label):
-            image = self._image()
+            is_packed = self._is_packed()
+            image = self._image(is_packed)
             header, shape = image.header, tuple(map(int, image.shape))
             if len(shape) not in LAYOUTS:
                 raise InputError(f"it has {len(shape)} axes, and 1 to 5 are read")
@@ -60,7 +61,7 @@ class NiftiFile(OpenFile):
             dtype = np.dtype(np.float64) if is_scaled else stored
             offset = int(image.dataobj.offset)
             need = offset + math.prod(shape) * stored.itemsize
-            if not self._is_packed and need > self.opened.nbytes:
+            if not is_packed and need > self.opened.nbytes:
                 raise InputError(f"its header needs {need} bytes, it has {self.opened.nbytes}")
         layout = LAYOUTS[len(shape)]
         info = SourceInfo(label, shape, dtype, row, row.extensions[0], layout)
@@ -72,18 +73,17 @@ class NiftiFile(OpenFile):
 
         yield Source(info, load, chunks=shape)
 
-    @property
     def _is_packed(self) -> bool:
         file = self.opened.file
         file.seek(0)
         return file.read(len(GZIP)) == GZIP
 
-    def _image(self) -> Any:
+    def _image(self, is_packed: bool) -> Any:
         file: Any = self.opened.file
-        if self._is_packed:
-            file.seek(0)
-            file = gzip.GzipFile(fileobj=file)
         file.seek(0)
+        if is_packed:
+            # Nobody else reads the file below from now on: it would stand elsewhere.
+            file = gzip.GzipFile(fileobj=file)
         size = file.read(4)
         kind = IMAGES.get(int.from_bytes(size, "little")) or IMAGES.get(int.from_bytes(size, "big"))
         if kind is None:
