@@ -140,6 +140,11 @@ class Task:
         return list(self._planned or ())
 
     @property
+    def attributes(self) -> Mapping[str, Any]:
+        """What the open input says of all its arrays."""
+        return {} if self._file is None else self._file.attributes
+
+    @property
     def unplanned_bytes(self) -> int:
         """About how much memory an input takes that has to be read to be planned for."""
         return 0 if self._file is None else self._file.most_bytes
@@ -230,9 +235,9 @@ class Task:
                     planned = next(arrays, None)
                     if planned is None:
                         break
-                    row = BY_EXTENSION.get(planned.format or "")
-                    if collected is None and self.job.paths and row is not None:
-                        collected = Archive(self) if row.is_archive and self.job.output else None
+                    row = self._archived(planned)
+                    if collected is None and row is not None:
+                        collected = Archive(self, row)
                     kept = 0 if collected is None else collected.nbytes
                     result = self._pool(planned, number, kept)
                 except InputError as error:
@@ -298,13 +303,19 @@ class Task:
             return None
         return None if path is None or path == STDOUT or is_special(path) else row
 
+    def _archived(self, planned: Planned) -> Format | None:
+        """Give the format of the archive that the result goes into, if it goes into one."""
+        row, path = BY_EXTENSION.get(planned.format or ""), self.job.output
+        is_archive = row is not None and row.pack is not None
+        return row if is_archive and path is not None and path != STDOUT else None
+
     def _sink(
         self, planned: Planned, plan: OperationPlan, number: int
     ) -> AbstractContextManager[Sink]:
         job, images, format = self.job, self.worker.images, planned.format
         shaped = Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype)
         row, path = BY_EXTENSION.get(format or ""), job.output
-        if path is None or (row is not None and row.is_archive and path != STDOUT):
+        if path is None or self._archived(planned) is not None:
             return formats.kept(shaped)
         by_boxes = self.writes_boxes(planned, plan)
         if by_boxes is not None:
@@ -388,8 +399,8 @@ class Task:
 class Archive:
     """The results of a job that go into one archive, which is written when all are there."""
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, task: Task, row: Format) -> None:
+        self._task, self._row = task, row
         self._arrays: dict[str, Any] = {}
         self._results: list[Result] = []
 
@@ -416,7 +427,14 @@ class Archive:
         task, path = self._task, str(self._task.job.output)
         task.make_folder(path)
         ready = task.ready(path, whole=whole)
-        formats.write_npz(path, self._arrays, overwrite=task.job.overwrite, ready=ready)
+        formats.write_archive(
+            path,
+            self._arrays,
+            self._row,
+            task.attributes,
+            overwrite=task.job.overwrite,
+            ready=ready,
+        )
         yield from self._results
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from poolcli.batch.inputs import Source
 from poolcli.errors import UsageError
-from poolcli.formats.table import PICTURES, TEXTS, WRITABLE
+from poolcli.formats.table import PICTURES, TEXTS, WRITABLE, holds_several
 
 FIELDS = {
     "stem": "the input's name without its extension",
@@ -158,8 +158,8 @@ class Job(NamedTuple):
     @property
     def takes_one(self) -> bool:
         """Whether the outputs hold one array, so that the source may not hold several."""
-        to_file = self.output is not None and self.output != STDOUT and self.format != ".npz"
-        return to_file or self.indices is not None
+        to_file = self.output is not None and self.output != STDOUT
+        return (to_file and not holds_several(self.format)) or self.indices is not None
 
     @property
     def paths(self) -> list[str]:

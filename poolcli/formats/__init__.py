@@ -33,9 +33,9 @@ from poolcli.formats.sinks import (
     kept,
     to_path,
     to_stream,
+    write_archive,
     write_bytes,
     write_file,
-    write_npz,
     write_stream,
 )
 
@@ -74,8 +74,8 @@ __all__ = [
     "sweep",
     "to_path",
     "to_stream",
+    "write_archive",
     "write_bytes",
     "write_file",
-    "write_npz",
     "write_stream",
 ]

@@ -158,7 +158,7 @@ def atomic_target(
     # As long as this is open other runs see by the lock that the temporary file has an owner.
     owner = os.dup(descriptor) if os.name == "posix" else None
     try:
-        with _closing(os.fdopen(descriptor, "wb")) as file:
+        with _closing(os.fdopen(descriptor, "w+b")) as file:
             if old_mode is not None:
                 with suppress(OSError):  # a file system without modes
                     os.chmod(temporary, old_mode)

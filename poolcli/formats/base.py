@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from io import BufferedReader, FileIO
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -122,6 +123,8 @@ class Format(NamedTuple):
     stream: reads its arrays one after another from a pipe; None where all of it has to be there
     start: raises InputError for what cannot be the first bytes of an endless one
     holds: what pictures it can hold; None for what are no pictures
+    pack: writes several arrays into a seekable file: ``pack(file, arrays, attributes)``; None where
+        it holds one
     is_text, is_archive: it is read by people; it holds several arrays, which have names
     decoded, encoded: about how many times the bytes of an array are in memory at most while it is
         read and written
@@ -137,6 +140,7 @@ class Format(NamedTuple):
     stream: Callable[[Any, str, Reading, Format], Iterator[Source]] | None = None
     start: Callable[[bytes], None] | None = None
     holds: Holds | None = None
+    pack: Callable[..., None] | None = None
     is_text: bool = False
     is_archive: bool = False
     decoded: float = 1.0
@@ -182,8 +186,11 @@ class Opened(NamedTuple):
 class OpenFile:
     """The arrays of an open file, by their headers as far as those tell. Each format has its own.
 
-    It is closed when nobody needs it any more: neither this nor a source of it.
+    It is closed when nobody needs it any more: neither this nor a source of it. ``attributes`` are
+    what it says of all its arrays, once the first of them was asked for.
     """
+
+    attributes: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, opened: Opened) -> None:
         self.opened = opened

@@ -365,33 +365,23 @@ class StoredNpy:
             raise InputError(explain_error(error)) from error
 
 
-class NpyOutput:
-    """A new .npy file that is written box by box, in C order; several threads may write at once.
+class RawOutput:
+    """An array in a file that is written box by box, in C order; several threads may at once.
 
-    ``label`` names the file in errors. ``shape`` is the array's, and ``box_shape`` the same
-    with the axes of length 1 that boxes keep.
-    Its space is reserved at once, so that a full disk shows before the work and not after it.
+    ``label`` names the file in errors, in which the array's data begin at ``offset``.
     """
 
     def __init__(
         self,
         label: str,
         file: BinaryIO,
+        offset: int,
         shape: tuple[int, ...],
-        box_shape: tuple[int, ...],
         dtype: np.dtype[Any],
     ) -> None:
-        self._label, self._file = label, file
+        self._label, self._file, self._offset = label, file, offset
         self._lock = threading.Lock()
-        self.shape, self.dtype = box_shape, dtype
-        file.write(header_bytes(shape, dtype))
-        file.flush()
-        self._offset = file.tell()
-        size = math.prod(shape) * dtype.itemsize
-        if size and hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), self._offset, size)
-        else:
-            file.truncate(self._offset + size)
+        self.shape, self.dtype = shape, dtype
 
     def write_box(self, box: Box, values: np.ndarray[Any, Any]) -> None:
         """Store ``values``, C-contiguous and of the box's shape and this dtype."""
@@ -413,6 +403,34 @@ class NpyOutput:
         with self._lock:
             self._file.seek(offset)
             return self._file.write(data)
+
+
+class NpyOutput(RawOutput):
+    """A new .npy file that is written box by box.
+
+    ``shape`` is the array's, and ``box_shape`` the same with the axes of length 1 that boxes keep.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        file: BinaryIO,
+        shape: tuple[int, ...],
+        box_shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+    ) -> None:
+        file.write(header_bytes(shape, dtype))
+        file.flush()
+        super().__init__(label, file, file.tell(), box_shape, dtype)
+        reserve(file, self._offset + math.prod(shape) * dtype.itemsize)
+
+
+def reserve(file: BinaryIO, size: int) -> None:
+    """Reserve the space of a file, so that a full disk shows before the work and not after it."""
+    if size and hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    else:
+        file.truncate(size)
 
 
 def runs(shape: tuple[int, ...], box: Box, itemsize: int) -> Iterator[tuple[int, int]]:

@@ -6,11 +6,13 @@ well; when the block raises, nothing of it is left.
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
@@ -33,6 +35,11 @@ class Shaped(NamedTuple):
     shape: tuple[int, ...]
     box_shape: tuple[int, ...]
     dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> Shaped:
+        """Say of an array that is there already what a sink of it would get."""
+        return cls(array.shape, array.shape, array.dtype)
 
     @property
     def nbytes(self) -> int:
@@ -257,18 +264,25 @@ def write_bytes(path: str, content: bytes, *, overwrite: bool = False) -> None:
         npy.write_all(stream, content)
 
 
-def write_npz(
+def write_archive(
     path: str,
     arrays: Mapping[str, np.ndarray],
+    row: Format,
+    attributes: Mapping[str, Any] = MappingProxyType({}),
     *,
     overwrite: bool = False,
     ready: Ready | None = None,
 ) -> None:
-    """Write several arrays as one .npz; the same arrays give the same bytes."""
-    from poolcli.formats import npz
+    """Write several arrays as one archive; the same arrays give the same bytes.
 
+    ``attributes`` are what is said of all of them, where the format has a place for that.
+    """
+    assert row.pack is not None, row.name
     with writing(path), atomic_target(path, overwrite, ready) as stream:
         if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            npz.write_members(stream, arrays)
-        else:
-            npy.write_all(stream, npz.packed(arrays))
+            row.pack(stream, arrays, attributes)
+            return
+        # Nobody can go back in pipes and devices.
+        whole = io.BytesIO()
+        row.pack(whole, arrays, attributes)
+        npy.write_all(stream, whole.getvalue())

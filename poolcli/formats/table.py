@@ -24,6 +24,11 @@ def _is_webp(head: bytes) -> bool:
     return head.startswith(b"RIFF") and head[8:12] == b"WEBP"
 
 
+def _is_safetensors(head: bytes) -> bool:
+    """The length of a header in eight bytes, hardly ever text, and the header, which is JSON."""
+    return head[8:9] == b"{" and not looks_like_text(head[:8])
+
+
 def looks_like_text(head: bytes) -> bool:
     """Tell whether the bytes can begin a text file (UTF-16 counts: the text reader explains)."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -76,6 +81,16 @@ NPZ = Format(
     _with(b"PK\x03\x04", b"PK\x05\x06"),
     lazy("npz", "NpzFile"),
     lazy("npz", "encode"),
+    pack=lazy("npz", "pack"),
+    is_archive=True,
+)
+SAFETENSORS = Format(
+    "safetensors",
+    (".safetensors",),
+    _is_safetensors,
+    lazy("safetensors", "SafetensorsFile"),
+    lazy("safetensors", "encode"),
+    pack=lazy("safetensors", "pack"),
     is_archive=True,
 )
 TEXT = Format(
@@ -152,6 +167,7 @@ TABLE = (
     _pnm(".ppm", b"36", {3: (_U8, _U16)}),
     # The name for any of the three, which is only written.
     _pnm(".pnm", b"", {1: (_BOOL, _U8, _U16), 3: (_U8, _U16)}),
+    SAFETENSORS,
     TEXT,  # the last: the first bytes of some others look like text, too
 )
 
@@ -160,16 +176,20 @@ PICTURES = tuple(name for name, row in BY_EXTENSION.items() if row.holds is not 
 TEXTS = tuple(name for name, row in BY_EXTENSION.items() if row.is_text)
 WRITABLE = (*sorted(BY_EXTENSION, key=lambda name: BY_EXTENSION[name].holds is not None),)
 
+_PICKLE = (
+    "a Python pickle, which may run code; save arrays with numpy.save first, and torch's tensors"
+    " with safetensors.torch.save_file"
+)
 _KNOWN_BUT_REFUSED = (
     (b"\x1f\x8b", "gzip; unpack it first, for example with gunzip -c FILE | poolcli ... -"),
     (b"\x89HDF", "HDF5; save the array as .npy first"),
     (b"%!PS", "PostScript; save it as .png first"),
     (b"\xc5\xd0\xd3\xc6", "PostScript; save it as .png first"),
     (b"%PDF", "PDF; save it as .png first"),
-    (b"\x80\x02", "a Python pickle; save the array with numpy.save first"),
-    (b"\x80\x03", "a Python pickle; save the array with numpy.save first"),
-    (b"\x80\x04", "a Python pickle; save the array with numpy.save first"),
-    (b"\x80\x05", "a Python pickle; save the array with numpy.save first"),
+    (b"\x80\x02", _PICKLE),
+    (b"\x80\x03", _PICKLE),
+    (b"\x80\x04", _PICKLE),
+    (b"\x80\x05", _PICKLE),
 )
 
 
@@ -187,12 +207,19 @@ def format_of(head: bytes) -> Format:
         if row.begins(head):
             return row
     pictures = ", ".join(dict.fromkeys(row.name for row in TABLE if row.holds is not None))
-    raise InputError(f"its first bytes are no .npy, .npz, picture ({pictures}) or text")
+    others = ", ".join(row.extensions[0] for row in TABLE if row.holds is None and not row.is_text)
+    raise InputError(f"its first bytes are no {others}, picture ({pictures}) or text")
 
 
 def row_of(extension: str) -> Format | None:
     """Return the row of what is written with this extension; None for one that is not written."""
     return BY_EXTENSION.get(extension.lower())
+
+
+def holds_several(extension: str | None) -> bool:
+    """Return whether files of this extension are written with several arrays."""
+    row = None if extension is None else row_of(extension)
+    return row is not None and row.pack is not None
 
 
 def holds_of(extension: str | None) -> Holds | None:

@@ -13,7 +13,7 @@ from poolcli.engine.arrays import Writable, write_whole
 from poolcli.errors import InputError, OutputError, labelled
 from poolcli.formats.base import PLAIN, Packing, Reading, Source, SourceInfo
 from poolcli.formats.sinks import Finished
-from poolcli.formats.table import holds_of
+from poolcli.formats.table import holds_of, holds_several
 from poolcli.operation import Operation, OperationPlan
 from poolcli.ops import find_op
 from poolcli.plan import Plan
@@ -209,7 +209,7 @@ class ImageOptions(NamedTuple):
     ) -> Finished:
         """Give the result as it is seen: as it is, or as it is to be rendered."""
         metadata, holds = source.metadata, holds_of(format)
-        if self.rendering is None or format == ".npz":
+        if self.rendering is None or holds_several(format):
             return Finished(array, layout, metadata)
         if holds is None:
             raise OutputError(
