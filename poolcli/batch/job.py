@@ -16,7 +16,7 @@ from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
 from poolcli.formats.base import Format, OpenFile, Source, SourceInfo
 from poolcli.formats.sinks import Finished, Shaped, Sink
-from poolcli.formats.table import BY_EXTENSION, NPY
+from poolcli.formats.table import BY_EXTENSION, NPY, WRITABLE, refusal
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation, OperationPlan
 from poolcli.outcomes import Result, Stopped
@@ -168,6 +168,8 @@ class Task:
         format = _written_as(self.job, source.info)
         try:
             with labelled(source.label):
+                if format is not None and format not in WRITABLE:
+                    raise InputError(f"{refusal(format)}; say `format`")
                 return Planned(source, format, self.worker.plan(source.info, format))
         except PoolError as error:
             return Planned(source, format, None, error)
@@ -273,7 +275,12 @@ class Task:
         is_small = math.prod(source.shape) <= SMALL
         is_drawn = job.output is None and (is_small or source.info.row.holds is not None)
         shown = source.array if is_drawn else None
-        notes = (*getattr(plan, "notes", ()), *sink.lost)
+        notes = (
+            *getattr(plan, "notes", ()),
+            *source.notes,
+            *sink.lost,
+            *([] if job.output == STDOUT else _undescribed(source.info, planned.format)),
+        )
         written = job.output if sink.is_written else None
         result = Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
         if winners is None or job.indices is None:
@@ -436,6 +443,14 @@ class Archive:
             ready=ready,
         )
         yield from self._results
+
+
+def _undescribed(info: SourceInfo, format: str | None) -> tuple[str, ...]:
+    """Say what is told of an array that a result in this format has no place for."""
+    lost, row = info.description.what, BY_EXTENSION.get(format or "")
+    if not lost or row is None or row.describes:
+        return ()
+    return (f"not in the result: {' and '.join(lost)}; .zarr has a place for that",)
 
 
 def _written_as(job: Job, info: SourceInfo) -> str | None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from poolcli.batch.inputs import Source
 from poolcli.errors import UsageError
-from poolcli.formats.table import PICTURES, TEXTS, WRITABLE, holds_several
+from poolcli.formats.table import PICTURES, TEXTS, WRITABLE, holds_several, refusal
 
 FIELDS = {
     "stem": "the input's name without its extension",
@@ -245,8 +245,7 @@ def _job_with_file(source: Source, target: Target) -> Job:
 
 def _check_format(format: str, where: str) -> None:
     if format not in WRITABLE:
-        named = f"extension {format!r} is unknown" if format else "has no extension"
-        raise UsageError(f"{where}: {named}; those written are {' '.join(WRITABLE)}")
+        raise UsageError(f"{where}: {refusal(format)}")
 
 
 def _job_in_folder(source: Source, number: int, target: Target) -> Job:

@@ -42,9 +42,11 @@ def _info(values: Values) -> int:
 
 def _described(source: Source, values: Values) -> Iterator[SourceInfo]:
     """Describe the arrays of a source by their headers; what has none is read."""
-    from poolcli.formats.base import Reading
+    from poolcli.formats.base import EVERY, Reading
 
     limit = values["max_pixels"]
+    if not source.members.patterns:
+        source = source.choosing(EVERY)
     # Nothing is decoded, so that no size is too large unless somebody says so.
     file = source.open(Reading(max_pixels=limit or sys.maxsize))
     if not file.is_told and source.is_stored and limit is None:

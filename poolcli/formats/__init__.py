@@ -15,6 +15,7 @@ from poolcli.formats.base import (
 from poolcli.formats.guard import available_memory, check_memory
 from poolcli.formats.readers import (
     describe_file,
+    is_store,
     open_file,
     open_matrix,
     open_stream,
@@ -61,6 +62,7 @@ __all__ = [
     "check_memory",
     "describe_file",
     "encoded",
+    "is_store",
     "kept",
     "locked",
     "make_folders",

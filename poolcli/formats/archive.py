@@ -9,10 +9,19 @@ import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.formats.base import Members, OpenFile, Source, SourceInfo
-from poolcli.formats.guard import reading
+from poolcli.formats.guard import one_line, reading
 
 # So many names are listed where one is not there.
 _LISTED = 20
+
+_HELD = {
+    **dict.fromkeys("OT", "texts, references or lists of varying length"),
+    **dict.fromkeys("SU", "texts"),
+    "M": "dates",
+    "m": "time spans",
+    "c": "complex numbers",
+    "V": "records or raw bytes",
+}
 
 
 class Header(Protocol):
@@ -56,6 +65,26 @@ class ArchiveFile(OpenFile):
         """Give an array that is meant; ``info`` is what its header tells."""
         raise NotImplementedError
 
+    def unnamed(self, found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        """Give those of the arrays that are meant where none is named: all.
+
+        Raises InputError where people have to say.
+        """
+        return found
+
+    def matching(
+        self, found: list[tuple[str, Any]], patterns: Sequence[str]
+    ) -> list[tuple[str, Any]]:
+        """Give the arrays whose names fit one of the patterns. Raises InputError for none."""
+        from fnmatch import fnmatchcase  # late: few choose
+
+        picked = [entry for entry in found if any(fnmatchcase(entry[0], p) for p in patterns)]
+        if not picked:
+            raise InputError(
+                f"it has no array called {' or '.join(patterns)}; it has {_names(found)}"
+            )
+        return picked
+
     def sources(self) -> Iterator[Source]:
         """Give its arrays; what is wrong with the headers of some is raised at the end."""
         label, row = self.opened.label, self.opened.format
@@ -64,12 +93,12 @@ class ArchiveFile(OpenFile):
             if member.header is None:
                 continue
             info = SourceInfo(
-                label=f"{label}:{member.name}",
+                label=_label(label, member.name),
                 shape=member.header.shape,
                 dtype=member.header.dtype,
                 row=row,
                 format=row.extensions[0],
-                member=member.name,
+                member=member.name or None,
                 beside=member.beside,
             )
             yield self.source(member, info)
@@ -81,21 +110,51 @@ class ArchiveFile(OpenFile):
         """Return the array that was named, or else those that are wanted."""
         label, name, wanted = self.opened.label, self.opened.member, self.opened.reading.members
         with reading(label if name is None else f"{label}:{name}"):
-            found = pick(self.entries(), name, wanted)
+            found = self._meant(self.entries(), name, wanted)
         chosen: list[Member] = []
         names: set[str] = set()
         for member, entry in found:
             try:
-                with reading(f"{label}:{member}"):
+                with reading(_label(label, member)):
                     if member in names:
                         raise InputError("a second array has this name; only the first is read")
                     names.add(member)
                     chosen.append(Member(member, entry, self.header(entry)))
             except InputError as error:
                 chosen.append(Member(member, entry, None, error))
-        if name is not None or wanted.small:
+        if [member.name for member in chosen] == [name] or wanted.small:
             return chosen
         return _beside(chosen)
+
+    def _meant(
+        self, found: list[tuple[str, Any]], name: str | None, wanted: Members
+    ) -> list[tuple[str, Any]]:
+        """Return the one entry called ``name``, those of a group of this name, or the ``wanted``.
+
+        Raises InputError where there is none.
+        """
+        if name is None:
+            return self.matching(found, wanted.patterns) if wanted.patterns else self.unnamed(found)
+        names = (name.strip("/"), name.strip("/").removesuffix(".npy"))  # as a zip lists it
+        picked = [entry for entry in found if entry[0] in (name, *names)]
+        if picked:
+            return picked
+        picked = [entry for entry in found if entry[0].startswith(f"{names[0]}/")]
+        if not picked:
+            raise InputError(f"it has no array of this name; it has {_names(found)}")
+        return self.unnamed(picked)
+
+
+def _label(label: str, name: str) -> str:
+    """What people are shown; the array that a whole store is has no name."""
+    return f"{label}:{name}" if name else label
+
+
+def check_numbers(dtype: np.dtype[Any]) -> None:
+    """Refuse an array of anything but numbers and bool."""
+    if dtype.kind not in "biuf":
+        what = _HELD.get(dtype.kind, f"values of type {one_line(str(dtype))[:40]}")
+        raise InputError(f"it holds {what}; numbers and bool are read")
 
 
 def _beside(chosen: Sequence[Member]) -> list[Member]:
@@ -103,29 +162,6 @@ def _beside(chosen: Sequence[Member]) -> list[Member]:
     if max(axes) < 2:
         return list(chosen)
     return [one._replace(beside=0 <= count < 2) for one, count in zip(chosen, axes, strict=True)]
-
-
-def pick(found: list[tuple[str, Any]], name: str | None, wanted: Members) -> list[tuple[str, Any]]:
-    """Return the one entry called ``name``, or where that is None those that are ``wanted``.
-
-    Raises InputError where there is none.
-    """
-    if name is not None:
-        names = (name, name.removesuffix(".npy"))  # as a zip lists it
-        picked = [entry for entry in found if entry[0] in names]
-        if not picked:
-            raise InputError(f"it has no array of this name; it has {_names(found)}")
-        return picked
-    if not wanted.patterns:
-        return found
-    from fnmatch import fnmatchcase  # late: few choose
-
-    picked = [entry for entry in found if any(fnmatchcase(entry[0], p) for p in wanted.patterns)]
-    if not picked:
-        raise InputError(
-            f"it has no array called {' or '.join(wanted.patterns)}; it has {_names(found)}"
-        )
-    return picked
 
 
 def _names(found: Sequence[tuple[str, Any]]) -> str:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from poolcli.engine.arrays import StoredOutput
     from poolcli.formats.metadata import Metadata
 
-HEAD = 512
-"""So many of its first bytes tell what a file is."""
+HEAD = 2056
+"""So many of its first bytes tell what a file is: HDF5 may begin after 2048 of others."""
 
 
 class Members(NamedTuple):
@@ -42,6 +42,8 @@ class Members(NamedTuple):
 
 
 ALL = Members()
+EVERY = Members(("*",))
+"""All that can be named, also where people would have to choose."""
 
 
 class Reading(NamedTuple):
@@ -114,18 +116,20 @@ class Format(NamedTuple):
     """A row of the table.
 
     name: what people call it; the name of a picture's format is of how it is read
-    extensions: those that it is written with; the first is that of what was read
+    extensions: those of its files; what is read writes the first, or else says that it cannot
     begins: whether these are first bytes of such a file
     opener: opens a file of it: ``opener(opened)`` gives an :class:`OpenFile`
-    encode: see :data:`Encode`
+    encode: see :data:`Encode`; None where it is read and not written
     boxes: what writes it box by box into a file: ``boxes(label, file, shape, box_shape, dtype)``
         gives a StoredOutput; None where it is written as a whole
+    is_folder: whether a folder is one of it; None where it is stored in a file
     stream: reads its arrays one after another from a pipe; None where all of it has to be there
     start: raises InputError for what cannot be the first bytes of an endless one
     holds: what pictures it can hold; None for what are no pictures
     pack: writes several arrays into a seekable file: ``pack(file, arrays, attributes)``; None where
         it holds one
     is_text, is_archive: it is read by people; it holds several arrays, which have names
+    describes: it has a place for what is said of an array (:class:`Description`)
     decoded, encoded: about how many times the bytes of an array are in memory at most while it is
         read and written
     parsed: where no header tells what it holds, about how many bytes in memory a byte of it becomes
@@ -135,16 +139,23 @@ class Format(NamedTuple):
     extensions: tuple[str, ...]
     begins: Callable[[bytes], bool]
     opener: Callable[[Opened], OpenFile]
-    encode: Encode
+    encode: Encode | None = None
     boxes: Callable[..., StoredOutput] | None = None
+    is_folder: Callable[[str], bool] | None = None
     stream: Callable[[Any, str, Reading, Format], Iterator[Source]] | None = None
     start: Callable[[bytes], None] | None = None
     holds: Holds | None = None
     pack: Callable[..., None] | None = None
     is_text: bool = False
     is_archive: bool = False
+    describes: bool = False
     decoded: float = 1.0
     encoded: float = 1.5
+
+    @property
+    def is_written(self) -> bool:
+        """Whether results can be written in it."""
+        return self.encode is not None or self.boxes is not None
 
     @property
     def kind(self) -> str:
@@ -165,7 +176,8 @@ def lazy(module: str, name: str) -> Callable[..., Any]:
 class Opened(NamedTuple):
     """A seekable file that is open, and what is wanted of it; ``member``: the array of this name.
 
-    ``label`` is what people are shown: the path, or ``-``.
+    ``label`` is what people are shown: the path, or ``-``. For what is stored in a folder it is the
+    folder, and the file has nothing in it.
     """
 
     file: BinaryIO
@@ -217,6 +229,38 @@ class OpenFile:
         self.opened.file.close()
 
 
+NAMING_MISSING = ("_FillValue", "missing_value")
+"""Attributes that name the value of cells that are missing."""
+
+
+class Description(NamedTuple):
+    """What a file says of an array besides its numbers.
+
+    names: of the axes, None for one that has none; empty where none has
+    attributes: by name, in values that JSON can hold
+    notes: what people should know of how it is read, a sentence each
+    """
+
+    names: tuple[str | None, ...] = ()
+    attributes: Mapping[str, Any] = MappingProxyType({})
+    notes: tuple[str, ...] = ()
+
+    @property
+    def what(self) -> tuple[str, ...]:
+        """What there is that not every format has a place for."""
+        axes = ", ".join(str(name) for name in self.names)
+        names = ", ".join(name for name in self.attributes if name not in NAMING_MISSING)
+        names = names if len(names) <= _MOST_SAID else f"{names[: _MOST_SAID - 1]}…"
+        return (
+            *([f"the names of its axes ({axes})"] if self.names else []),
+            *([f"its attributes ({names})"] if names else []),
+        )
+
+
+_MOST_SAID = 60  # characters of the names of attributes
+NOTHING_SAID = Description()
+
+
 class SourceInfo(NamedTuple):
     """What is known of an array before its values are read.
 
@@ -226,6 +270,7 @@ class SourceInfo(NamedTuple):
     layout: what the file itself tells ("HW", "HWC", "NHW", "NHWC" for pictures), else None
     member: the array's name inside an archive, else None
     nodata: the value of cells that means missing, where the file names one
+    description: what else it tells of the array; of a picture its metadata does
     beside: of 0 or 1 axes beside larger arrays of an archive: it is no map, and goes on as it is
     """
 
@@ -237,6 +282,7 @@ class SourceInfo(NamedTuple):
     layout: str | None = None
     member: str | None = None
     nodata: float | None = None
+    description: Description = NOTHING_SAID
     beside: bool = False
 
     @property
@@ -251,10 +297,11 @@ class SourceInfo(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """Values that were read, and what else the file tells of a picture."""
+    """Values that were read, what else the file tells of a picture, and what showed only now."""
 
     content: Readable
     metadata: Metadata | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Source:
@@ -287,6 +334,11 @@ class Source:
     def metadata(self) -> Metadata | None:
         """What else the file tells of a picture; None for everything else."""
         return self._read().metadata
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of how it is read. Raises as ``content``."""
+        return (*self.info.description.notes, *self._read().notes)
 
     @property
     def array(self) -> np.ndarray:

@@ -23,7 +23,7 @@ from poolcli.formats import npy
 from poolcli.formats.atomic import Ready, atomic_target
 from poolcli.formats.base import PLAIN, Format, Packing
 from poolcli.formats.guard import writing
-from poolcli.formats.table import NPY, WRITABLE, row_of
+from poolcli.formats.table import NPY, refusal, row_of
 
 if TYPE_CHECKING:
     from poolcli.formats.metadata import Metadata
@@ -173,11 +173,8 @@ class Target(NamedTuple):
         array, layout, metadata, _ = finished
         with writing(self.label):
             row = row_of(extension)
-            if row is None:
-                named = (
-                    f"extension {extension!r} is unknown" if extension else "it has no extension"
-                )
-                raise OutputError(f"{named}; those written are {' '.join(WRITABLE)}")
+            if row is None or row.encode is None:
+                raise OutputError(refusal(extension))
             if row.holds is None and array.dtype.kind not in "biuf":
                 raise OutputError(
                     f"an array of {array.dtype} cannot be written; numbers and bool can"

@@ -6,6 +6,7 @@ a function that encodes it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from poolcli.errors import InputError
@@ -13,6 +14,7 @@ from poolcli.formats.base import Format, Holds, lazy
 
 _BOOL, _U8, _U16 = "bool", "uint8", "uint16"
 _WIDE = ("uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
+_OF_TEXT = 512  # so many of its first bytes are looked at
 _DECODED, _ENCODED = 3.5, 3.5  # pixels, their bytes in pieces, and joined; and the other way
 
 
@@ -24,6 +26,15 @@ def _is_webp(head: bytes) -> bool:
     return head.startswith(b"RIFF") and head[8:12] == b"WEBP"
 
 
+ZARR_NODES = ("zarr.json", ".zarray", ".zgroup")
+"""The files that make a folder a store of Zarr: of version 3, and an array and a group of 2."""
+
+
+def is_zarr(folder: str) -> bool:
+    """Tell whether a folder is an array or a group of Zarr."""
+    return any(os.path.isfile(os.path.join(folder, name)) for name in ZARR_NODES)
+
+
 def _is_safetensors(head: bytes) -> bool:
     """The length of a header in eight bytes, hardly ever text, and the header, which is JSON."""
     return head[8:9] == b"{" and not looks_like_text(head[:8])
@@ -33,6 +44,7 @@ def looks_like_text(head: bytes) -> bool:
     """Tell whether the bytes can begin a text file (UTF-16 counts: the text reader explains)."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
+    head = head[:_OF_TEXT]
     return not any(byte < 32 and byte not in b"\t\n\f\r" for byte in head) and b"\x7f" not in head
 
 
@@ -92,6 +104,22 @@ SAFETENSORS = Format(
     lazy("safetensors", "encode"),
     pack=lazy("safetensors", "pack"),
     is_archive=True,
+)
+HDF5 = Format(
+    "hdf5",
+    (".h5", ".hdf5", ".he5", ".nc", ".nc4"),
+    lambda head: any(head[at : at + 8] == b"\x89HDF\r\n\x1a\n" for at in (0, 512, 1024, 2048)),
+    lazy("hdf5", "Hdf5File"),
+    is_archive=True,
+)
+ZARR = Format(
+    "zarr",
+    (".zarr",),
+    lambda _head: False,
+    lazy("zarr", "ZarrStore"),
+    is_folder=is_zarr,
+    is_archive=True,
+    describes=True,
 )
 TEXT = Format(
     "text",
@@ -168,21 +196,27 @@ TABLE = (
     # The name for any of the three, which is only written.
     _pnm(".pnm", b"", {1: (_BOOL, _U8, _U16), 3: (_U8, _U16)}),
     SAFETENSORS,
+    HDF5,
+    ZARR,
     TEXT,  # the last: the first bytes of some others look like text, too
 )
 
 BY_EXTENSION = {extension: row for row in TABLE for extension in row.extensions}
 PICTURES = tuple(name for name, row in BY_EXTENSION.items() if row.holds is not None)
 TEXTS = tuple(name for name, row in BY_EXTENSION.items() if row.is_text)
-WRITABLE = (*sorted(BY_EXTENSION, key=lambda name: BY_EXTENSION[name].holds is not None),)
+_SORTED = sorted(BY_EXTENSION, key=lambda name: BY_EXTENSION[name].holds is not None)
+WRITABLE = tuple(name for name in _SORTED if BY_EXTENSION[name].is_written)
 
+_CLASSIC = "NetCDF of the classic format; make it NetCDF-4 first, with nccopy -k nc4 FILE NEW"
 _PICKLE = (
     "a Python pickle, which may run code; save arrays with numpy.save first, and torch's tensors"
     " with safetensors.torch.save_file"
 )
 _KNOWN_BUT_REFUSED = (
     (b"\x1f\x8b", "gzip; unpack it first, for example with gunzip -c FILE | poolcli ... -"),
-    (b"\x89HDF", "HDF5; save the array as .npy first"),
+    (b"CDF\x01", _CLASSIC),
+    (b"CDF\x02", _CLASSIC),
+    (b"CDF\x05", _CLASSIC),
     (b"%!PS", "PostScript; save it as .png first"),
     (b"\xc5\xd0\xd3\xc6", "PostScript; save it as .png first"),
     (b"%PDF", "PDF; save it as .png first"),
@@ -209,6 +243,21 @@ def format_of(head: bytes) -> Format:
     pictures = ", ".join(dict.fromkeys(row.name for row in TABLE if row.holds is not None))
     others = ", ".join(row.extensions[0] for row in TABLE if row.holds is None and not row.is_text)
     raise InputError(f"its first bytes are no {others}, picture ({pictures}) or text")
+
+
+def format_of_folder(path: str) -> Format | None:
+    """Return the row of what is stored in this folder; None for a folder of files."""
+    rows = (row for row in TABLE if row.is_folder is not None and row.is_folder(path))
+    return next(rows, None)
+
+
+def refusal(extension: str) -> str:
+    """Say why nothing is written with this extension, and what can be."""
+    row = row_of(extension)
+    named = f"extension {extension!r} is unknown" if extension else "it has no extension"
+    if row is not None:
+        named = f"{row.kind} is read and not written"
+    return f"{named}; those written are {' '.join(WRITABLE)}"
 
 
 def row_of(extension: str) -> Format | None:

@@ -1,0 +1,238 @@
+"""HDF5 and NetCDF-4 files, by h5py: datasets that stand in the file itself, read in boxes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+
+from poolcli.errors import InputError
+from poolcli.formats import attributes as said
+from poolcli.formats.archive import ArchiveFile, Header, Member, check_numbers
+from poolcli.formats.base import Decoded, Description, Source, SourceInfo
+from poolcli.formats.guard import check_memory, explain_error, need, one_line, shape_text
+from poolcli.formats.npy import Box, check_bools
+from poolcli.layout import named_layout
+
+if TYPE_CHECKING:
+    import h5py
+
+_DEEPEST = 64  # groups in groups
+_MOST = 100_000  # objects that are looked at
+# What NetCDF and dimension scales are made of, and no text for people.
+_OWN = {
+    *("CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", "DIMENSION_LABELS"),
+    *("_Netcdf4Dimid", "_Netcdf4Coordinates", "_NCProperties", "_nc3_strict"),
+}
+_BUILT_IN = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset"}
+
+
+class Elsewhere(NamedTuple):
+    """A link that is not followed; ``what`` it is."""
+
+    what: str
+
+
+class Dataset(NamedTuple):
+    """A dataset that stands in the file; ``is_scale``: it only says where cells of others lie."""
+
+    dataset: h5py.Dataset
+    is_scale: bool
+
+
+class Hdf5File(ArchiveFile):
+    """An HDF5 file. Where several arrays could be meant, people are asked which."""
+
+    def entries(self) -> list[tuple[str, Dataset | Elsewhere]]:
+        """Open the file and find what is in its groups; no link is followed out of it."""
+        h5py = need("h5py", "hdf5", "HDF5")
+        self._hdf5 = h5py.File(self.opened.file, "r")
+        self.attributes = _attributes(self._hdf5)
+        found = list(_walk(self._hdf5))
+        if not any(isinstance(entry, Dataset) for _, entry in found):
+            links = "".join(
+                f"; {name} is {entry.what}"
+                for name, entry in found[:1]
+                if isinstance(entry, Elsewhere)
+            )
+            raise InputError(f"it holds no array{links}")
+        return found
+
+    def unnamed(self, found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        """Give the only array that can be meant. Raises InputError where there are several."""
+        own = [
+            one for one in found if isinstance(one[1], Dataset) and not one[1].is_scale
+        ] or found[:1]
+        maps = [one for one in own if len(getattr(one[1].dataset, "shape", ()) or ()) > 1] or own
+        if len(maps) > 1:
+            names = ", ".join(_brief(*one) for one in maps[:_LISTED])
+            more = f" and {len(maps) - _LISTED} more" if len(maps) > _LISTED else ""
+            raise InputError(
+                f"it holds {len(maps)} arrays: {names}{more}; name one, as in"
+                f" {self.opened.label}:{maps[0][0]}, or choose some with `arrays`"
+            )
+        return maps
+
+    def matching(
+        self, found: list[tuple[str, Any]], patterns: Sequence[str]
+    ) -> list[tuple[str, Any]]:
+        """Give the arrays that are meant; of links only those whose name is a pattern itself."""
+        own = [one for one in found if isinstance(one[1], Dataset) or one[0] in patterns]
+        return super().matching(own, patterns)
+
+    def header(self, entry: Dataset | Elsewhere) -> Header:
+        """Say what the dataset is, or why it cannot be pooled."""
+        if isinstance(entry, Elsewhere):
+            raise InputError(f"it is {entry.what}, which is not followed")
+        dataset = entry.dataset
+        check_numbers(dataset.dtype)
+        if dataset.shape is None:
+            raise InputError("it is a dataset of no shape, which holds no value")
+        if dataset.is_virtual:
+            raise InputError("it is a virtual dataset, made of others; save it as one first")
+        if dataset.external:
+            raise InputError(
+                f"its data lie in another file, {one_line(str(dataset.external[0][0]))}, which is"
+                " not followed; save it as one first"
+            )
+        _check_filters(dataset)
+        return cast(Header, dataset)
+
+    def source(self, member: Member, info: SourceInfo) -> Source:
+        """Give a dataset."""
+        dataset, limit = member.entry.dataset, self.opened.reading.max_bytes
+        attributes, names = _attributes(dataset), _names(dataset)
+        notes = said.notes(attributes, info.dtype)
+        info = info._replace(
+            layout=named_layout(names),
+            nodata=said.missing_value(attributes, info.dtype),
+            description=Description(names, attributes, notes),
+        )
+
+        def load() -> Decoded:
+            check_memory(_chunk_bytes(dataset), limit, "a chunk of it")
+            return Decoded(StoredDataset(dataset))
+
+        return Source(info, load, dataset.chunks, limit)
+
+    def close(self) -> None:
+        """Close the file."""
+        if hasattr(self, "_hdf5"):
+            self._hdf5.close()
+        super().close()
+
+
+_LISTED = 12
+
+
+class StoredDataset:
+    """A dataset that is read box by box; HDF5 lets one thread in at a time."""
+
+    sequential = False
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        self._dataset = dataset
+        self.shape, self.dtype = dataset.shape, dataset.dtype
+        self.chunks: tuple[int, ...] | None = dataset.chunks
+        self.axes = tuple(range(len(dataset.shape)))
+
+    def read_box(self, box: Box, out: np.ndarray[Any, Any]) -> None:
+        """Fill ``out``. Raises InputError (without the file's name) where a chunk is damaged."""
+        if not out.size:
+            return
+        try:
+            self._dataset.read_direct(out, tuple(slice(*part) for part in box))
+        except Exception as error:
+            where = "x".join(f"{low}:{high}" for low, high in box)
+            raise InputError(f"its cells {where} cannot be read: {explain_error(error)}") from error
+        check_bools(out)
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
+
+
+def _walk(root: h5py.Group) -> Iterator[tuple[str, Dataset | Elsewhere]]:
+    """Give what is in a group and those in it, in the order of their names, each object once."""
+    import h5py
+
+    waiting: list[tuple[str, h5py.Group, int]] = [("", root, 0)]
+    known: set[Any] = set()
+    count = 0
+    while waiting:
+        prefix, group, depth = waiting.pop()
+        below = []
+        for name in group:
+            count += 1
+            if count > _MOST:
+                raise InputError(f"it holds more than {_MOST} objects")
+            path = f"{prefix}{name}"
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                yield path, Elsewhere(f"a link to {one_line(link.filename)}:{one_line(link.path)}")
+                continue
+            if isinstance(link, h5py.SoftLink):
+                yield path, Elsewhere(f"a link to {one_line(link.path)}")
+                continue
+            found = group[name]
+            address = h5py.h5o.get_info(found.id).addr
+            if address in known or isinstance(found, h5py.Datatype):
+                continue
+            known.add(address)
+            if isinstance(found, h5py.Dataset):
+                yield path, Dataset(found, bool(h5py.h5ds.is_scale(found.id)))
+            elif depth < _DEEPEST:
+                below.append((f"{path}/", found, depth + 1))
+        waiting += reversed(below)
+
+
+def _brief(name: str, entry: Dataset) -> str:
+    shape = entry.dataset.shape
+    return name if shape is None else f"{name} {shape_text(shape)}"
+
+
+def _attributes(item: Any) -> dict[str, Any]:
+    """What is said of a dataset or a file; what cannot be read, or is not for people, is not."""
+    found: dict[str, Any] = {}
+    for name in item.attrs:
+        if name in _OWN:
+            continue
+        try:
+            value = said.plain(item.attrs[name])
+        except (OSError, TypeError, ValueError, RuntimeError, KeyError):
+            continue
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _names(dataset: h5py.Dataset) -> tuple[str | None, ...]:
+    """The names of the axes: their labels, or else those of their scales."""
+    names: list[str | None] = []
+    for axis in range(len(dataset.shape)):
+        try:
+            dimension = dataset.dims[axis]
+            name = dimension.label or (dimension[0].name if len(dimension) else "")
+        except (OSError, TypeError, ValueError, RuntimeError, KeyError):
+            name = ""
+        names.append(str(name).rpartition("/")[2] or None)
+    return tuple(names) if any(names) else ()
+
+
+def _check_filters(dataset: h5py.Dataset) -> None:
+    import h5py
+
+    packing = dataset.id.get_create_plist()
+    for number in range(packing.get_nfilters()):
+        code, _, _, name = packing.get_filter(number)
+        if not h5py.h5z.filter_avail(code):
+            known = one_line(name.decode("ascii", "replace")) or _BUILT_IN.get(code, "unknown")
+            raise InputError(
+                f"its chunks are packed by filter {code} ({known}), which is not installed; unpack"
+                " them with h5repack -f NONE"
+            )
+
+
+def _chunk_bytes(dataset: h5py.Dataset) -> int:
+    return math.prod(dataset.chunks or (0,)) * int(dataset.dtype.itemsize)
