@@ -71,8 +71,7 @@ def need(module: str, extra: str, what: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise InputError(
-            f"{what} is read and written with {module.partition('.')[0]}, which is not installed;"
-            f" pip install 'poolcli[{extra}]'"
+            f"{what} needs {module}, which is not installed; pip install 'poolcli[{extra}]'"
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -48,9 +49,12 @@ class Hdf5File(ArchiveFile):
     def entries(self) -> list[tuple[str, Dataset | Elsewhere]]:
         """Open the file and find what is in its groups; no link is followed out of it."""
         h5py = need("h5py", "hdf5", "HDF5")
-        self._hdf5 = h5py.File(self.opened.file, "r")
-        self.attributes = _attributes(self._hdf5)
-        found = list(_walk(self._hdf5))
+        try:
+            self._hdf5 = h5py.File(self.opened.file, "r")
+            self.attributes = _attributes(self._hdf5)
+            found = list(_walk(self._hdf5))
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
+            raise InputError(f"it is damaged: {_cause(error)}") from error
         if not any(isinstance(entry, Dataset) for _, entry in found):
             links = "".join(
                 f"; {name} is {entry.what}"
@@ -146,11 +150,17 @@ class StoredDataset:
             self._dataset.read_direct(out, tuple(slice(*part) for part in box))
         except Exception as error:
             where = "x".join(f"{low}:{high}" for low, high in box)
-            raise InputError(f"its cells {where} cannot be read: {explain_error(error)}") from error
+            raise InputError(f"its cells {where} cannot be read: {_cause(error)}") from error
         check_bools(out)
 
     def finish(self) -> None:
         """Nothing is left to do."""
+
+
+def _cause(error: Exception) -> str:
+    """What HDF5 says is wrong, without what it was about to do."""
+    told = re.search(r"\((.+)\)", str(error))
+    return one_line(told[1]) if told else explain_error(error)
 
 
 def _walk(root: h5py.Group) -> Iterator[tuple[str, Dataset | Elsewhere]]:

@@ -241,7 +241,9 @@ def format_of(head: bytes) -> Format:
         if row.begins(head):
             return row
     pictures = ", ".join(dict.fromkeys(row.name for row in TABLE if row.holds is not None))
-    others = ", ".join(row.extensions[0] for row in TABLE if row.holds is None and not row.is_text)
+    others = ", ".join(
+        row.extensions[0] for row in TABLE if row is NPY or (row.is_archive and row is not ZARR)
+    )
     raise InputError(f"its first bytes are no {others}, picture ({pictures}) or text")
 
 
