@@ -19,6 +19,7 @@ from poolcli.formats import npy
 from poolcli.formats.archive import ArchiveFile, Member
 from poolcli.formats.base import Decoded, Opened, Source, SourceInfo
 from poolcli.formats.npy import StoredNpy
+from poolcli.formats.table import ZARR_NODES
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
@@ -112,6 +113,8 @@ def members(archive: ZipFile) -> list[tuple[str, ZipInfo]]:
         names = [info.filename for info in archive.infolist()]
         if any(name.endswith("data.pkl") for name in names):
             raise InputError(TORCH_FILE)
+        if any(name.endswith(ZARR_NODES) for name in names):
+            raise InputError("it is a Zarr store in a zip; unpack it first")
         raise InputError(f"none of its {len(names)} members is an .npy array")
     return found
 
