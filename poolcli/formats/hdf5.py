@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
+from poolcli.engine.chunks import ChunkedInput
 from poolcli.errors import InputError
 from poolcli.formats import attributes as said
 from poolcli.formats.archive import ArchiveFile, Header, Member, check_numbers
@@ -19,6 +21,8 @@ from poolcli.layout import named_layout
 
 if TYPE_CHECKING:
     import h5py
+
+    from poolcli.engine.arrays import StoredInput
 
 _DEEPEST = 64  # groups in groups
 _MOST = 100_000  # objects that are looked at
@@ -117,7 +121,7 @@ class Hdf5File(ArchiveFile):
 
         def load() -> Decoded:
             check_memory(_chunk_bytes(dataset), limit, "a chunk of it")
-            return Decoded(StoredDataset(dataset))
+            return Decoded(_stored(dataset))
 
         return Source(info, load, dataset.chunks, limit)
 
@@ -131,27 +135,50 @@ class Hdf5File(ArchiveFile):
 _LISTED = 12
 
 
+def _stored(dataset: h5py.Dataset) -> StoredInput:
+    """What reads a dataset; HDF5 lets one thread in at a time."""
+    if dataset.chunks is None:
+        return StoredDataset(dataset)
+    return ChunkedInput(dataset.shape, dataset.dtype, dataset.chunks, partial(_decode, dataset))
+
+
+def _decode(dataset: h5py.Dataset, place: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    sides = zip(place, dataset.chunks, dataset.shape, strict=True)
+    box = tuple((i * n, min((i + 1) * n, most)) for i, n, most in sides)
+    cells = np.empty(tuple(high - low for low, high in box), dataset.dtype)
+    _read(dataset, box, cells)
+    return cells
+
+
+def _read(dataset: h5py.Dataset, box: Box, out: np.ndarray[Any, Any]) -> None:
+    """Fill ``out``. Raises InputError (without the file's name) for what is damaged."""
+    if not out.size:
+        return
+    try:
+        dataset.read_direct(out, tuple(slice(*part) for part in box))
+    except Exception as error:
+        where = "x".join(f"{low}:{high}" for low, high in box)
+        raise InputError(f"its cells {where} cannot be read: {_cause(error)}") from error
+    check_bools(out)
+
+
 class StoredDataset:
-    """A dataset that is read box by box; HDF5 lets one thread in at a time."""
+    """A dataset that has no chunks: boxes of any shape are read."""
 
     sequential = False
+    chunks = None
 
     def __init__(self, dataset: h5py.Dataset) -> None:
         self._dataset = dataset
         self.shape, self.dtype = dataset.shape, dataset.dtype
-        self.chunks: tuple[int, ...] | None = dataset.chunks
         self.axes = tuple(range(len(dataset.shape)))
 
+    def keep(self, nbytes: int) -> None:
+        """There is nothing to keep."""
+
     def read_box(self, box: Box, out: np.ndarray[Any, Any]) -> None:
-        """Fill ``out``. Raises InputError (without the file's name) where a chunk is damaged."""
-        if not out.size:
-            return
-        try:
-            self._dataset.read_direct(out, tuple(slice(*part) for part in box))
-        except Exception as error:
-            where = "x".join(f"{low}:{high}" for low, high in box)
-            raise InputError(f"its cells {where} cannot be read: {_cause(error)}") from error
-        check_bools(out)
+        """Fill ``out``. Raises InputError (without the file's name) where it is damaged."""
+        _read(self._dataset, box, out)
 
     def finish(self) -> None:
         """Nothing is left to do."""

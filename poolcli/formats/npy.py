@@ -16,7 +16,15 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 import numpy as np
 
 from poolcli.errors import InputError, OutputError
-from poolcli.formats.base import Decoded, OpenFile, Reading, Source, SourceInfo, in_memory
+from poolcli.formats.base import (
+    Decoded,
+    NewArray,
+    OpenFile,
+    Reading,
+    Source,
+    SourceInfo,
+    in_memory,
+)
 from poolcli.formats.guard import (
     check_memory,
     explain_error,
@@ -316,6 +324,7 @@ class StoredNpy:
     """
 
     sequential = False
+    chunks = None
 
     def __init__(self, file: BinaryIO, header: NpyHeader) -> None:
         self._file, self._header = file, header
@@ -341,6 +350,9 @@ class StoredNpy:
 
     def finish(self) -> None:
         """Nothing is left to do."""
+
+    def keep(self, nbytes: int) -> None:
+        """Nothing is decoded."""
 
     def _read(self, buffer: memoryview, offset: int) -> None:
         while len(buffer):
@@ -371,6 +383,8 @@ class RawOutput:
     ``label`` names the file in errors, in which the array's data begin at ``offset``.
     """
 
+    chunks = None
+
     def __init__(
         self,
         label: str,
@@ -391,6 +405,9 @@ class RawOutput:
             self._write(data[done : done + size], self._offset + offset)
             done += size
 
+    def complete(self) -> None:
+        """Nothing is left to do."""
+
     def _write(self, data: memoryview, offset: int) -> None:
         while len(data):
             with writing(self._label):
@@ -406,23 +423,13 @@ class RawOutput:
 
 
 class NpyOutput(RawOutput):
-    """A new .npy file that is written box by box.
+    """A new .npy file that is written box by box."""
 
-    ``shape`` is the array's, and ``box_shape`` the same with the axes of length 1 that boxes keep.
-    """
-
-    def __init__(
-        self,
-        label: str,
-        file: BinaryIO,
-        shape: tuple[int, ...],
-        box_shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-    ) -> None:
-        file.write(header_bytes(shape, dtype))
+    def __init__(self, file: BinaryIO, new: NewArray) -> None:
+        file.write(header_bytes(new.shape, new.dtype))
         file.flush()
-        super().__init__(label, file, file.tell(), box_shape, dtype)
-        reserve(file, self._offset + math.prod(shape) * dtype.itemsize)
+        super().__init__(new.label, file, file.tell(), new.box_shape, new.dtype)
+        reserve(file, self._offset + new.nbytes)
 
 
 def reserve(file: BinaryIO, size: int) -> None:

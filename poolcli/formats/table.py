@@ -117,7 +117,7 @@ ZARR = Format(
     (".zarr",),
     lambda _head: False,
     lazy("zarr", "ZarrStore"),
-    is_folder=is_zarr,
+    folder=is_zarr,
     is_archive=True,
     describes=True,
 )
@@ -249,7 +249,7 @@ def format_of(head: bytes) -> Format:
 
 def format_of_folder(path: str) -> Format | None:
     """Return the row of what is stored in this folder; None for a folder of files."""
-    rows = (row for row in TABLE if row.is_folder is not None and row.is_folder(path))
+    rows = (row for row in TABLE if row.folder is not None and row.folder(path))
     return next(rows, None)
 
 

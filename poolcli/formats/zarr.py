@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from poolcli.engine.chunks import ChunkedInput
 from poolcli.errors import InputError
 from poolcli.formats import attributes as said
 from poolcli.formats.archive import ArchiveFile, Member, check_numbers
 from poolcli.formats.base import Decoded, Description, Source, SourceInfo
-from poolcli.formats.guard import check_memory, explain_error, need, size_text
-from poolcli.formats.npy import MAX_AXES, Box
+from poolcli.formats.guard import check_memory, explain_error, need, one_line, size_text
+from poolcli.formats.npy import MAX_AXES
 from poolcli.formats.table import ZARR_NODES, is_zarr
 from poolcli.layout import named_layout
 
@@ -31,6 +32,10 @@ NODE, ARRAY_2, GROUP_2 = ZARR_NODES
 ATTRIBUTES_2 = ".zattrs"
 NAMES_2 = "_ARRAY_DIMENSIONS"
 """The attribute that names the axes in version 2."""
+_NUMBERS = {
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "float32", "float64"),
+}
 _MAX_METADATA = 1 << 24
 _DEEPEST, _MOST = 64, 100_000  # groups in groups; arrays and groups that are looked at
 
@@ -129,50 +134,26 @@ class ZarrStore(ArchiveFile):
         def load() -> Decoded:
             chunk = math.prod(header.array.chunks) * info.dtype.itemsize
             check_memory(chunk, limit, "a chunk of it")
-            return Decoded(StoredZarr(header.array), notes=_missing_chunks(header.array))
+            stored = ChunkedInput(
+                info.shape, info.dtype, header.array.chunks, partial(_decode, header.array)
+            )
+            return Decoded(stored, notes=_missing_chunks(header.array))
 
         return Source(info, load, header.array.chunks, limit)
 
 
-class StoredZarr:
-    """An array that is read box by box, by several threads at once."""
-
-    sequential = False
-
-    def __init__(self, array: zarr.Array[Any]) -> None:
-        self._array = array
-        self.shape, self.dtype = array.shape, array.dtype
-        self.chunks = array.chunks
-        self._files = array.shards or array.chunks
-        self.axes = tuple(range(len(array.shape)))
-
-    def read_box(self, box: Box, out: np.ndarray[Any, Any]) -> None:
-        """Fill ``out``. Raises InputError (without the store's name) where a chunk is damaged."""
-        try:
-            out[...] = self._array[tuple(slice(*part) for part in box)]
-        except Exception as error:
-            raise self._damage(box, error) from error
-
-    def finish(self) -> None:
-        """Nothing is left to do."""
-
-    def _damage(self, box: Box, error: Exception) -> InputError:
-        """Say which chunk of a box cannot be read."""
-        if self.shape:
-            spans = [
-                range(low // n, -(-high // n))
-                for (low, high), n in zip(box, self._files, strict=True)
-            ]
-            for place in itertools.product(*spans):
-                part = tuple(
-                    slice(i * n, (i + 1) * n) for i, n in zip(place, self._files, strict=True)
-                )
-                try:
-                    self._array[part]
-                except Exception as own:
-                    key = self._array.metadata.encode_chunk_key(place)
-                    return InputError(f"its chunk {key} is damaged: {explain_error(own)}")
-        return InputError(f"it cannot be read: {explain_error(error)}")
+def _decode(array: zarr.Array[Any], place: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """Read one chunk. Raises InputError (without the store's name) where it is damaged."""
+    part = tuple(slice(i * n, (i + 1) * n) for i, n in zip(place, array.chunks, strict=True))
+    try:
+        return np.asarray(array[part])
+    except Exception as error:
+        inside = [
+            n // own for n, own in zip(array.shards or array.chunks, array.chunks, strict=True)
+        ]
+        stored = tuple(i // n for i, n in zip(place, inside, strict=True))
+        key = array.metadata.encode_chunk_key(stored)
+        raise InputError(f"its chunk {key} is damaged: {explain_error(error)}") from error
 
 
 def library() -> ModuleType:
@@ -276,6 +257,9 @@ def checked_array(entry: Entry) -> tuple[tuple[str | None, ...], dict[str, Any]]
         raise InputError(f"its shape has {len(shape)} axes, and its chunks have {len(grid)}")
     if math.prod(n for n in shape if n) > 2**63:
         raise InputError("its shape multiplies to more cells than there can be")
+    numbers = fields.get("data_type", "bool")
+    if entry.version == 3 and numbers not in _NUMBERS:
+        raise InputError(f"it holds {one_line(str(numbers))[:40]}; numbers and bool are read")
     if _names_pickle(fields):
         raise InputError("its chunks hold pickles, which may run code; save plain numbers")
     if not isinstance(names, list) or len(names) != len(shape) or not any(names):
