@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from poolcli import formats
 from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.engine.blocks import Memory
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
-from poolcli.formats.base import Format, OpenFile, Source, SourceInfo
-from poolcli.formats.guard import shape_text
+from poolcli.formats.base import (
+    NOTHING_SAID,
+    Description,
+    Format,
+    NewArray,
+    OpenFile,
+    Source,
+    SourceInfo,
+)
+from poolcli.formats.guard import shape_text, writing
 from poolcli.formats.sinks import Finished, Shaped, Sink
 from poolcli.formats.table import BY_EXTENSION, NPY, WRITABLE, refusal
 from poolcli.images.options import ImageOptions
@@ -111,7 +120,7 @@ class Task:
     def __init__(self, job: Job, worker: Worker) -> None:
         self.job, self.worker = job, worker
         self._file: OpenFile | None = None
-        self._before: os.stat_result | None = None
+        self._before: formats.Status | None = None
         self._planned: deque[Planned] | None = None
         self._problem: PoolError | None = None
 
@@ -161,8 +170,8 @@ class Task:
             written = job.output is not None and job.output != STDOUT
             settings = worker.images.reading(job.format, written=written)
             # Before it is opened: what is written is the result of the file in this state.
-            is_file = path is not None and os.path.isfile(path)
-            self._before = os.stat(path) if path is not None and is_file else None
+            is_stored = path is not None and job.source.is_stored
+            self._before = formats.status(path) if path is not None and is_stored else None
             self._file = job.source.open(settings._replace(max_bytes=worker.max_bytes))
         return self._file
 
@@ -230,38 +239,112 @@ class Task:
         Raises PoolErrors where nothing can come of the job, or no more of it.
         """
         failures: list[InputError] = []
-        collected: Archive | None = None
-        number = 0
         try:
             arrays = iter([self.only_array()]) if self.job.takes_one else self.arrays()
-            while True:
-                try:
-                    planned = next(arrays, None)
-                    if planned is None:
-                        break
-                    row = self._archived(planned)
-                    if collected is None and row is not None:
-                        collected = Archive(self, row)
-                    kept = 0 if collected is None else collected.nbytes
-                    result = self._pool(planned, number, kept)
-                except InputError as error:
-                    failures.append(error)
-                    continue
-                number += 1
-                if collected is None:
-                    yield result
+            several = _without_failures(arrays, failures)
+            first = next(several, None)
+            if first is not None:
+                row, several = self._archived(first), itertools.chain([first], several)
+                del first  # before the next array is read
+                if row is None:
+                    yield from self._singly(several, failures)
+                elif self._goes_on_disk(row):
+                    yield from self._box_by_box(row, several, failures)
                 else:
-                    # Those that have failed count: a number says which array of a pipe it was.
-                    collected.add(planned, result, len(failures))
-                del planned, result  # before the next array is read
-            if collected is not None:
-                yield from collected.commit(whole=not failures)
+                    yield from self._gathered(row, several, failures)
         finally:
             self.close()
         yield from failures
 
-    def _pool(self, planned: Planned, number: int, kept: int) -> Result:
-        """Pool one array into its sink, where ``kept`` bytes are in use by other results."""
+    def _singly(self, several: Iterator[Planned], failures: list[InputError]) -> Iterator[Result]:
+        """Pool arrays, each of which goes where it goes by itself."""
+        number = 0
+        for planned in several:
+            try:
+                result = self._pool(planned, number)
+            except InputError as error:
+                failures.append(error)
+            else:
+                number += 1
+                yield result
+                del result
+            del planned  # before the next array is read
+
+    def _gathered(
+        self, row: Format, several: Iterator[Planned], failures: list[InputError]
+    ) -> Iterator[Result]:
+        """Pool arrays into an archive that is written when all are there."""
+        collected = Archive(self, row)
+        for number, planned in enumerate(several):
+            try:
+                result = self._pool(planned, number, collected.nbytes)
+            except InputError as error:
+                failures.append(error)
+            else:
+                # Those that have failed count: a number says which array of a pipe it was.
+                collected.add(planned, result, len(failures))
+                del result
+            del planned  # before the next array is read
+        yield from collected.commit(whole=not failures)
+
+    def _box_by_box(
+        self, row: Format, several: Iterator[Planned], failures: list[InputError]
+    ) -> Iterator[Result]:
+        """Pool arrays into an archive in which each is written block by block."""
+        job, path = self.job, str(self.job.output)
+        waiting: deque[tuple[str, Planned]] = deque()
+        members: dict[str, NewArray] = {}
+        for number, planned in enumerate(several):
+            name = planned.source.member or f"arr_{number}"
+            try:
+                members[name] = self._new(planned, planned.checked(), path)
+            except InputError as error:
+                failures.append(error)
+            else:
+                waiting.append((name, planned))
+        if not members:
+            return
+        done: dict[str, Result] = {}
+
+        def ready(output: formats.Status) -> None:
+            self.ready(path, whole=not failures)(output)
+
+        self.make_folder(path)
+        attributes, overwrite = self.attributes, job.overwrite
+        with (
+            suppress(_Nothing),
+            formats.archived(
+                members, row, path, attributes, overwrite=overwrite, ready=ready
+            ) as archive,
+        ):
+            while waiting:
+                name, planned = waiting.popleft()
+                try:
+                    _, lost = self.worker.images.said(
+                        planned.checked(), planned.source, str(planned.format)
+                    )
+                    member = formats.member(archive, name, path, lost)
+                    done[name] = self._pool(planned, len(done), into=member)
+                except InputError as error:
+                    failures.append(error)
+                del planned
+            if not done:
+                raise _Nothing
+            with writing(path):
+                archive.finish(done)
+        yield from done.values()
+
+    def _pool(
+        self,
+        planned: Planned,
+        number: int,
+        kept: int = 0,
+        into: AbstractContextManager[Sink] | None = None,
+    ) -> Result:
+        """Pool one array into its sink, where ``kept`` bytes are in use by other results.
+
+        ``into`` is its place in an archive.
+        """
         job, source, plan = self.job, planned.source, planned.checked()
         self.tick(0)
         with labelled(source.label):
@@ -272,7 +355,7 @@ class Task:
             content = source.content
             with labelled(source.label):
                 winners = plan.winners(content)
-        with self._sink(planned, plan, number) as sink:
+        with into or self._sink(planned, plan, number) as sink:
             self.worker.images.run(plan, source, sink.content, self.tick)
         is_small = math.prod(source.shape) <= SMALL
         is_drawn = job.output is None and (is_small or source.info.row.holds is not None)
@@ -307,15 +390,29 @@ class Task:
     def writes_boxes(self, planned: Planned, plan: OperationPlan) -> Format | None:
         """Give the format of the result where it is written box by box, else None."""
         row, path = BY_EXTENSION.get(planned.format or ""), self.job.output
-        if row is None or row.boxes is None or not self.goes_by_boxes(planned, plan):
+        if row is None or path is None or path == STDOUT or is_special(path):
             return None
-        return None if path is None or path == STDOUT or is_special(path) else row
+        archived = self._archived(planned)
+        if archived is not None:
+            return archived if self._goes_on_disk(archived) else None
+        if row.boxes is None or not (row.encode is None or self.goes_by_boxes(planned, plan)):
+            return None
+        return row
 
     def _archived(self, planned: Planned) -> Format | None:
-        """Give the format of the archive that the result goes into, if it goes into one."""
+        """Give the format of the archive that the result goes into, if it goes into one.
+
+        An array without a name is all of a folder.
+        """
         row, path = BY_EXTENSION.get(planned.format or ""), self.job.output
-        is_archive = row is not None and row.pack is not None
-        return row if is_archive and path is not None and path != STDOUT else None
+        if row is None or row.pack is None or path is None or path == STDOUT:
+            return None
+        return row if row.folder is None or planned.source.member is not None else None
+
+    def _goes_on_disk(self, row: Format) -> bool:
+        """Whether arrays of an archive are written block by block: all of them are known before."""
+        told, path = self._file is not None and self._file.is_told, str(self.job.output)
+        return told and row.archive is not None and not is_special(path)
 
     def memory(self, planned: Planned, plan: OperationPlan) -> Memory:
         """About how much memory it takes to go from chunks to chunks; nothing without any."""
@@ -360,9 +457,18 @@ class Task:
     def _boxed(
         self, planned: Planned, plan: OperationPlan, row: Format, path: str
     ) -> AbstractContextManager[Sink]:
+        new = self._new(planned, plan, path)
+        _, lost = self.worker.images.said(plan, planned.source, new.extension)
+        self.make_folder(path)
+        overwrite, ready = self.job.overwrite, self.ready(path)
+        return formats.boxed(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
+
+    def _new(self, planned: Planned, plan: OperationPlan, path: str) -> NewArray:
+        """Say what is written box by box."""
         images, source, format = self.worker.images, planned.source, str(planned.format)
-        metadata, lost = images.said(plan, source, format)
-        new = formats.NewArray(
+        metadata, _ = images.said(plan, source, format)
+        row = BY_EXTENSION[format]
+        return NewArray(
             label=path,
             extension=format,
             shape=plan.output_shape,
@@ -372,10 +478,8 @@ class Task:
             metadata=metadata,
             packing=images.packing,
             chunks=None if source.is_read_whole else source.chunks,
+            description=_of_result(source.info, plan) if row.describes else NOTHING_SAID,
         )
-        self.make_folder(path)
-        overwrite, ready = self.job.overwrite, self.ready(path)
-        return formats.boxed(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
 
     def _stdout(self, format: str) -> formats.Target:
         if sys.stdout is None:
@@ -394,8 +498,9 @@ class Task:
         if plan.single is not None:
             what = f"a window, of which {plan.single.request.op} sees all cells at once,"
             formats.check_memory(plan.single.window_bytes, limit, what)
-        if self.writes_boxes(planned, plan) is not None:
-            what = f"its chunks, {shape_text(planned.source.chunks or ())} each,"
+        by_boxes = self.writes_boxes(planned, plan) is not None
+        if by_boxes and self.goes_by_boxes(planned, plan):
+            what = f"holding its chunks, {shape_text(planned.source.chunks or ())} each,"
             formats.check_memory(self.memory(planned, plan).needed, limit, what)
             return
         nbytes = kept + Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype).nbytes
@@ -423,7 +528,7 @@ class Task:
         """Give what happens just before ``path`` gets its name; not ``whole``: some have failed."""
         source, manifest, before = self.job.source, self.worker.manifest, self._before
 
-        def ready(output: os.stat_result) -> None:
+        def ready(output: formats.Status) -> None:
             self.tick(0)
             if manifest is not None and source.file is not None and before is not None:
                 manifest.note(path, source.file, source.member, before, output, whole=whole)
@@ -471,6 +576,42 @@ class Archive:
             ready=ready,
         )
         yield from self._results
+
+
+class _Nothing(Exception):
+    """No array of an archive came to a good end: it is not written."""
+
+
+def _without_failures(arrays: Iterator[Planned], failures: list[InputError]) -> Iterator[Planned]:
+    """Give the arrays that there are; what keeps others from being read is a failure."""
+    while True:
+        try:
+            planned = next(arrays, None)
+        except InputError as error:
+            failures.append(error)
+            continue
+        if planned is None:
+            return
+        yield planned
+        del planned
+
+
+def _of_result(info: SourceInfo, plan: OperationPlan) -> Description:
+    """What is said of a result: what was said of its input, as far as it is true of both."""
+    description = info.description
+    names: tuple[str | None, ...] = ()
+    if len(plan.layout) == len(description.names):
+        kept = zip(plan.layout, description.names, strict=True)
+        names = tuple(name for letter, name in kept if letter in plan.output_layout)
+    elif plan.output_shape == info.shape:
+        names = description.names
+    names = names if len(names) == len(plan.output_shape) and any(names) else ()
+    if not description.attributes and plan.nodata is None:
+        return description._replace(names=names)
+    from poolcli.formats.attributes import for_result  # late: few files have attributes
+
+    said = for_result(description.attributes, plan.nodata, plan.output_dtype)
+    return description._replace(names=names, attributes=said)
 
 
 def _undescribed(info: SourceInfo, format: str | None) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from poolcli import formats
 from poolcli.batch.inputs import Source
 from poolcli.errors import UsageError
 from poolcli.formats.table import PICTURES, TEXTS, WRITABLE, holds_several, refusal
@@ -281,10 +282,10 @@ def extension_of(path: str) -> str:
 
 
 def names_folder(path: str) -> bool:
-    """Tell whether a target is a folder, there or to be made."""
-    return path.endswith(os.sep) or os.path.isdir(path)
+    """Tell whether a target is a folder of files, there or to be made."""
+    return path.endswith(os.sep) or (os.path.isdir(path) and not formats.is_store(path))
 
 
 def is_special(path: str) -> bool:
     """Tell whether the path is a pipe or a device, such as /dev/null."""
-    return os.path.exists(path) and not os.path.isfile(path)
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)

@@ -1,6 +1,15 @@
 """The only door to disk: files, pipes and typed matrices in; files and streams out."""
 
-from poolcli.formats.atomic import Ready, abandon, atomic_target, locked, make_folders, sweep
+from poolcli.formats.atomic import (
+    Ready,
+    Status,
+    abandon,
+    atomic_target,
+    locked,
+    make_folders,
+    status,
+    sweep,
+)
 from poolcli.formats.base import (
     ALL,
     AS_USUAL,
@@ -30,9 +39,11 @@ from poolcli.formats.sinks import (
     Shaped,
     Sink,
     Target,
+    archived,
     boxed,
     encoded,
     kept,
+    member,
     to_path,
     to_stream,
     write_archive,
@@ -56,8 +67,10 @@ __all__ = [
     "Sink",
     "Source",
     "SourceInfo",
+    "Status",
     "Target",
     "abandon",
+    "archived",
     "atomic_target",
     "available_memory",
     "boxed",
@@ -68,6 +81,7 @@ __all__ = [
     "kept",
     "locked",
     "make_folders",
+    "member",
     "open_file",
     "open_matrix",
     "open_stream",
@@ -75,6 +89,7 @@ __all__ = [
     "read_arrays",
     "read_file",
     "read_stdin",
+    "status",
     "sweep",
     "to_path",
     "to_stream",

@@ -9,11 +9,11 @@ import importlib
 import math
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from io import BufferedReader, FileIO
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 
@@ -105,6 +105,42 @@ class Holds(NamedTuple):
         return set(self.every).union(*self.dtypes.values())
 
 
+NAMING_MISSING = ("_FillValue", "missing_value")
+"""Attributes that name the value of cells that are missing."""
+
+
+class Description(NamedTuple):
+    """What a file says of an array besides its numbers.
+
+    names: of the axes, None for one that has none; empty where none has
+    attributes: by name, in values that JSON can hold
+    notes: what people should know of how it is read, a sentence each
+    storage: how it is stored, known to its own format, which writes results alike
+    shards: the shape of what its format writes at once, where that is more than a chunk
+    """
+
+    names: tuple[str | None, ...] = ()
+    attributes: Mapping[str, Any] = MappingProxyType({})
+    notes: tuple[str, ...] = ()
+    storage: Any = None
+    shards: tuple[int, ...] | None = None
+
+    @property
+    def what(self) -> tuple[str, ...]:
+        """What there is that not every format has a place for."""
+        axes = ", ".join(str(name) for name in self.names)
+        names = ", ".join(name for name in self.attributes if name not in NAMING_MISSING)
+        names = names if len(names) <= _MOST_SAID else f"{names[: _MOST_SAID - 1]}…"
+        return (
+            *([f"the names of its axes ({axes})"] if self.names else []),
+            *([f"its attributes ({names})"] if names else []),
+        )
+
+
+_MOST_SAID = 60  # characters of the names of attributes
+NOTHING_SAID = Description()
+
+
 class NewArray(NamedTuple):
     """What is to be written box by box.
 
@@ -115,6 +151,7 @@ class NewArray(NamedTuple):
     metadata: what else to write of a picture; packing: how it is packed
     chunks: those of the array that it is made of, along axes that are not changed; None where that
         has none. Axes that are pooled over may be shorter here.
+    description: what else to write of it, and how that array is stored
     """
 
     label: str
@@ -126,11 +163,22 @@ class NewArray(NamedTuple):
     metadata: Metadata | None = None
     packing: Packing = PLAIN
     chunks: tuple[int, ...] | None = None
+    description: Description = NOTHING_SAID
 
     @property
     def nbytes(self) -> int:
         """The memory that it would take."""
         return math.prod(self.shape) * self.dtype.itemsize
+
+
+class ArchiveOutput(Protocol):
+    """Several arrays that are written box by box into one file or folder."""
+
+    def member(self, name: str) -> StoredOutput:
+        """Give the array of this name, to be written; those before are complete or given up."""
+
+    def finish(self, names: Collection[str]) -> None:
+        """Complete the archive, with no other arrays than those of these names."""
 
 
 Encode = Callable[..., Iterator["bytes | memoryview"]]
@@ -158,6 +206,8 @@ class Format(NamedTuple):
     holds: what pictures it can hold; None for what are no pictures
     pack: writes several arrays into a seekable file: ``pack(file, arrays, attributes)``; None where
         it holds one
+    archive: what writes several arrays box by box: ``archive(file, members, attributes)`` gives an
+        :class:`ArchiveOutput` for members like these by name, in a file or folder as for ``boxes``
     is_text, is_archive: it is read by people; it holds several arrays, which have names
     describes: it has a place for what is said of an array (:class:`Description`)
     decoded, encoded: about how many times the bytes of an array are in memory at most while it is
@@ -175,6 +225,7 @@ class Format(NamedTuple):
     start: Callable[[bytes], None] | None = None
     holds: Holds | None = None
     pack: Callable[..., None] | None = None
+    archive: Callable[..., ArchiveOutput] | None = None
     folder: Callable[[str], bool] | None = None
     is_text: bool = False
     is_archive: bool = False
@@ -257,38 +308,6 @@ class OpenFile:
     def close(self) -> None:
         """Close the file: none of the sources is read any more."""
         self.opened.file.close()
-
-
-NAMING_MISSING = ("_FillValue", "missing_value")
-"""Attributes that name the value of cells that are missing."""
-
-
-class Description(NamedTuple):
-    """What a file says of an array besides its numbers.
-
-    names: of the axes, None for one that has none; empty where none has
-    attributes: by name, in values that JSON can hold
-    notes: what people should know of how it is read, a sentence each
-    """
-
-    names: tuple[str | None, ...] = ()
-    attributes: Mapping[str, Any] = MappingProxyType({})
-    notes: tuple[str, ...] = ()
-
-    @property
-    def what(self) -> tuple[str, ...]:
-        """What there is that not every format has a place for."""
-        axes = ", ".join(str(name) for name in self.names)
-        names = ", ".join(name for name in self.attributes if name not in NAMING_MISSING)
-        names = names if len(names) <= _MOST_SAID else f"{names[: _MOST_SAID - 1]}…"
-        return (
-            *([f"the names of its axes ({axes})"] if self.names else []),
-            *([f"its attributes ({names})"] if names else []),
-        )
-
-
-_MOST_SAID = 60  # characters of the names of attributes
-NOTHING_SAID = Description()
 
 
 class SourceInfo(NamedTuple):

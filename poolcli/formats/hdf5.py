@@ -58,7 +58,7 @@ class Hdf5File(ArchiveFile):
             self.attributes = _attributes(self._hdf5)
             found = list(_walk(self._hdf5))
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
-            raise InputError(f"it is damaged: {_cause(error)}") from error
+            raise InputError(f"it is damaged HDF5: {_cause(error)}") from error
         if not any(isinstance(entry, Dataset) for _, entry in found):
             links = "".join(
                 f"; {name} is {entry.what}"

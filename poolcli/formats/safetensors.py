@@ -16,7 +16,7 @@ import numpy as np
 
 from poolcli.errors import InputError, OutputError
 from poolcli.formats.archive import ArchiveFile, Member
-from poolcli.formats.base import Decoded, Source, SourceInfo
+from poolcli.formats.base import Decoded, NewArray, Source, SourceInfo
 from poolcli.formats.guard import check_memory, one_line, shape_text, size_text
 from poolcli.formats.npy import (
     MAX_AXES,
@@ -252,25 +252,24 @@ class SafetensorsOutput:
 
     def __init__(
         self,
-        label: str,
         file: BinaryIO,
-        members: Mapping[str, Shaped],
+        members: Mapping[str, NewArray],
         attributes: Mapping[str, Any],
     ) -> None:
-        self._label, self._file, self._attributes = label, file, attributes
+        self._file, self._attributes = file, attributes
         self._members, self._placed = members, place(members)
         self._start = len(header_bytes(self._placed, attributes))
         reserve(file, self._start + max((t.end for t in self._placed.values()), default=0))
 
     def member(self, name: str) -> RawOutput:
         """Give the array of this name, to be written."""
-        shaped, begin = self._members[name], self._start + self._placed[name].begin
-        dtype = shaped.dtype.newbyteorder("<")
-        return RawOutput(self._label, self._file, begin, shaped.box_shape, dtype)
+        new, begin = self._members[name], self._start + self._placed[name].begin
+        dtype = new.dtype.newbyteorder("<")
+        return RawOutput(new.label, self._file, begin, new.box_shape, dtype)
 
     def finish(self, names: Collection[str]) -> None:
         """Complete the file with the arrays of these names."""
-        there = place({name: shaped for name, shaped in self._members.items() if name in names})
+        there = place({name: new for name, new in self._members.items() if name in names})
         head = header_bytes(there, self._attributes)
         for name, tensor in there.items():
             _move(
@@ -295,7 +294,7 @@ def _move(file: BinaryIO, begin: int, to: int, count: int) -> None:
         file.write(piece)
 
 
-def place(members: Mapping[str, Shaped]) -> dict[str, Tensor]:
+def place(members: Mapping[str, NewArray | Shaped]) -> dict[str, Tensor]:
     """Give every array its place: the widest types first, so that each stands at a multiple of it.
 
     Raises OutputError for types that the format has not.
@@ -303,13 +302,13 @@ def place(members: Mapping[str, Shaped]) -> dict[str, Tensor]:
     placed: dict[str, Tensor] = {}
     at = 0
     for name in sorted(members, key=lambda name: (-members[name].dtype.itemsize, name)):
-        shape, _, dtype = members[name]
-        code = _CODES.get(dtype.newbyteorder("<"))
+        new = members[name]
+        code = _CODES.get(new.dtype.newbyteorder("<"))
         if code is None:
-            raise OutputError(f"safetensors holds no {dtype} ({name}); write .npz")
+            raise OutputError(f"safetensors holds no {new.dtype} ({name}); write .npz")
         if name == METADATA:
             raise OutputError(f"safetensors keeps the name {name} for itself; write .npz")
-        placed[name] = Tensor(code, shape, at, at + members[name].nbytes)
+        placed[name] = Tensor(code, new.shape, at, at + new.nbytes)
         at = placed[name].end
     return placed
 

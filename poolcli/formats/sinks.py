@@ -21,7 +21,7 @@ from poolcli.engine.arrays import Gathered, Writable
 from poolcli.errors import OutputError
 from poolcli.formats import npy
 from poolcli.formats.atomic import Ready, atomic_folder, atomic_target
-from poolcli.formats.base import PLAIN, Format, NewArray, Packing
+from poolcli.formats.base import PLAIN, ArchiveOutput, Format, NewArray, Packing
 from poolcli.formats.guard import writing
 from poolcli.formats.table import NPY, refusal, row_of
 
@@ -158,6 +158,19 @@ def boxed(
     ``OutputError``, one line that starts with the path; what the block raises passes as it is.
     """
     assert row.boxes is not None, row.name
+    with _opened(row, path, overwrite, ready) as target:
+        with writing(path):
+            content = row.boxes(target, new)
+        yield Boxed(content, lost)
+        with writing(path):
+            content.complete()
+
+
+@contextmanager
+def _opened(
+    row: Format, path: str, overwrite: bool, ready: Ready | None
+) -> Iterator[BinaryIO | str]:
+    """Give a new file, or the path of a new folder, that becomes ``path`` at a clean end."""
     target: AbstractContextManager[BinaryIO | str]
     if row.folder is None:
         target = atomic_target(path, overwrite, ready)
@@ -165,15 +178,43 @@ def boxed(
         target = atomic_folder(path, row.folder, overwrite, ready)
     try:
         with writing(path):
-            content = row.boxes(target.__enter__(), new)
-        yield Boxed(content, lost)
-        with writing(path):
-            content.complete()
+            opened = target.__enter__()
+        yield opened
     except BaseException:
         target.__exit__(*sys.exc_info())
         raise
     with writing(path):
         target.__exit__(None, None, None)
+
+
+@contextmanager
+def archived(
+    members: Mapping[str, NewArray],
+    row: Format,
+    path: str,
+    attributes: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    ready: Ready | None = None,
+) -> Iterator[ArchiveOutput]:
+    """Give an archive whose arrays are written box by box, one after another; as :func:`boxed`."""
+    assert row.archive is not None, row.name
+    with _opened(row, path, overwrite, ready) as target:
+        with writing(path):
+            archive = row.archive(target, members, attributes)
+        yield archive
+
+
+@contextmanager
+def member(
+    archive: ArchiveOutput, name: str, path: str, lost: tuple[str, ...] = ()
+) -> Iterator[Boxed]:
+    """Give the sink of one array of an archive that becomes ``path``."""
+    with writing(path):
+        content = archive.member(name)
+    yield Boxed(content, lost)
+    with writing(path):
+        content.complete()
 
 
 class Target(NamedTuple):
@@ -290,6 +331,10 @@ def write_archive(
     ``attributes`` are what is said of all of them, where the format has a place for that.
     """
     assert row.pack is not None, row.name
+    if row.folder is not None:
+        with _opened(row, path, overwrite, ready) as folder, writing(path):
+            row.pack(folder, arrays, attributes)
+        return
     with writing(path), atomic_target(path, overwrite, ready) as stream:
         if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             row.pack(stream, arrays, attributes)

@@ -103,6 +103,7 @@ SAFETENSORS = Format(
     lazy("safetensors", "SafetensorsFile"),
     lazy("safetensors", "encode"),
     pack=lazy("safetensors", "pack"),
+    archive=lazy("safetensors", "SafetensorsOutput"),
     is_archive=True,
 )
 HDF5 = Format(
@@ -117,6 +118,9 @@ ZARR = Format(
     (".zarr",),
     lambda _head: False,
     lazy("zarr", "ZarrStore"),
+    boxes=lazy("zarr_output", "ZarrOutput"),
+    pack=lazy("zarr_output", "pack"),
+    archive=lazy("zarr_output", "ZarrGroup"),
     folder=is_zarr,
     is_archive=True,
     describes=True,
@@ -259,6 +263,8 @@ def refusal(extension: str) -> str:
     named = f"extension {extension!r} is unknown" if extension else "it has no extension"
     if row is not None:
         named = f"{row.kind} is read and not written"
+        if row.folder is not None:
+            named = f"{row.kind} is a folder, and goes to no stream"
     return f"{named}; those written are {' '.join(WRITABLE)}"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -18,20 +17,17 @@ from poolcli.errors import InputError
 from poolcli.formats import attributes as said
 from poolcli.formats.archive import ArchiveFile, Member, check_numbers
 from poolcli.formats.base import Decoded, Description, Source, SourceInfo
-from poolcli.formats.guard import check_memory, explain_error, need, one_line, size_text
+from poolcli.formats.guard import check_memory, explain_error, one_line, size_text
 from poolcli.formats.npy import MAX_AXES
 from poolcli.formats.table import ZARR_NODES, is_zarr
+from poolcli.formats.zarr_storage import NAMES_2, Storage, library
 from poolcli.layout import named_layout
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     import zarr
 
 NODE, ARRAY_2, GROUP_2 = ZARR_NODES
 ATTRIBUTES_2 = ".zattrs"
-NAMES_2 = "_ARRAY_DIMENSIONS"
-"""The attribute that names the axes in version 2."""
 _NUMBERS = {
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64"),
@@ -128,7 +124,9 @@ class ZarrStore(ArchiveFile):
         info = info._replace(
             layout=named_layout(names) if len(names) == len(info.shape) else None,
             nodata=said.missing_value(header.attributes, info.dtype),
-            description=Description(names, header.attributes, notes),
+            description=Description(
+                names, header.attributes, notes, Storage.of(header.array), header.array.shards
+            ),
         )
 
         def load() -> Decoded:
@@ -154,14 +152,6 @@ def _decode(array: zarr.Array[Any], place: tuple[int, ...]) -> np.ndarray[Any, A
         stored = tuple(i // n for i, n in zip(place, inside, strict=True))
         key = array.metadata.encode_chunk_key(stored)
         raise InputError(f"its chunk {key} is damaged: {explain_error(error)}") from error
-
-
-def library() -> ModuleType:
-    """The library. Raises InputError where it is not installed."""
-    zarr = need("zarr", "zarr", "Zarr")
-    # What it says of metadata is for those who write programs with it.
-    warnings.filterwarnings("ignore", module=r"zarr(\.|$)")
-    return zarr
 
 
 def _missing_chunks(array: zarr.Array[Any]) -> tuple[str, ...]:
