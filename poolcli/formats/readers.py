@@ -93,7 +93,10 @@ class _Stream(OpenFile):
         if row.stream is not None:
             yield from row.stream(peekable, label, settings, row)
         else:
-            yield from row.opener(Opened(whole, label, row, settings)).sources()
+            gathered = row.opener(Opened(whole, label, row, settings))
+            for source in gathered.sources():
+                self.attributes = gathered.attributes
+                yield source
 
     def close(self) -> None:
         """Close the pipe, unless it is standard input."""

@@ -14,6 +14,7 @@ from poolcli import pool
 from poolcli.errors import InputError
 from poolcli.formats.readers import read_file, read_stdin
 from poolcli.formats.sinks import write_stream
+from poolcli.ops import OPS
 from tests.helpers.hostile.safetensors import entry, safetensors
 from tests.helpers.program import Outcome
 
@@ -120,6 +121,47 @@ def test_what_it_cannot_hold_is_refused(poolcli: Run) -> None:
     assert outcome.code == 1
     assert "out.safetensors: safetensors holds no float128 (a); write .npz" in outcome.err
     assert os.listdir() == ["in.npz"]
+
+
+def test_in_a_file_and_through_a_pipe_the_same_bytes(poolcli: Run, stored: Path) -> None:
+    """Written block by block where all arrays are known before, and else gathered."""
+    wanted = ("--arrays", "maps", "--arrays", "of *", "--arrays", "bias")
+    run = ("avg", "-k", 2, *wanted, "-o")
+    assert poolcli(*run, "file.safetensors", str(stored)).code == 0
+    with stored.open("rb") as piped:
+        assert poolcli(*run, "pipe.safetensors", "-", stdin=piped.read()).code == 0
+    assert Path("file.safetensors").read_bytes() == Path("pipe.safetensors").read_bytes()
+
+
+def test_what_fails_leaves_no_hole(poolcli: Run) -> None:
+    arrays = {name: np.full((40, 50), name == "b", "f4") for name in "abc"}
+    arrays["b"][3, 3] = np.nan
+    arrays["bits"] = np.eye(6, dtype="u1")
+    library.save_file(arrays, "in.safetensors")
+    run = ("max", "-k", 2, "--nan", "error", "in.safetensors", "-o", "out.safetensors")
+    outcome = poolcli(*run)
+    assert outcome.code == 1
+    assert "in.safetensors:b: NaN at height 3, width 3" in outcome.err
+    found = library.load_file("out.safetensors")
+    assert set(found) == {"a", "c", "bits"}
+    np.testing.assert_array_equal(found["bits"], pool(arrays["bits"], "max", 2))
+    assert set(os.listdir()) == {"in.safetensors", "out.safetensors"}
+    outcome = poolcli(*run[:5], "in.safetensors:b", "-o", "none.safetensors")
+    assert outcome.code == 1
+    assert not Path("none.safetensors").exists()
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_block_by_block_is_as_in_memory(
+    poolcli: Run, op: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps = RANDOM.random((3, 45, 38)).astype("f4")
+    library.save_file({"maps": maps}, "in.safetensors")
+    monkeypatch.setattr("poolcli.engine.arrays.StoredSource.block_bytes", 1 << 10)
+    wide = ("-k", 3, "-s", 2, "-p", 1, "-l", "CHW", "--threads", 2)
+    assert poolcli(op, *wide, "in.safetensors", "-o", "out.safetensors").code == 0
+    expected = pool(maps, op, 3, stride=2, padding=1, layout="CHW")
+    assert library.load_file("out.safetensors")["maps"].tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("data", [b"\x80\x02}q\0.", b"\x80\x04\x95"])
