@@ -26,7 +26,7 @@ from poolcli.formats.base import (
     SourceInfo,
 )
 from poolcli.formats.guard import shape_text, writing
-from poolcli.formats.sinks import Finished, Shaped, Sink
+from poolcli.formats.sinks import Finished, ResultShape, Sink
 from poolcli.formats.table import BY_EXTENSION, NPY, WRITABLE, refusal
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation, OperationPlan
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 SMALL = 1000  # cells of an input that can be shown beside its result
 
 
-class Beginning:
+class StartLatch:
     """Whether something was done, after which a mistake in the usage is one of an input.
 
     Any thread may ask; of one that begins and one that refuses at the same time, one comes first.
@@ -71,7 +71,7 @@ class Worker(NamedTuple):
     bounds the memory of one input, and ``images`` says what is asked of pictures. ``manifest`` is
     told of outputs before they get their names. ``tick`` is called again and again with the job
     and what part of its input was pooled since; by raising it ends the job, which leaves nothing.
-    ``beginning`` is told before anything is made.
+    ``latch`` is set before anything is made.
     """
 
     operation: Operation
@@ -80,7 +80,7 @@ class Worker(NamedTuple):
     images: ImageOptions = ImageOptions()
     manifest: Manifest | None = None
     tick: Callable[[Job, float], None] = lambda _job, _part: None
-    beginning: Beginning = Beginning(made=True)
+    latch: StartLatch = StartLatch(made=True)
 
     def plan(self, info: SourceInfo, format: str | None) -> OperationPlan:
         """Say what will be done to an array whose result is written in ``format``."""
@@ -138,7 +138,7 @@ class Task:
         if self._planned is None and self._problem is None:
             try:
                 file = self._open()
-                if file.is_told or self._size <= read:
+                if file.has_header or self._size <= read:
                     self._planned = deque()
                     self._planned += map(self._plan, file.sources())
             except PoolError as error:
@@ -166,13 +166,13 @@ class Task:
 
     def _open(self) -> OpenFile:
         if self._file is None:
-            job, worker, path = self.job, self.worker, self.job.source.file
+            job, worker, path = self.job, self.worker, self.job.input.file
             written = job.output is not None and job.output != STDOUT
             settings = worker.images.reading(job.format, written=written)
             # Before it is opened: what is written is the result of the file in this state.
-            is_stored = path is not None and job.source.is_stored
+            is_stored = path is not None and job.input.is_stored
             self._before = formats.status(path) if path is not None and is_stored else None
-            self._file = job.source.open(settings._replace(max_bytes=worker.max_bytes))
+            self._file = job.input.open(settings._replace(max_bytes=worker.max_bytes))
         return self._file
 
     def _plan(self, source: Source) -> Planned:
@@ -211,7 +211,7 @@ class Task:
         path = job.indices or job.output
         advice = "" if path == job.indices else "write an .npz, or "
         raise InputError(
-            f"{job.source.label}: holds several arrays and {path} takes one; {advice}pool one of"
+            f"{job.input.label}: holds several arrays and {path} takes one; {advice}pool one of"
             " them"
         )
 
@@ -313,7 +313,7 @@ class Task:
         attributes, overwrite = self.attributes, job.overwrite
         with (
             suppress(_Nothing),
-            formats.archived(
+            formats.archive_sink(
                 members, row, path, attributes, overwrite=overwrite, ready=ready
             ) as archive,
         ):
@@ -323,7 +323,7 @@ class Task:
                     _, lost = self.worker.images.said(
                         planned.checked(), planned.source, str(planned.format)
                     )
-                    member = formats.member(archive, name, path, lost)
+                    member = formats.member_sink(archive, name, path, lost)
                     done[name] = self._pool(planned, len(done), into=member)
                 except InputError as error:
                     failures.append(error)
@@ -358,11 +358,11 @@ class Task:
         with into or self._sink(planned, plan, number) as sink:
             self.worker.images.run(plan, source, sink.content, self.tick)
         is_small = math.prod(source.shape) <= SMALL
-        is_drawn = job.output is None and (is_small or source.info.row.holds is not None)
+        is_drawn = job.output is None and (is_small or source.info.row.pictures is not None)
         shown = source.array if is_drawn else None
         notes = (
-            *getattr(plan, "notes", ()),
             *source.notes,
+            *getattr(plan, "notes", ()),
             *sink.lost,
             *([] if job.output == STDOUT else _undescribed(source.info, planned.format)),
         )
@@ -411,7 +411,7 @@ class Task:
 
     def _goes_on_disk(self, row: Format) -> bool:
         """Whether arrays of an archive are written block by block: all of them are known before."""
-        told, path = self._file is not None and self._file.is_told, str(self.job.output)
+        told, path = self._file is not None and self._file.has_header, str(self.job.output)
         return told and row.archive is not None and not is_special(path)
 
     def memory(self, planned: Planned, plan: OperationPlan) -> Memory:
@@ -425,10 +425,10 @@ class Task:
         self, planned: Planned, plan: OperationPlan, number: int
     ) -> AbstractContextManager[Sink]:
         job, images, format = self.job, self.worker.images, planned.format
-        shaped = Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype)
+        shaped = ResultShape(plan.output_shape, plan.keepdims_shape, plan.output_dtype)
         row, path = BY_EXTENSION.get(format or ""), job.output
         if path is None or self._archived(planned) is not None:
-            return formats.kept(shaped)
+            return formats.memory_sink(shaped)
         by_boxes = self.writes_boxes(planned, plan)
         if by_boxes is not None:
             return self._boxed(planned, plan, by_boxes, path)
@@ -445,14 +445,14 @@ class Task:
             if path != STDOUT:
                 self.make_folder(path)
                 return finished
-            self.worker.beginning.make()
+            self.worker.latch.make()
             if row is not None and row.is_text and array.ndim == 2 and number:
                 # Without it the rows would be read as more of the matrix before.
                 shape = f"# shape: {array.shape[0]}x{array.shape[1]}\n"
                 sys.stdout.buffer.write(shape.encode("ascii"))
             return finished
 
-        return formats.encoded(shaped, str(format), target, finish)
+        return formats.encoded_sink(shaped, str(format), target, finish)
 
     def _boxed(
         self, planned: Planned, plan: OperationPlan, row: Format, path: str
@@ -461,7 +461,7 @@ class Task:
         _, lost = self.worker.images.said(plan, planned.source, new.extension)
         self.make_folder(path)
         overwrite, ready = self.job.overwrite, self.ready(path)
-        return formats.boxed(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
+        return formats.box_sink(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
 
     def _new(self, planned: Planned, plan: OperationPlan, path: str) -> NewArray:
         """Say what is written box by box."""
@@ -472,7 +472,7 @@ class Task:
             label=path,
             extension=format,
             shape=plan.output_shape,
-            box_shape=plan.kept_shape,
+            box_shape=plan.keepdims_shape,
             dtype=plan.output_dtype,
             layout=plan.output_layout,
             metadata=metadata,
@@ -481,7 +481,7 @@ class Task:
             description=_of_result(source.info, plan) if row.describes else NOTHING_SAID,
         )
 
-    def _stdout(self, format: str) -> formats.Target:
+    def _stdout(self, format: str) -> formats.OutputFile:
         if sys.stdout is None:
             raise OutputError("standard output is closed, and the result was to go there")
         row = BY_EXTENSION.get(format)
@@ -503,7 +503,9 @@ class Task:
             what = f"holding its chunks, {shape_text(planned.source.chunks or ())} each,"
             formats.check_memory(self.memory(planned, plan).needed, limit, what)
             return
-        nbytes = kept + Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype).nbytes
+        nbytes = (
+            kept + ResultShape(plan.output_shape, plan.keepdims_shape, plan.output_dtype).nbytes
+        )
         advice = ""
         if self.goes_by_boxes(planned, plan):
             advice = f"; `output='FILE{NPY.extensions[0]}'` writes it block by block"
@@ -516,7 +518,7 @@ class Task:
 
     def make_folder(self, path: str) -> None:
         """Make the folders of ``path``: that there is one to make them in was checked before."""
-        self.worker.beginning.make()
+        self.worker.latch.make()
         folder = os.path.dirname(path)
         try:
             if folder:
@@ -526,7 +528,7 @@ class Task:
 
     def ready(self, path: str, *, whole: bool = True) -> formats.Ready:
         """Give what happens just before ``path`` gets its name; not ``whole``: some have failed."""
-        source, manifest, before = self.job.source, self.worker.manifest, self._before
+        source, manifest, before = self.job.input, self.worker.manifest, self._before
 
         def ready(output: formats.Status) -> None:
             self.tick(0)

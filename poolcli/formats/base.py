@@ -42,8 +42,24 @@ class Members(NamedTuple):
 
 
 ALL = Members()
-EVERY = Members(("*",))
-"""All that can be named, also where people would have to choose."""
+ANY_NAME = ("*",)
+"""The patterns that all arrays have, also where people would have to choose."""
+
+
+class Dialect(NamedTuple):
+    """How a table of numbers is written as text.
+
+    delimiter: what stands between columns; None: as the rows have it
+    skip_header: how many lines come before the numbers; None: one, if it cannot be numbers
+    missing: more words that stand for a missing number
+    """
+
+    delimiter: str | None = None
+    skip_header: int | None = None
+    missing: tuple[str, ...] = ()
+
+
+SNIFFED = Dialect()
 
 
 class Reading(NamedTuple):
@@ -53,15 +69,17 @@ class Reading(NamedTuple):
     max_pixels: refuse larger pictures as possible decompression bombs; None: 178 956 970
     cmyk: give CMYK pictures as their four channels instead of turning them into RGB
     members: which arrays of an archive are meant
+    dialect: how text is written
     """
 
     max_bytes: int | None = None
     max_pixels: int | None = None
     cmyk: bool = False
     members: Members = ALL
+    dialect: Dialect = SNIFFED
 
 
-AS_USUAL = Reading()
+DEFAULT_READING = Reading()
 
 
 class Packing(NamedTuple):
@@ -71,15 +89,15 @@ class Packing(NamedTuple):
     compression: str | None = None
 
 
-PLAIN = Packing()
+DEFAULT_PACKING = Packing()
 
 
-class Holds(NamedTuple):
+class PictureSupport(NamedTuple):
     """What a picture format can hold: dtypes by number of channels, and whether several frames.
 
     ``cmyk``: the dtypes of CMYK, where it holds that. ``compressions`` are the ways to pack the
-    same values, and with ``quality`` they may be packed approximately. ``places``: it says where
-    pixels lie on the earth.
+    same values, and with ``quality`` they may be packed approximately. ``georeferenced``: it says
+    where pixels lie on the earth.
     """
 
     name: str
@@ -89,7 +107,7 @@ class Holds(NamedTuple):
     cmyk: tuple[str, ...] = ()
     quality: bool = False
     compressions: tuple[str, ...] = ()
-    places: bool = False
+    georeferenced: bool = False
 
     def has(self, channels: int) -> bool:
         """Whether it holds pictures of so many channels."""
@@ -114,14 +132,12 @@ class Description(NamedTuple):
 
     names: of the axes, None for one that has none; empty where none has
     attributes: by name, in values that JSON can hold
-    notes: what people should know of how it is read, a sentence each
     storage: how it is stored, known to its own format, which writes results alike
     shards: the shape of what its format writes at once, where that is more than a chunk
     """
 
     names: tuple[str | None, ...] = ()
     attributes: Mapping[str, Any] = MappingProxyType({})
-    notes: tuple[str, ...] = ()
     storage: Any = None
     shards: tuple[int, ...] | None = None
 
@@ -161,7 +177,7 @@ class NewArray(NamedTuple):
     dtype: np.dtype[Any]
     layout: str | None = None
     metadata: Metadata | None = None
-    packing: Packing = PLAIN
+    packing: Packing = DEFAULT_PACKING
     chunks: tuple[int, ...] | None = None
     description: Description = NOTHING_SAID
 
@@ -193,7 +209,7 @@ class Format(NamedTuple):
 
     name: what people call it; the name of a picture's format is of how it is read
     extensions: those of its files; what is read writes the first, or else says that it cannot
-    begins: whether these are first bytes of such a file
+    recognises: whether these are first bytes of such a file
     opener: opens a file of it: ``opener(opened)`` gives an :class:`OpenFile`
     encode: see :data:`Encode`; None where it is not written as a whole
     boxes: what writes it box by box: ``boxes(file, new)`` gives a StoredOutput for an array like
@@ -202,8 +218,8 @@ class Format(NamedTuple):
     folder: where it is a folder: whether that at a path is one of it. ``boxes`` gets the path of a
         new, empty folder then in the place of a file
     stream: reads its arrays one after another from a pipe; None where all of it has to be there
-    start: raises InputError for what cannot be the first bytes of an endless one
-    holds: what pictures it can hold; None for what are no pictures
+    start: ``start(first_bytes, dialect)`` raises InputError for what cannot begin an endless one
+    pictures: what pictures it can hold; None for what are no pictures
     pack: writes several arrays into a seekable file: ``pack(file, arrays, attributes)``; None where
         it holds one
     archive: what writes several arrays box by box: ``archive(file, members, attributes)`` gives an
@@ -217,13 +233,13 @@ class Format(NamedTuple):
 
     name: str
     extensions: tuple[str, ...]
-    begins: Callable[[bytes], bool]
+    recognises: Callable[[bytes], bool]
     opener: Callable[[Opened], OpenFile]
     encode: Encode | None = None
     boxes: Callable[..., StoredOutput] | None = None
     stream: Callable[[Any, str, Reading, Format], Iterator[Source]] | None = None
-    start: Callable[[bytes], None] | None = None
-    holds: Holds | None = None
+    start: Callable[..., None] | None = None
+    pictures: PictureSupport | None = None
     pack: Callable[..., None] | None = None
     archive: Callable[..., ArchiveOutput] | None = None
     folder: Callable[[str], bool] | None = None
@@ -241,7 +257,7 @@ class Format(NamedTuple):
     @property
     def kind(self) -> str:
         """What people are told it is: ``image`` for every picture, else its name."""
-        return self.name if self.holds is None else "image"
+        return self.name if self.pictures is None else "image"
 
 
 def lazy(module: str, name: str) -> Callable[..., Any]:
@@ -264,7 +280,7 @@ class Opened(NamedTuple):
     file: BinaryIO
     label: str
     format: Format
-    reading: Reading = AS_USUAL
+    reading: Reading = DEFAULT_READING
     member: str | None = None
 
     @property
@@ -289,7 +305,7 @@ class OpenFile:
         self.opened = opened
 
     @property
-    def is_told(self) -> bool:
+    def has_header(self) -> bool:
         """Whether headers tell what arrays there are, so that ``sources`` reads no values."""
         return True
 
@@ -321,6 +337,7 @@ class SourceInfo(NamedTuple):
     nodata: the value of cells that means missing, where the file names one
     description: what else it tells of the array; of a picture its metadata does
     beside: of 0 or 1 axes beside larger arrays of an archive: it is no map, and goes on as it is
+    notes: what people should know of how it is read, a sentence each
     """
 
     label: str
@@ -333,6 +350,7 @@ class SourceInfo(NamedTuple):
     nodata: float | None = None
     description: Description = NOTHING_SAID
     beside: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -392,7 +410,7 @@ class Source:
     @property
     def notes(self) -> tuple[str, ...]:
         """What people should know of how it is read. Raises as ``content``."""
-        return (*self.info.description.notes, *self._read().notes)
+        return (*self.info.notes, *self._read().notes)
 
     @property
     def array(self) -> np.ndarray:

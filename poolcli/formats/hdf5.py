@@ -116,7 +116,8 @@ class Hdf5File(ArchiveFile):
         info = info._replace(
             layout=named_layout(names),
             nodata=said.missing_value(attributes, info.dtype),
-            description=Description(names, attributes, notes),
+            description=Description(names, attributes),
+            notes=notes,
         )
 
         def load() -> Decoded:

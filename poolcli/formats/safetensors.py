@@ -28,7 +28,7 @@ from poolcli.formats.npy import (
     reserve,
     write_all,
 )
-from poolcli.formats.sinks import Shaped
+from poolcli.formats.sinks import ResultShape
 
 MAX_HEADER = 1 << 24
 _LENGTH = 8  # bytes, before the header
@@ -234,7 +234,7 @@ def pack(file: BinaryIO, arrays: Mapping[str, np.ndarray], attributes: Mapping[s
 def _pieces(
     arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
 ) -> Iterator[bytes | memoryview]:
-    placed = place({name: Shaped.of(array) for name, array in arrays.items()})
+    placed = place({name: ResultShape.of(array) for name, array in arrays.items()})
     head = header_bytes(placed, attributes)
     return itertools.chain([head], (_data(arrays[name]) for name in placed))
 
@@ -294,7 +294,7 @@ def _move(file: BinaryIO, begin: int, to: int, count: int) -> None:
         file.write(piece)
 
 
-def place(members: Mapping[str, NewArray | Shaped]) -> dict[str, Tensor]:
+def place(members: Mapping[str, NewArray | ResultShape]) -> dict[str, Tensor]:
     """Give every array its place: the widest types first, so that each stands at a multiple of it.
 
     Raises OutputError for types that the format has not.

@@ -125,8 +125,9 @@ class ZarrStore(ArchiveFile):
             layout=named_layout(names) if len(names) == len(info.shape) else None,
             nodata=said.missing_value(header.attributes, info.dtype),
             description=Description(
-                names, header.attributes, notes, Storage.of(header.array), header.array.shards
+                names, header.attributes, Storage.of(header.array), header.array.shards
             ),
+            notes=notes,
         )
 
         def load() -> Decoded:
