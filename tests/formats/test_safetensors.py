@@ -157,7 +157,7 @@ def test_block_by_block_is_as_in_memory(
 ) -> None:
     maps = RANDOM.random((3, 45, 38)).astype("f4")
     library.save_file({"maps": maps}, "in.safetensors")
-    monkeypatch.setattr("poolcli.engine.arrays.StoredSource.block_bytes", 1 << 10)
+    monkeypatch.setattr("poolcli.engine.arrays.StoredInputView.block_bytes", 1 << 10)
     wide = ("-k", 3, "-s", 2, "-p", 1, "-l", "CHW", "--threads", 2)
     assert poolcli(op, *wide, "in.safetensors", "-o", "out.safetensors").code == 0
     expected = pool(maps, op, 3, stride=2, padding=1, layout="CHW")
