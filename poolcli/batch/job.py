@@ -608,12 +608,16 @@ def _of_result(info: SourceInfo, plan: OperationPlan) -> Description:
     elif plan.output_shape == info.shape:
         names = description.names
     names = names if len(names) == len(plan.output_shape) and any(names) else ()
-    if not description.attributes and plan.nodata is None:
-        return description._replace(names=names)
-    from poolcli.formats.attributes import for_result  # late: few files have attributes
+    from poolcli.formats.attributes import for_result, placed  # late: few formats keep them
 
     said = for_result(description.attributes, plan.nodata, plan.output_dtype)
-    return description._replace(names=names, attributes=said)
+    scales = {
+        str(name): placed(description.scales[str(name)], n, plan.grids.get(letter))
+        for letter, name, n in zip(plan.output_layout, names, plan.output_shape, strict=False)
+        if name in description.scales
+    }
+    known = {name: scale for name, scale in scales.items() if scale is not None}
+    return description._replace(names=names, attributes=said, scales=known)
 
 
 def _undescribed(info: SourceInfo, format: str | None) -> tuple[str, ...]:

@@ -42,11 +42,11 @@ def _info(values: Values) -> int:
 
 def _described(item: Input, values: Values) -> Iterator[SourceInfo]:
     """Describe the arrays of a source by their headers; what has none is read."""
-    from poolcli.formats.base import ANY_NAME, Reading
+    from poolcli.formats.base import Reading
 
     limit = values["max_pixels"]
     if not item.members.patterns:
-        every = item.members._replace(patterns=ANY_NAME)
+        every = item.members._replace(every=True)
         item = item.reading(every, item.dialect)
     # Nothing is decoded, so that no size is too large unless somebody says so.
     file = item.open(Reading(max_pixels=limit or sys.maxsize))

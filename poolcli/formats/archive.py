@@ -57,13 +57,13 @@ class ArchiveFile(OpenFile):
         """
         raise NotImplementedError
 
-    def header(self, entry: Any) -> Header:
-        """Read and check what is said of one array. Raises anything where it cannot be read."""
-        raise NotImplementedError
+    def is_array(self, entry: Any) -> bool:
+        """Whether there is an array, which is meant where all are; else only by its own name."""
+        return True
 
-    def source(self, member: Member, info: SourceInfo) -> Source:
-        """Give an array that is meant; ``info`` is what its header tells."""
-        raise NotImplementedError
+    def is_scale(self, name: str, entry: Any) -> bool:
+        """Whether an array only says where the cells of others lie, and is meant by its name."""
+        return False
 
     def unnamed(self, found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
         """Give those of the arrays that are meant where none is named: all.
@@ -72,39 +72,43 @@ class ArchiveFile(OpenFile):
         """
         return found
 
-    def matching(
-        self, found: list[tuple[str, Any]], patterns: Sequence[str]
-    ) -> list[tuple[str, Any]]:
-        """Give the arrays whose names fit one of the patterns. Raises InputError for none."""
-        from fnmatch import fnmatchcase  # late: few choose
+    def header(self, entry: Any) -> Header:
+        """Read and check what is said of one array. Raises anything where it cannot be read."""
+        raise NotImplementedError
 
-        picked = [entry for entry in found if any(fnmatchcase(entry[0], p) for p in patterns)]
-        if not picked:
-            raise InputError(
-                f"it has no array called {' or '.join(patterns)}; it has {_names(found)}"
-            )
-        return picked
+    def source(self, member: Member, info: SourceInfo) -> Source:
+        """Give an array that is meant; ``info`` is what its header tells."""
+        raise NotImplementedError
 
     def sources(self) -> Iterator[Source]:
         """Give its arrays; what is wrong with the headers of some is raised at the end."""
-        label, row = self.opened.label, self.opened.format
         chosen = self._choose()
-        for member in chosen:
-            if member.header is None:
-                continue
-            info = SourceInfo(
-                label=_label(label, member.name),
-                shape=member.header.shape,
-                dtype=member.header.dtype,
-                row=row,
-                format=row.extensions[0],
-                member=member.name or None,
-                beside=member.beside,
-            )
-            yield self.source(member, info)
+        yield from (self.known(member) for member in chosen if member.header is not None)
         failures = [member.problem for member in chosen if member.problem is not None]
         if failures:
             raise first_of(failures)
+
+    def known(self, member: Member) -> Source:
+        """Give an array whose header was read."""
+        row, header = self.opened.format, member.header
+        info = SourceInfo(
+            label=_label(self.opened.label, member.name),
+            shape=header.shape,
+            dtype=header.dtype,
+            row=row,
+            format=row.extensions[0],
+            member=member.name or None,
+            beside=member.beside,
+        )
+        return self.source(member, info)
+
+    def scale(self, name: str, entry: Any) -> Source | None:
+        """Give an array that says where the cells of others lie; None where it cannot be read."""
+        try:
+            found = self.known(Member(name, entry, self.header(entry)))
+        except Exception:
+            return None
+        return found if len(found.shape) == 1 else None
 
     def _choose(self) -> list[Member]:
         """Return the array that was named, or else those that are wanted."""
@@ -133,8 +137,12 @@ class ArchiveFile(OpenFile):
 
         Raises InputError where there is none.
         """
+        if name is None and wanted.every:
+            return [one for one in found if self.is_array(one[1])]
+        if name is None and wanted.patterns:
+            return self._matching(found, wanted.patterns)
         if name is None:
-            return self.matching(found, wanted.patterns) if wanted.patterns else self.unnamed(found)
+            return self.unnamed(self._own(found))
         names = (name.strip("/"), name.strip("/").removesuffix(".npy"))  # as a zip lists it
         picked = [entry for entry in found if entry[0] in (name, *names)]
         if picked:
@@ -142,7 +150,33 @@ class ArchiveFile(OpenFile):
         picked = [entry for entry in found if entry[0].startswith(f"{names[0]}/")]
         if not picked:
             raise InputError(f"it has no array of this name; it has {_names(found)}")
-        return self.unnamed(picked)
+        return self.unnamed(self._own(picked))
+
+    def _own(self, found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        """Leave out scales, unless there is nothing else."""
+        arrays = [one for one in found if self.is_array(one[1])] or found
+        return [one for one in arrays if not self.is_scale(*one)] or arrays
+
+    def _matching(
+        self, found: list[tuple[str, Any]], patterns: Sequence[str]
+    ) -> list[tuple[str, Any]]:
+        from fnmatch import fnmatchcase  # late: few choose
+
+        picked = [
+            (name, entry)
+            for name, entry in found
+            if name in patterns
+            or (
+                any(fnmatchcase(name, pattern) for pattern in patterns)
+                and self.is_array(entry)
+                and not self.is_scale(name, entry)
+            )
+        ]
+        if not picked:
+            raise InputError(
+                f"it has no array called {' or '.join(patterns)}; it has {_names(found)}"
+            )
+        return picked
 
 
 def _label(label: str, name: str) -> str:

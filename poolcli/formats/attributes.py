@@ -7,11 +7,15 @@ import binascii
 import math
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poolcli.formats.base import NAMING_MISSING
+from poolcli.errors import InputError
+from poolcli.formats.base import NAMING_MISSING, Source, in_memory
+
+if TYPE_CHECKING:
+    from poolcli.windows import Grid
 
 _PACKED = {"scale_factor": 1, "add_offset": 0}
 _LONGEST = 1 << 16  # numbers or characters of an attribute that goes on
@@ -79,6 +83,28 @@ def for_result(
     if nodata is None:
         return kept
     return {**kept, NAMING_MISSING[0]: _stored(nodata, dtype)}
+
+
+def placed(scale: Source, count: int, grid: Grid | None) -> Source | None:
+    """Say where ``count`` results lie, in the middles of their windows; None where nobody can.
+
+    Between the middles of two cells positions go on evenly.
+    """
+    if grid is None:
+        return scale if scale.shape == (count,) else None
+    try:
+        cells = scale.array.astype(np.float64)
+    except InputError:
+        return None
+    if not len(cells):
+        return None
+    middles = grid.origin + grid.step * (np.arange(count) + 0.5) - 0.5
+    first = np.clip(np.floor(middles), 0, max(len(cells) - 2, 0)).astype(int)
+    second = np.minimum(first + 1, len(cells) - 1)
+    where = cells[first] + (middles - first) * (cells[second] - cells[first])
+    dtype = scale.dtype if scale.dtype.kind == "f" else np.dtype(np.float64)
+    info = scale.info._replace(shape=(count,), dtype=dtype)
+    return in_memory(info, where.astype(dtype))
 
 
 def _numbers(value: Any, dtype: np.dtype[Any]) -> list[float]:

@@ -35,15 +35,15 @@ class Members(NamedTuple):
     patterns: their names, with ``*`` and ``?`` as in the shell; none for all of them
     small: arrays of 0 and 1 axes are pooled, too, beside larger ones, and text of one row or column
         is an array of one axis
+    every: all are, also those that only tell of others, and where people would have to choose
     """
 
     patterns: tuple[str, ...] = ()
     small: bool = False
+    every: bool = False
 
 
 ALL = Members()
-ANY_NAME = ("*",)
-"""The patterns that all arrays have, also where people would have to choose."""
 
 
 class Dialect(NamedTuple):
@@ -132,12 +132,14 @@ class Description(NamedTuple):
 
     names: of the axes, None for one that has none; empty where none has
     attributes: by name, in values that JSON can hold
+    scales: by the name of an axis, an array of one axis that says where its cells lie
     storage: how it is stored, known to its own format, which writes results alike
     shards: the shape of what its format writes at once, where that is more than a chunk
     """
 
     names: tuple[str | None, ...] = ()
     attributes: Mapping[str, Any] = MappingProxyType({})
+    scales: Mapping[str, Source] = MappingProxyType({})
     storage: Any = None
     shards: tuple[int, ...] | None = None
 

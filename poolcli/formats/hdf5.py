@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -31,6 +31,8 @@ _OWN = {
     *("CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", "DIMENSION_LABELS"),
     *("_Netcdf4Dimid", "_Netcdf4Coordinates", "_NCProperties", "_nc3_strict"),
 }
+# What NetCDF writes for a dimension of which nobody says where its cells lie.
+_NO_SCALE = b"This is a netCDF dimension but not a netCDF variable"
 _BUILT_IN = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset"}
 
 
@@ -68,27 +70,25 @@ class Hdf5File(ArchiveFile):
             raise InputError(f"it holds no array{links}")
         return found
 
+    def is_array(self, entry: Dataset | Elsewhere) -> bool:
+        """Whether it is no link."""
+        return isinstance(entry, Dataset)
+
+    def is_scale(self, name: str, entry: Dataset | Elsewhere) -> bool:
+        """Whether it is a dimension scale."""
+        return isinstance(entry, Dataset) and entry.is_scale
+
     def unnamed(self, found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
         """Give the only array that can be meant. Raises InputError where there are several."""
-        own = [
-            one for one in found if isinstance(one[1], Dataset) and not one[1].is_scale
-        ] or found[:1]
-        maps = [one for one in own if len(getattr(one[1].dataset, "shape", ()) or ()) > 1] or own
+        maps = [one for one in found if len(_shape(one[1])) > 1] or found
         if len(maps) > 1:
-            names = ", ".join(_brief(*one) for one in maps[:_LISTED])
+            names = ", ".join(f"{name} {shape_text(_shape(one))}" for name, one in maps[:_LISTED])
             more = f" and {len(maps) - _LISTED} more" if len(maps) > _LISTED else ""
             raise InputError(
                 f"it holds {len(maps)} arrays: {names}{more}; name one, as in"
                 f" {self.opened.label}:{maps[0][0]}, or choose some with `arrays`"
             )
         return maps
-
-    def matching(
-        self, found: list[tuple[str, Any]], patterns: Sequence[str]
-    ) -> list[tuple[str, Any]]:
-        """Give the arrays that are meant; of links only those whose name is a pattern itself."""
-        own = [one for one in found if isinstance(one[1], Dataset) or one[0] in patterns]
-        return super().matching(own, patterns)
 
     def header(self, entry: Dataset | Elsewhere) -> Header:
         """Say what the dataset is, or why it cannot be pooled."""
@@ -111,12 +111,17 @@ class Hdf5File(ArchiveFile):
     def source(self, member: Member, info: SourceInfo) -> Source:
         """Give a dataset."""
         dataset, limit = member.entry.dataset, self.opened.reading.max_bytes
-        attributes, names = _attributes(dataset), _names(dataset)
+        attributes, scales = _attributes(dataset), _scales(dataset)
+        names = tuple(name for name, _ in scales) if any(name for name, _ in scales) else ()
+        placed = {
+            name: self.scale(str(name), Dataset(scale, True)) for name, scale in scales if scale
+        }
+        placing = {str(name): scale for name, scale in placed.items() if scale is not None}
         notes = said.notes(attributes, info.dtype)
         info = info._replace(
             layout=named_layout(names),
             nodata=said.missing_value(attributes, info.dtype),
-            description=Description(names, attributes),
+            description=Description(names, attributes, placing),
             notes=notes,
         )
 
@@ -225,9 +230,8 @@ def _walk(root: h5py.Group) -> Iterator[tuple[str, Dataset | Elsewhere]]:
         waiting += reversed(below)
 
 
-def _brief(name: str, entry: Dataset) -> str:
-    shape = entry.dataset.shape
-    return name if shape is None else f"{name} {shape_text(shape)}"
+def _shape(entry: Dataset | Elsewhere) -> tuple[int, ...]:
+    return (entry.dataset.shape or ()) if isinstance(entry, Dataset) else ()
 
 
 def _attributes(item: Any) -> dict[str, Any]:
@@ -245,17 +249,22 @@ def _attributes(item: Any) -> dict[str, Any]:
     return found
 
 
-def _names(dataset: h5py.Dataset) -> tuple[str | None, ...]:
-    """The names of the axes: their labels, or else those of their scales."""
-    names: list[str | None] = []
+def _scales(dataset: h5py.Dataset) -> list[tuple[str | None, h5py.Dataset | None]]:
+    """The names of the axes, which are their labels or else those of their scales, and these."""
+    found: list[tuple[str | None, h5py.Dataset | None]] = []
     for axis in range(len(dataset.shape)):
+        scale = None
         try:
             dimension = dataset.dims[axis]
-            name = dimension.label or (dimension[0].name if len(dimension) else "")
-        except (OSError, TypeError, ValueError, RuntimeError, KeyError):
+            scale = dimension[0] if len(dimension) else None
+            name = dimension.label or (scale.name if scale is not None else "")
+            if scale is not None and scale.attrs.get("NAME", b"").startswith(_NO_SCALE):
+                scale = None
+        except (OSError, TypeError, ValueError, RuntimeError, KeyError, AttributeError):
             name = ""
-        names.append(str(name).rpartition("/")[2] or None)
-    return tuple(names) if any(names) else ()
+        name = str(name).rpartition("/")[2] or None
+        found.append((name, scale if name else None))
+    return found
 
 
 def _check_filters(dataset: h5py.Dataset) -> None:

@@ -20,7 +20,7 @@ from poolcli.formats.base import Decoded, Description, Source, SourceInfo
 from poolcli.formats.guard import check_memory, explain_error, one_line, size_text
 from poolcli.formats.npy import MAX_AXES
 from poolcli.formats.table import ZARR_NODES, is_zarr
-from poolcli.formats.zarr_storage import NAMES_2, Storage, library
+from poolcli.formats.zarr_storage import NAMES_2, NEWEST, Storage, library
 from poolcli.layout import named_layout
 
 if TYPE_CHECKING:
@@ -90,7 +90,13 @@ class ZarrStore(ArchiveFile):
                 self.attributes = {k: v for k, v in attributes.items() if k not in _OME}
         if not found:
             raise InputError("it holds no array")
+        self._entries = dict(found)
         return found
+
+    def is_scale(self, name: str, entry: Entry) -> bool:
+        """Whether it is called as its only axis is."""
+        last = name.rpartition("/")[2]
+        return bool(last) and axis_names(entry) == (last,)
 
     def unnamed(self, found: list[tuple[str, Entry]]) -> list[tuple[str, Entry]]:
         """Give all arrays, and of pictures at several resolutions the finest."""
@@ -125,7 +131,11 @@ class ZarrStore(ArchiveFile):
             layout=named_layout(names) if len(names) == len(info.shape) else None,
             nodata=said.missing_value(header.attributes, info.dtype),
             description=Description(
-                names, header.attributes, Storage.of(header.array), header.array.shards
+                names,
+                header.attributes,
+                self._scales(member.name, names),
+                Storage.of(header.array),
+                header.array.shards,
             ),
             notes=notes,
         )
@@ -139,6 +149,18 @@ class ZarrStore(ArchiveFile):
             return Decoded(stored, notes=_missing_chunks(header.array))
 
         return Source(info, load, header.array.chunks, limit)
+
+    def _scales(self, name: str, names: tuple[str | None, ...]) -> dict[str, Source]:
+        """The arrays beside this one that say where its cells lie."""
+        group = name.rpartition("/")[0]
+        found: dict[str, Source] = {}
+        for axis in names:
+            beside = f"{group}/{axis}" if group else str(axis)
+            entry = self._entries.get(beside)
+            if axis and entry is not None and beside != name and self.is_scale(beside, entry):
+                scale = self.scale(beside, entry)
+                found |= {} if scale is None else {axis: scale}
+        return found
 
 
 def _decode(array: zarr.Array[Any], place: tuple[int, ...]) -> np.ndarray[Any, Any]:
@@ -227,6 +249,15 @@ def _read_json(folder: str, name: str) -> dict[str, Any]:
     return fields
 
 
+def axis_names(entry: Entry) -> tuple[str | None, ...]:
+    """The names of the axes; none where there are none."""
+    is_new = entry.version == NEWEST
+    names = entry.fields.get("dimension_names") if is_new else entry.attributes.get(NAMES_2)
+    if not isinstance(names, list) or not any(names):
+        return ()
+    return tuple(name if isinstance(name, str) and name else None for name in names)
+
+
 def checked_array(entry: Entry) -> tuple[tuple[str | None, ...], dict[str, Any]]:
     """Return the names of the axes and the attributes of an array.
 
@@ -234,15 +265,15 @@ def checked_array(entry: Entry) -> tuple[tuple[str | None, ...], dict[str, Any]]
     """
     fields, attributes = entry.fields, dict(entry.attributes)
     shape = _counts(fields.get("shape"), "shape", 0)
-    if entry.version == 3:
+    if entry.version == NEWEST:
         grid = fields.get("chunk_grid")
         if not isinstance(grid, dict) or grid.get("name") != "regular":
             raise InputError("its chunk_grid is not regular")
         about = grid.get("configuration")
         chunks = about.get("chunk_shape") if isinstance(about, dict) else None
-        names = fields.get("dimension_names")
     else:
-        chunks, names = fields.get("chunks"), attributes.pop(NAMES_2, None)
+        chunks = fields.get("chunks")
+        attributes.pop(NAMES_2, None)
     grid = _counts(chunks, "shape of chunks", 1)
     if len(grid) != len(shape):
         raise InputError(f"its shape has {len(shape)} axes, and its chunks have {len(grid)}")
@@ -253,9 +284,8 @@ def checked_array(entry: Entry) -> tuple[tuple[str | None, ...], dict[str, Any]]
         raise InputError(f"it holds {one_line(str(numbers))[:40]}; numbers and bool are read")
     if _names_pickle(fields):
         raise InputError("its chunks hold pickles, which may run code; save plain numbers")
-    if not isinstance(names, list) or len(names) != len(shape) or not any(names):
-        names = ()
-    return tuple(name if isinstance(name, str) and name else None for name in names), attributes
+    names = axis_names(entry)
+    return names if len(names) == len(shape) else (), attributes
 
 
 def _counts(values: object, what: str, least: int) -> tuple[int, ...]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from poolcli.engine.arrays import Box, write_whole
-from poolcli.errors import OutputError
-from poolcli.formats.base import NewArray
+from poolcli.errors import InputError, OutputError
+from poolcli.formats.base import NewArray, Source
 from poolcli.formats.guard import one_line, writing
 from poolcli.formats.table import ZARR_NODES
 from poolcli.formats.zarr_storage import NAMES_2, NEWEST, Storage, library
@@ -102,8 +102,24 @@ class ZarrGroup:
         """Remove what has failed; of version 2, gather the metadata, as its readers expect."""
         for name in set(self._members) - set(names):
             shutil.rmtree(os.path.join(self._folder, *name.split("/")), ignore_errors=True)
+        for name in names:
+            group = name.rpartition("/")[0]
+            for axis, scale in self._members[name].description.scales.items():
+                self._write_scale(f"{group}/{axis}" if group else axis, axis, scale)
         if self._version != NEWEST:
             library().consolidate_metadata(self._group.store, zarr_format=self._version)
+
+    def _write_scale(self, name: str, axis: str, scale: Source) -> None:
+        """Write where cells lie, once for all arrays that are in the same group."""
+        if name in self._members or name in self._group:
+            return
+        description = scale.info.description._replace(names=(axis,), storage=None, shards=None)
+        try:
+            shape, array = scale.shape, scale.array
+        except InputError:
+            return  # nothing of the results is wrong
+        new = NewArray(self._folder, ".zarr", shape, shape, array.dtype, description=description)
+        write_whole(ZarrOutput(self._folder, new, name, self._version), array)
 
 
 def pack(folder: str, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> None:

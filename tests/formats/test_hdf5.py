@@ -15,7 +15,7 @@ import pytest
 
 import poolcli as library
 from poolcli.errors import InputError
-from poolcli.formats.base import ANY_NAME, Members, Reading
+from poolcli.formats.base import Members, Reading
 from poolcli.formats.readers import read_file, read_stdin
 from tests.helpers.program import Outcome
 
@@ -94,7 +94,7 @@ def test_where_several_could_be_meant_people_say_which(poolcli: Run) -> None:
     assert [source.member for source in read_file("in.h5:g/b")] == ["g/b"]
     some = Reading(members=Members(("g/?",)))
     assert [source.member for source in read_file("in.h5", some)] == ["g/a", "g/b"]
-    assert len(list(read_file("in.h5", Reading(members=Members(ANY_NAME))))) == 4
+    assert len(list(read_file("in.h5", Reading(members=Members(every=True))))) == 4
     with pytest.raises(InputError, match=r"in\.h5:x: it has no array of this name; it has c, g/a"):
         list(read_file("in.h5:x"))
 

@@ -14,7 +14,7 @@ import zarr
 
 import poolcli as library
 from poolcli.errors import InputError
-from poolcli.formats.base import ANY_NAME, Members, Reading
+from poolcli.formats.base import Members, Reading
 from poolcli.formats.readers import read_file
 from tests.helpers.program import Outcome
 
@@ -141,7 +141,7 @@ def test_of_a_picture_at_several_resolutions_the_finest(poolcli: Run, version: i
     assert (found.member, found.layout, found.shape) == ("0", "CDHW", (2, 4, 16, 32))
     assert found.notes == ("of 2 resolutions the finest is pooled, 0",)
     assert [source.member for source in read_file("x.ome.zarr:1")] == ["1"]
-    assert len(list(read_file("x.ome.zarr", Reading(members=Members(ANY_NAME))))) == 3
+    assert len(list(read_file("x.ome.zarr", Reading(members=Members(every=True))))) == 3
     outcome = poolcli("mode", "-k", 2, "x.ome.zarr", "-o", "out.npy")
     assert outcome.code == 0
     assert "of 2 resolutions the finest is pooled, 0" in outcome.err

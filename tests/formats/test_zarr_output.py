@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import zarr
@@ -18,6 +19,7 @@ from zarr.codecs import BloscCodec, BytesCodec, GzipCodec
 import poolcli as library
 from poolcli.formats.zarr_output import ZarrOutput
 from poolcli.ops import OPS
+from tests.formats.test_hdf5 import dimensions
 from tests.formats.test_zarr import PLANE, RANDOM, store
 from tests.helpers.program import Outcome, start
 
@@ -88,7 +90,9 @@ def test_names_of_axes_go_on_and_xarray_reads_it(poolcli: Run) -> None:
 
     values = RANDOM.normal(size=(3, 8, 16)).astype("f4")
     values[0, :2, :2] = values[1, 4, 4] = np.nan
-    data = xarray.DataArray(values, dims=("time", "lat", "lon"), attrs={"units": "K"})
+    where = {"lat": np.linspace(-70, 70, 8), "lon": np.arange(16) * 22.5, "time": [3, 1, 2]}
+    data = xarray.DataArray(values, where, ("time", "lat", "lon"), attrs={"units": "K"})
+    middles = data.coarsen(lat=2, lon=2).mean()
     for version in (2, 3):
         data.to_dataset(name="t2m").to_zarr(f"{version}.zarr", zarr_format=version)
         assert poolcli("avg", "-k", 2, f"{version}.zarr", "-o", f"out{version}.zarr").code == 0
@@ -99,6 +103,26 @@ def test_names_of_axes_go_on_and_xarray_reads_it(poolcli: Run) -> None:
         nan = "skip" if version == 3 else "propagate"  # only of 3 does it say what NaN means
         expected = library.pool(values, "avg", 2, layout="NHW", nan=nan)
         np.testing.assert_array_equal(result, expected)
+        for axis in where:
+            np.testing.assert_allclose(found[axis], middles[axis])
+
+
+def test_where_cells_lie_in_netcdf(poolcli: Run) -> None:
+    with h5py.File("in.nc", "w") as file:
+        data = file.create_dataset("t", data=RANDOM.random((7, 9)))
+        dimensions(file, data, ("lat", "lon"))
+        file["lat"].attrs["units"] = "degrees_north"
+    run = ("max", "-k", 3, "-s", 2, "-p", 1, "in.nc", "-o", "out.zarr")
+    assert poolcli(*run).code == 0
+    found = zarr.open_group("out.zarr", mode="r")
+    assert sorted(found) == ["lat", "lon", "t"]
+    np.testing.assert_array_equal(found["lat"][...], [0, 2, 4, 6])
+    np.testing.assert_array_equal(found["lon"][...], [0, 2, 4, 6, 8])
+    assert found["lat"].attrs.asdict() == {"units": "degrees_north"}
+    assert found["lat"].metadata.dimension_names == ("lat",)
+    assert found["t"].metadata.dimension_names == ("lat", "lon")
+    assert poolcli("global", "max", "in.nc", "-o", "one.zarr").code == 0
+    assert sorted(zarr.open_group("one.zarr", mode="r")) == ["t"]
 
 
 def test_a_group_keeps_the_names_and_what_is_said_of_it(poolcli: Run) -> None:
