@@ -113,10 +113,10 @@ class Hdf5File(ArchiveFile):
         dataset, limit = member.entry.dataset, self.opened.reading.max_bytes
         attributes, scales = _attributes(dataset), _scales(dataset)
         names = tuple(name for name, _ in scales) if any(name for name, _ in scales) else ()
-        placed = {
-            name: self.scale(str(name), Dataset(scale, True)) for name, scale in scales if scale
-        }
-        placing = {str(name): scale for name, scale in placed.items() if scale is not None}
+        placing: dict[str, Source] = {}
+        for name, one in scales:
+            scale = None if one is None else self.scale(str(name), Dataset(one, True))
+            placing |= {} if scale is None else {str(name): scale}
         notes = said.notes(attributes, info.dtype)
         info = info._replace(
             layout=named_layout(names),
