@@ -52,6 +52,11 @@ def check_target(target: Target) -> None:
         is_there = path.endswith(os.sep) and os.path.lexists(path.rstrip(os.sep))
         if is_there and not os.path.isdir(path):
             raise UsageError(f"{path}: is there and no folder; name another folder")
+        if is_there and formats.is_store(path):
+            raise UsageError(
+                f"{path}: is a store, not a folder of files; without {os.sep} at its end it is named"
+                " itself"
+            )
 
 
 def _check_overlap(inputs: Sequence[Input], target: Target, search: Search) -> None:

@@ -419,7 +419,8 @@ class Task:
         chunks = planned.source.chunks
         if chunks is None or plan.single is None:
             return Memory(0)
-        return plan.single.memory(chunks, chunks)  # those of the result are about the same
+        # Those of the result are about the same, unless several are written at once.
+        return plan.single.memory(chunks, planned.source.info.description.shards or chunks)
 
     def _sink(
         self, planned: Planned, plan: OperationPlan, number: int

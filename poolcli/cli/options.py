@@ -42,7 +42,7 @@ INPUTS = argument(
     "inputs",
     list[str] | None,
     "INPUT...",
-    "Files (.npy, .npz, file.npz:name, .safetensors, .h5 .nc, pictures, .csv .tsv .txt), Zarr stores, "
+    "Files (.npy, .npz, file.npz:name, .safetensors, .h5, .nc, pictures, .csv .tsv .txt), .zarr, "
     "folders, globs, or - for standard input.",
     default=None,
 )
@@ -54,8 +54,8 @@ MATRIX = option(
 ARRAYS = option(
     "arrays",
     list[str] | None,
-    "Of an archive take the arrays of this name, such as 'conv*' (default: all; those of 0 or 1 axes "
-    "beside larger ones go on as they are).",
+    "Of an archive take the arrays of this name, such as 'conv*' (default: all; those of 0 or 1 "
+    "axes beside larger ones go on as they are).",
     "--arrays",
     metavar="PATTERN",
 )

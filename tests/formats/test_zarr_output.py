@@ -17,6 +17,9 @@ import zarr
 from zarr.codecs import BloscCodec, BytesCodec, GzipCodec
 
 import poolcli as library
+from poolcli.errors import OutputError
+from poolcli.formats.sinks import write_archive
+from poolcli.formats.table import ZARR
 from poolcli.formats.zarr_output import ZarrOutput
 from poolcli.ops import OPS
 from tests.formats.test_hdf5 import dimensions
@@ -238,13 +241,33 @@ def test_what_exists_is_replaced_only_when_told(poolcli: Run) -> None:
     assert sorted(os.listdir()) == ["in.zarr", "out.zarr"]
 
 
+def test_a_store_is_no_folder_of_outputs(poolcli: Run) -> None:
+    store("in.zarr", PLANE, (16, 16))
+    outcome = poolcli("max", "-k", 2, "in.zarr", "-o", "in.zarr/")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "poolcli: in.zarr/: is a store, not a folder of files; without / at its end it is named"
+        " itself\n",
+    )
+
+
+def test_a_dry_run_makes_nothing(poolcli: Run) -> None:
+    store("in.zarr", PLANE, (16, 16))
+    outcome = poolcli("max", "-k", 2, "in.zarr", "-o", "out.zarr", "--dry-run")
+    assert outcome.code == 0
+    assert "in.zarr  50x70 HW float32 -> 25x35 float32" in outcome.err + outcome.text
+    assert os.listdir() == ["in.zarr"]
+
+
 def test_a_folder_of_something_else_is_not_replaced(poolcli: Run) -> None:
     store("in.zarr", PLANE, (16, 16))
     Path("mine.zarr").mkdir()
     Path("mine.zarr/notes.txt").write_text("mine")
-    outcome = poolcli("max", "-k", 2, "in.zarr", "-o", "in", "-f", "zarr", "--overwrite")
-    assert outcome.code == 0
-    outcome = poolcli("max", "-k", 2, "in", "-o", "mine.zarr", "--overwrite")
+    with pytest.raises(OutputError, match="it is a folder of something else"):
+        write_archive("mine.zarr", {"a": PLANE}, ZARR, overwrite=True)
+    # Named so, it is a folder for outputs, as any other is.
+    assert poolcli("max", "-k", 2, "in.zarr", "-o", "mine.zarr", "--overwrite").code == 0
+    assert sorted(os.listdir("mine.zarr"))[-2:] == ["in.zarr", "notes.txt"]
     assert Path("mine.zarr/notes.txt").read_text() == "mine"
 
 
