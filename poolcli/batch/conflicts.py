@@ -54,8 +54,7 @@ def check_target(target: Target) -> None:
             raise UsageError(f"{path}: is there and no folder; name another folder")
         if is_there and formats.is_store(path):
             raise UsageError(
-                f"{path}: is a store, not a folder of files; without {os.sep} at its end it is named"
-                " itself"
+                f"{path}: is a store, not a folder of files; without the last {os.sep} it is named"
             )
 
 

@@ -27,7 +27,7 @@ from tests.formats.test_zarr import PLANE, RANDOM, store
 from tests.helpers.program import Outcome, start
 
 Run = Callable[..., Outcome]
-MAPS = RANDOM.random((3, 45, 38)).astype("f4")
+MAPS = RANDOM.random((2, 29, 26)).astype("f4")
 WIDE = ("-k", 3, "-s", 2, "-p", 1, "-l", "CHW")
 
 
@@ -159,11 +159,11 @@ def test_an_array_that_fails_is_left_out(poolcli: Run) -> None:
 @pytest.mark.parametrize(
     ("command", "shape"),
     [
-        (("max", "-k", 2, "in.npy"), (3, 22, 19)),
-        (("global", "avg", "in.npy"), (3,)),
-        (("global", "avg", "--keepdims", "in.npy"), (3, 1, 1)),
-        (("chain", "max 2 | avg 2", "in.npy"), (3, 11, 9)),
-        (("adaptive", "max", "--output-size", 5, "in.npy"), (3, 5, 5)),
+        (("max", "-k", 2, "in.npy"), (2, 14, 13)),
+        (("global", "avg", "in.npy"), (2,)),
+        (("global", "avg", "--keepdims", "in.npy"), (2, 1, 1)),
+        (("chain", "max 2 | avg 2", "in.npy"), (2, 7, 6)),
+        (("adaptive", "max", "--output-size", 5, "in.npy"), (2, 5, 5)),
     ],
 )
 @pytest.mark.parametrize("kind", ["npy", "zarr"])
@@ -210,9 +210,9 @@ def test_each_chunk_is_written_whole_and_once(
         write(self, box, values)
 
     monkeypatch.setattr(ZarrOutput, "write_box", noted)
-    store("in.zarr", MAPS, (1, 16, 11))
+    store("in.zarr", MAPS, (1, 4, 5))
     assert poolcli("max", *WIDE, "in.zarr", "-o", "out.zarr", "--threads", 2).code == 0
-    chunks, shape = (1, 16, 11), (3, 23, 19)
+    chunks, shape = (1, 4, 5), (2, 15, 13)
     written: list[tuple[int, ...]] = []
     for box in boxes:
         for (low, high), n, most in zip(box, chunks, shape, strict=True):
@@ -220,7 +220,7 @@ def test_each_chunk_is_written_whole_and_once(
             assert high % n == 0 or high == most
         spans = [range(low // n, -(-high // n)) for (low, high), n in zip(box, chunks, strict=True)]
         written += itertools.product(*spans)
-    assert sorted(written) == sorted(itertools.product(range(3), range(2), range(2)))
+    assert sorted(written) == sorted(itertools.product(range(2), range(4), range(3)))
 
 
 def test_what_exists_is_replaced_only_when_told(poolcli: Run) -> None:
@@ -246,8 +246,7 @@ def test_a_store_is_no_folder_of_outputs(poolcli: Run) -> None:
     outcome = poolcli("max", "-k", 2, "in.zarr", "-o", "in.zarr/")
     assert (outcome.code, outcome.err) == (
         2,
-        "poolcli: in.zarr/: is a store, not a folder of files; without / at its end it is named"
-        " itself\n",
+        "poolcli: in.zarr/: is a store, not a folder of files; leave out / at the end to name it\n",
     )
 
 
@@ -255,7 +254,9 @@ def test_a_dry_run_makes_nothing(poolcli: Run) -> None:
     store("in.zarr", PLANE, (16, 16))
     outcome = poolcli("max", "-k", 2, "in.zarr", "-o", "out.zarr", "--dry-run")
     assert outcome.code == 0
-    assert "in.zarr  50x70 HW float32 -> 25x35 float32" in outcome.err + outcome.text
+    assert (
+        outcome.text == "in.zarr -> out.zarr  50x70 HW float32 -> 25x35 float32  max 2x2 stride 2\n"
+    )
     assert os.listdir() == ["in.zarr"]
 
 
