@@ -171,7 +171,8 @@ class Task:
             settings = worker.images.reading(job.format, written=written)
             # Before it is opened: what is written is the result of the file in this state.
             is_stored = path is not None and job.input.is_stored
-            self._before = formats.status(path) if path is not None and is_stored else None
+            if path is not None and is_stored:
+                self._before = formats.status(path, inside=worker.manifest is not None)
             self._file = job.input.open(settings._replace(max_bytes=worker.max_bytes))
         return self._file
 

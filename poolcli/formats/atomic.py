@@ -168,10 +168,10 @@ class Status(NamedTuple):
         return cls(info.st_size, info.st_mtime_ns, info.st_dev, info.st_ino)
 
 
-def status(path: str) -> Status:
-    """The state of a file or of a folder. Raises OSError where there is none."""
+def status(path: str, *, inside: bool = True) -> Status:
+    """The state of a file, or of a folder and what is ``inside``. Raises OSError for none."""
     whole = Status.of(os.stat(path))
-    if not os.path.isdir(path):
+    if not inside or not os.path.isdir(path):
         return whole
     size, latest = 0, 0
     for folder, _, names in os.walk(path):

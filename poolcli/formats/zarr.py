@@ -182,7 +182,8 @@ def _missing_chunks(array: zarr.Array[Any]) -> tuple[str, ...]:
     count, there = array.nchunks, array.nchunks_initialized
     if there >= count:
         return ()
-    return (f"{count - there} of {count} chunks are not there, and hold {array.fill_value}",)
+    value = "no certain value" if array.fill_value is None else array.fill_value
+    return (f"{count - there} of {count} chunks are not there, and hold {value}",)
 
 
 def _walk(root: str) -> Iterator[tuple[str, Entry | None, Mapping[str, Any]]]:

@@ -138,7 +138,8 @@ class ImageOptions(NamedTuple):
             return _OF_RENDERING * numbers
         if self.by is not None:
             return _OF_KEY * math.prod(info.shape) // max(1, info.shape[-1])
-        alpha = info.layout is not None and info.shape[-1] in (2, 4)
+        alpha = info.row.pictures is not None and info.layout is not None
+        alpha = alpha and info.shape[-1] in (2, 4)
         if self.linear or (alpha and plan.single is not None and _averages(plan.single)):
             return _OF_BLEND * numbers
         if alpha and plan.single is not None:
