@@ -9,23 +9,23 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from poolcli import formats
+from poolcli.batch.descriptions import of_result, undescribed
 from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.engine.blocks import Memory
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
 from poolcli.formats.base import (
     NOTHING_SAID,
-    Description,
     Format,
     NewArray,
     OpenFile,
     Source,
     SourceInfo,
 )
-from poolcli.formats.guard import shape_text, writing
+from poolcli.formats.guard import shape_text
 from poolcli.formats.sinks import Finished, ResultShape, Sink
 from poolcli.formats.table import BY_EXTENSION, NPY, WRITABLE, refusal
 from poolcli.images.options import ImageOptions
@@ -249,10 +249,12 @@ class Task:
                 del first  # before the next array is read
                 if row is None:
                     yield from self._singly(several, failures)
-                elif self._goes_on_disk(row):
-                    yield from self._box_by_box(row, several, failures)
                 else:
-                    yield from self._gathered(row, several, failures)
+                    from poolcli.batch import archives  # late: most outputs hold one array
+
+                    by_boxes = self._goes_on_disk(row)
+                    fill = archives.box_by_box if by_boxes else archives.gathered
+                    yield from fill(self, row, several, failures)
         finally:
             self.close()
         yield from failures
@@ -262,7 +264,7 @@ class Task:
         number = 0
         for planned in several:
             try:
-                result = self._pool(planned, number)
+                result = self.pool(planned, number)
             except InputError as error:
                 failures.append(error)
             else:
@@ -271,71 +273,7 @@ class Task:
                 del result
             del planned  # before the next array is read
 
-    def _gathered(
-        self, row: Format, several: Iterator[Planned], failures: list[InputError]
-    ) -> Iterator[Result]:
-        """Pool arrays into an archive that is written when all are there."""
-        collected = Archive(self, row)
-        for number, planned in enumerate(several):
-            try:
-                result = self._pool(planned, number, collected.nbytes)
-            except InputError as error:
-                failures.append(error)
-            else:
-                # Those that have failed count: a number says which array of a pipe it was.
-                collected.add(planned, result, len(failures))
-                del result
-            del planned  # before the next array is read
-        yield from collected.commit(whole=not failures)
-
-    def _box_by_box(
-        self, row: Format, several: Iterator[Planned], failures: list[InputError]
-    ) -> Iterator[Result]:
-        """Pool arrays into an archive in which each is written block by block."""
-        job, path = self.job, str(self.job.output)
-        waiting: deque[tuple[str, Planned]] = deque()
-        members: dict[str, NewArray] = {}
-        for number, planned in enumerate(several):
-            name = planned.source.member or f"arr_{number}"
-            try:
-                members[name] = self._new(planned, planned.checked(), path)
-            except InputError as error:
-                failures.append(error)
-            else:
-                waiting.append((name, planned))
-        if not members:
-            return
-        done: dict[str, Result] = {}
-
-        def ready(output: formats.Status) -> None:
-            self.ready(path, whole=not failures)(output)
-
-        self.make_folder(path)
-        attributes, overwrite = self.attributes, job.overwrite
-        with (
-            suppress(_Nothing),
-            formats.archive_sink(
-                members, row, path, attributes, overwrite=overwrite, ready=ready
-            ) as archive,
-        ):
-            while waiting:
-                name, planned = waiting.popleft()
-                try:
-                    _, lost = self.worker.images.said(
-                        planned.checked(), planned.source, str(planned.format)
-                    )
-                    member = formats.member_sink(archive, name, path, lost)
-                    done[name] = self._pool(planned, len(done), into=member)
-                except InputError as error:
-                    failures.append(error)
-                del planned
-            if not done:
-                raise _Nothing
-            with writing(path):
-                archive.finish(done)
-        yield from done.values()
-
-    def _pool(
+    def pool(
         self,
         planned: Planned,
         number: int,
@@ -365,7 +303,7 @@ class Task:
             *source.notes,
             *getattr(plan, "notes", ()),
             *sink.lost,
-            *([] if job.output == STDOUT else _undescribed(source.info, planned.format)),
+            *([] if job.output == STDOUT else undescribed(source.info, planned.format)),
         )
         written = job.output if sink.is_written else None
         result = Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
@@ -459,17 +397,18 @@ class Task:
     def _boxed(
         self, planned: Planned, plan: OperationPlan, row: Format, path: str
     ) -> AbstractContextManager[Sink]:
-        new = self._new(planned, plan, path)
+        new = self.new_array(planned, plan, path)
         _, lost = self.worker.images.said(plan, planned.source, new.extension)
         self.make_folder(path)
         overwrite, ready = self.job.overwrite, self.ready(path)
         return formats.box_sink(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
 
-    def _new(self, planned: Planned, plan: OperationPlan, path: str) -> NewArray:
+    def new_array(self, planned: Planned, plan: OperationPlan, path: str) -> NewArray:
         """Say what is written box by box."""
         images, source, format = self.worker.images, planned.source, str(planned.format)
-        metadata, _ = images.said(plan, source, format)
         row = BY_EXTENSION[format]
+        # Of what is no picture nothing need be read to say it.
+        metadata = images.said(plan, source, format)[0] if row.pictures is not None else None
         return NewArray(
             label=path,
             extension=format,
@@ -480,7 +419,7 @@ class Task:
             metadata=metadata,
             packing=images.packing,
             chunks=None if source.is_read_whole else source.chunks,
-            description=_of_result(source.info, plan) if row.describes else NOTHING_SAID,
+            description=of_result(source.info, plan) if row.describes else NOTHING_SAID,
         )
 
     def _stdout(self, format: str) -> formats.OutputFile:
@@ -540,52 +479,6 @@ class Task:
         return ready
 
 
-class Archive:
-    """The results of a job that go into one archive, which is written when all are there."""
-
-    def __init__(self, task: Task, row: Format) -> None:
-        self._task, self._row = task, row
-        self._arrays: dict[str, Any] = {}
-        self._results: list[Result] = []
-
-    @property
-    def nbytes(self) -> int:
-        """The memory that the results take."""
-        return sum(array.nbytes for array in self._arrays.values())
-
-    def add(self, planned: Planned, result: Result, failed: int) -> None:
-        """Put a result beside the others."""
-        path = str(self._task.job.output)
-        name = planned.source.member or f"arr_{len(self._arrays) + failed}"
-        self._arrays[name] = result.array
-        images = self._task.worker.images
-        lost = images.finish(
-            result.array, result.plan, planned.source, str(planned.format), path
-        ).lost
-        self._results.append(result._replace(written=path, notes=(*result.notes, *lost)))
-
-    def commit(self, *, whole: bool) -> Iterator[Result]:
-        """Write the archive, and give what is in it; not ``whole``: some arrays have failed."""
-        if not self._arrays and not whole:
-            return
-        task, path = self._task, str(self._task.job.output)
-        task.make_folder(path)
-        ready = task.ready(path, whole=whole)
-        formats.write_archive(
-            path,
-            self._arrays,
-            self._row,
-            task.attributes,
-            overwrite=task.job.overwrite,
-            ready=ready,
-        )
-        yield from self._results
-
-
-class _Nothing(Exception):
-    """No array of an archive came to a good end: it is not written."""
-
-
 def _without_failures(arrays: Iterator[Planned], failures: list[InputError]) -> Iterator[Planned]:
     """Give the arrays that there are; what keeps others from being read is a failure."""
     while True:
@@ -598,36 +491,6 @@ def _without_failures(arrays: Iterator[Planned], failures: list[InputError]) -> 
             return
         yield planned
         del planned
-
-
-def _of_result(info: SourceInfo, plan: OperationPlan) -> Description:
-    """What is said of a result: what was said of its input, as far as it is true of both."""
-    description = info.description
-    names: tuple[str | None, ...] = ()
-    if len(plan.layout) == len(description.names):
-        kept = zip(plan.layout, description.names, strict=True)
-        names = tuple(name for letter, name in kept if letter in plan.output_layout)
-    elif plan.output_shape == info.shape:
-        names = description.names
-    names = names if len(names) == len(plan.output_shape) and any(names) else ()
-    from poolcli.formats.attributes import for_result, placed  # late: few formats keep them
-
-    said = for_result(description.attributes, plan.nodata, plan.output_dtype)
-    scales = {
-        str(name): placed(description.scales[str(name)], n, plan.grids.get(letter))
-        for letter, name, n in zip(plan.output_layout, names, plan.output_shape, strict=False)
-        if name in description.scales
-    }
-    known = {name: scale for name, scale in scales.items() if scale is not None}
-    return description._replace(names=names, attributes=said, scales=known)
-
-
-def _undescribed(info: SourceInfo, format: str | None) -> tuple[str, ...]:
-    """Say what is told of an array that a result in this format has no place for."""
-    lost, row = info.description.what, BY_EXTENSION.get(format or "")
-    if not lost or row is None or row.describes:
-        return ()
-    return (f"not in the result: {' and '.join(lost)}; .zarr has a place for that",)
 
 
 def _written_as(job: Job, info: SourceInfo) -> str | None:
