@@ -17,6 +17,7 @@ import poolcli as library
 from poolcli.errors import InputError
 from poolcli.formats.base import Members, Reading
 from poolcli.formats.readers import read_file, read_stdin
+from poolcli.ops import OPS
 from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
@@ -111,6 +112,17 @@ def test_what_netcdf_says_of_an_array(poolcli: Run, weather: np.ndarray) -> None
     expected = library.pool(weather, "avg", 2, layout="NHW", nodata=-9999)
     np.testing.assert_array_equal(np.load("out.npy"), expected)
     assert expected[0, 0, 0] == -9999
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_chunk_by_chunk_is_as_in_memory(poolcli: Run, op: str) -> None:
+    maps = RANDOM.random((2, 29, 26)).astype("f4")
+    with h5py.File("in.h5", "w") as file:
+        file.create_dataset("x", data=maps, chunks=(1, 5, 6), compression="lzf")
+    wide = ("-k", 3, "-s", 2, "-p", 1, "-l", "CHW", "--threads", 2)
+    assert poolcli(op, *wide, "in.h5", "-o", "out.npy").code == 0
+    expected = library.pool(maps, op, 3, stride=2, padding=1, layout="CHW")
+    assert np.load("out.npy").tobytes() == expected.tobytes()
 
 
 def test_a_layout_that_was_asked_for_wins(poolcli: Run, weather: np.ndarray) -> None:

@@ -175,6 +175,19 @@ def test_a_damaged_chunk_is_named(poolcli: Run, version: int, data: bytes | None
     assert not Path("out.npy").exists()
 
 
+@pytest.mark.parametrize("data", [b"", b"\xff" * 400, None])
+def test_a_damaged_shard_is_named(poolcli: Run, data: bytes | None) -> None:
+    store("in.zarr", PLANE, (8, 16), shards=(16, 32))
+    shard = Path("in.zarr/c/1/2")
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-40] if data is None else data)
+    outcome = poolcli("max", "-k", 2, "in.zarr", "-o", "out.npy")
+    assert outcome.code == 1
+    assert outcome.err.startswith("poolcli: in.zarr: its chunk c/1/2 is damaged: ")
+    assert len(outcome.err.splitlines()) == 1
+    assert not Path("out.npy").exists()
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
