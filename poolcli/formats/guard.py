@@ -48,6 +48,11 @@ def writing(label: str) -> Iterator[None]:
         raise OutputError(f"{label}: {explain_error(error)}") from error
 
 
+def cause_of(error: BaseException) -> str:
+    """Return what went wrong, where it is said already that something is damaged."""
+    return explain_error(error).removeprefix("it is damaged ").strip("()")
+
+
 def explain_error(error: BaseException) -> str:
     """Return what went wrong in one line of at most ``CAUSE_LENGTH`` characters."""
     if isinstance(error, (InputError, OutputError)):

@@ -15,7 +15,7 @@ from poolcli.errors import InputError
 from poolcli.formats import attributes as said
 from poolcli.formats.archive import ArchiveFile, Header, Member, check_numbers
 from poolcli.formats.base import Decoded, Description, Source, SourceInfo
-from poolcli.formats.guard import check_memory, explain_error, need, one_line, shape_text
+from poolcli.formats.guard import cause_of, check_memory, need, one_line, shape_text
 from poolcli.formats.npy import Box, check_bools
 from poolcli.layout import named_layout
 
@@ -193,7 +193,7 @@ class StoredDataset:
 def _cause(error: Exception) -> str:
     """What HDF5 says is wrong, without what it was about to do."""
     told = re.search(r"\((.+)\)", str(error))
-    return one_line(told[1]) if told else explain_error(error)
+    return one_line(told[1]) if told else cause_of(error)
 
 
 def _walk(root: h5py.Group) -> Iterator[tuple[str, Dataset | Elsewhere]]:

@@ -17,7 +17,7 @@ from poolcli.errors import InputError
 from poolcli.formats import attributes as said
 from poolcli.formats.archive import ArchiveFile, Member, check_numbers
 from poolcli.formats.base import Decoded, Description, Source, SourceInfo
-from poolcli.formats.guard import check_memory, explain_error, one_line, size_text
+from poolcli.formats.guard import cause_of, check_memory, explain_error, one_line, size_text
 from poolcli.formats.npy import MAX_AXES
 from poolcli.formats.table import ZARR_NODES, is_zarr
 from poolcli.formats.zarr_storage import NAMES_2, NEWEST, Storage, library
@@ -112,7 +112,10 @@ class ZarrStore(ArchiveFile):
             raise entry.problem
         names, attributes = checked_array(entry)
         store = self._zarr.storage.LocalStore(entry.folder, read_only=True)
-        array = self._zarr.open_array(store, mode="r", zarr_format=entry.version)
+        try:
+            array = self._zarr.open_array(store, mode="r", zarr_format=entry.version)
+        except Exception as error:
+            raise InputError(f"its metadata is not understood: {cause_of(error)}") from error
         check_numbers(array.dtype)
         return ArrayHeader(array, names, attributes)
 
@@ -174,7 +177,7 @@ def _decode(array: zarr.Array[Any], place: tuple[int, ...]) -> np.ndarray[Any, A
         ]
         stored = tuple(i // n for i, n in zip(place, inside, strict=True))
         key = array.metadata.encode_chunk_key(stored)
-        raise InputError(f"its chunk {key} is damaged: {explain_error(error)}") from error
+        raise InputError(f"its chunk {key} is damaged: {cause_of(error)}") from error
 
 
 def _missing_chunks(array: zarr.Array[Any]) -> tuple[str, ...]:
