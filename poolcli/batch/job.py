@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import sys
 import threading
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.batch.manifest import Manifest
-
-SMALL = 1000  # cells of an input that can be shown beside its result
 
 
 class StartLatch:
@@ -123,10 +120,14 @@ class Task:
         self._before: formats.Status | None = None
         self._planned: deque[Planned] | None = None
         self._problem: PoolError | None = None
+        self._is_looked_at = False
 
     def close(self) -> None:
-        """Close the input, and forget what was planned."""
-        if self._file is not None:
+        """Close the input, and forget what was planned.
+
+        One that results are shown beside is closed when these are forgotten.
+        """
+        if self._file is not None and not self._is_looked_at:
             self._file.close()
         self._file = self._planned = self._problem = None
 
@@ -296,9 +297,10 @@ class Task:
                 winners = plan.winners(content)
         with into or self._sink(planned, plan, number) as sink:
             self.worker.images.run(plan, source, sink.content, self.tick)
-        is_small = math.prod(source.shape) <= SMALL
-        is_drawn = job.output is None and (is_small or source.info.row.pictures is not None)
-        shown = source.array if is_drawn else None
+        shown = None
+        if job.output is None:
+            # Whoever draws it reads what of it is seen.
+            shown, self._is_looked_at = source.content, True
         notes = (
             *source.notes,
             *getattr(plan, "notes", ()),
