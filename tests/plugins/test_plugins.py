@@ -219,7 +219,7 @@ def test_one_that_fails_keeps_no_other_back(module: Path, bare: None, poolcli: R
         assert poolcli("max", "-k", 1, "known").code == 0
         done = poolcli("max", "-k", 1, "unknown")
         assert done.code == 1
-        assert done.err.startswith("poolcli: unknown: its first bytes are no .npy")
+        assert done.err.startswith("poolcli: unknown: it is of no known format; plugin")
         assert f"plugin a-{name} 1.0: its format '{name}' {said}" in done.err
         assert done.err.count("\n") == 1
 
