@@ -43,8 +43,16 @@ def assign(
 
 def check_target(target: Target) -> None:
     """Refuse places that cannot be, whatever the inputs. Raises UsageError."""
+    if target.resume and target.is_far:
+        raise UsageError(
+            f"{target.output}: `resume` reads what a run has noted in a folder here; say"
+            " `skip_existing`, as what is there is whole"
+        )
     for path in (target.output, target.indices):
         if path is None or path == STDOUT:
+            continue
+        if formats.is_address(path):
+            formats.check_writable(path)
             continue
         parent = os.path.dirname(path.rstrip(os.sep)) or os.curdir
         if not os.path.isdir(parent):
@@ -119,7 +127,7 @@ def _check_no_folder(taken: Mapping[str, tuple[str, str]]) -> None:
 
 def _settled(job: Job, target: Target, manifest: Manifest | None, input_files: _InputFiles) -> Job:
     """Decide what becomes of outputs that exist."""
-    there = [path for path in job.paths if os.path.isfile(path) or formats.is_store(path)]
+    there = [path for path in job.paths if formats.is_there(path) or formats.is_store(path)]
     for path in there:
         input_files.check(path, job.input)
     if target.resume and manifest is not None:
@@ -172,6 +180,8 @@ class _InputFiles:
 
 
 def _identity(path: str) -> Identity | None:
+    if formats.is_address(path):
+        return (-1, hash(path))  # nothing here has it
     try:
         info = os.stat(path)
     except OSError:

@@ -182,6 +182,8 @@ class Input(NamedTuple):
     def file(self) -> str | None:
         """The file behind it: that of an array named as ``file.npz:name`` is ``file.npz``."""
         path = self.path
+        if path is not None and formats.is_address(path):
+            return formats.split_member(path)[0]
         while path is not None and ":" in path and not os.path.lexists(path):
             path = path.rpartition(":")[0]
         return path
@@ -189,7 +191,10 @@ class Input(NamedTuple):
     @property
     def is_stored(self) -> bool:
         """Whether there is a file or a store, whose header can be looked at before it is read."""
-        return self.file is not None and (os.path.isfile(self.file) or formats.is_store(self.file))
+        file = self.file
+        if file is None:
+            return False
+        return formats.is_address(file) or os.path.isfile(file) or formats.is_store(file)
 
     @property
     def member(self) -> str | None:
@@ -225,6 +230,9 @@ def find_inputs(
     for name in names:
         inputs += _inputs_named(name, search)
     for name in [name for file in lists for name in read_list(file)]:
+        if formats.is_address(name):
+            inputs += _inputs_at(name, search, is_listed=True)
+            continue
         is_folder = os.path.isdir(name)
         inputs += _inputs_in_folder(name, search) if is_folder else [_file_named(name)]
     return inputs
@@ -237,6 +245,8 @@ def _typed(text: str, label: str) -> Input:
 def _inputs_named(name: str, search: Search) -> list[Input]:
     if name == STDIN:
         return [Input(STDIN, _open_stdin)]
+    if formats.is_address(name):
+        return _inputs_at(name, search)
     if os.path.isdir(name):
         return _inputs_in_folder(name, search)
     if not os.path.lexists(name):
@@ -244,6 +254,26 @@ def _inputs_named(name: str, search: Search) -> list[Input]:
         if matches:
             return matches
     return [_file_named(name)]
+
+
+def _inputs_at(address: str, search: Search, *, is_listed: bool = False) -> list[Input]:
+    """What is far away: an object, or those of a folder or a pattern; no pattern in a list."""
+    is_folder = address.endswith("/")
+    if not is_folder and (is_listed or not formats.is_pattern(address)):
+        return [_file(address)]
+    from poolcli.formats import remote  # late: few inputs are far away
+
+    try:
+        found = remote.listed(address, recursive=search.recursive)
+    except InputError as error:
+        return [_failing(address, f"{address}: {error}")]
+    inputs = [
+        _file(item.address)._replace(folder=item.folder, root=address if is_folder else None)
+        for item in found
+        if row_of(os.path.splitext(item.address)[1]) is not None
+    ]
+    what = "in this folder can be pooled" if is_folder else "that matches can be pooled"
+    return inputs or [_failing(address, f"{address}: no file {what}")]
 
 
 def _file_named(name: str) -> Input:

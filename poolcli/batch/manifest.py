@@ -23,7 +23,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from poolcli import formats
-from poolcli.errors import OutputError
+from poolcli.errors import InputError, OutputError
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation
 
@@ -90,10 +90,10 @@ class Manifest:
     def _is_done(self, source: str, array: str | None, path: str) -> bool:
         try:
             output, now = formats.status(path), formats.status(source)
-        except OSError:
+        except (OSError, InputError):
             return False
         for made in self._entries.get(self._key(path), []):
-            same_input = made.input == os.path.abspath(source) and made.input_stamp == stamp(now)
+            same_input = made.input == formats.absolute(source) and made.input_stamp == stamp(now)
             # An input that was replaced by its own output is no longer what it was, and is done.
             same_work = made.fingerprint == self._digest and made.array == array and made.whole
             if made.output == stamp(output) and same_work:
@@ -169,7 +169,7 @@ class Manifest:
         Raises OutputError where it cannot be noted; the output should then not get its name.
         """
         state, of = stamp(output), stamp(before)
-        entry = Entry(state, os.path.abspath(source), of, self._digest, array, whole)
+        entry = Entry(state, formats.absolute(source), of, self._digest, array, whole)
         try:
             self._append(_record(self._key(path), entry))
         except OSError as error:

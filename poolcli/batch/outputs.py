@@ -44,7 +44,7 @@ class Template(NamedTuple):
 
         Raises UsageError where the name would be none, or lead out of the output folder.
         """
-        stem, own = os.path.splitext(os.path.basename(path))
+        stem, own = os.path.splitext(formats.file_name(path))
         values = {
             "stem": stem,
             "array": array or "",
@@ -131,6 +131,11 @@ class Target(NamedTuple):
     def is_folder(self) -> bool:
         """Whether each result gets a file of its own in a folder."""
         return self.output is not None and names_folder(self.output)
+
+    @property
+    def is_far(self) -> bool:
+        """Whether results go to an object store."""
+        return self.output is not None and formats.is_address(self.output)
 
     @property
     def is_binary(self) -> bool:
@@ -278,7 +283,7 @@ def _name(
         template = target.template
         name = template.name(item.file, item.member, extension, target.op, number)
     else:
-        stem, own = os.path.splitext(os.path.basename(item.file))
+        stem, own = os.path.splitext(formats.file_name(item.file))
         name = stem + (own if extension is None else extension)
     return os.path.join(item.folder, name)
 
@@ -290,6 +295,8 @@ def extension_of(path: str) -> str:
 
 def names_folder(path: str) -> bool:
     """Tell whether a target is a folder of files, there or to be made."""
+    if formats.is_address(path):
+        return path.endswith("/")
     return path.endswith(os.sep) or (os.path.isdir(path) and not formats.is_store(path))
 
 

@@ -206,7 +206,7 @@ def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | No
     layouts = read_defaults(values["like"]).layouts
     is_batch = target.is_folder and batch.is_many(inputs)
     manifest = None
-    if is_batch or target.resume:
+    if (is_batch or target.resume) and not target.is_far:
         from poolcli.batch.manifest import fingerprint_of
 
         fingerprint = fingerprint_of(operation, layouts, target.format, images)

@@ -1,10 +1,18 @@
 """The only door to disk: files, pipes and typed matrices in; files and streams out."""
 
+from poolcli.formats.addresses import (
+    absolute,
+    check_writable,
+    file_name,
+    is_address,
+    is_pattern,
+)
 from poolcli.formats.atomic import (
     Ready,
     Status,
     abandon,
     atomic_target,
+    is_there,
     locked,
     make_folders,
     status,
@@ -33,6 +41,7 @@ from poolcli.formats.readers import (
     read_arrays,
     read_file,
     read_stdin,
+    split_member,
 )
 from poolcli.formats.sinks import (
     Finished,
@@ -70,14 +79,20 @@ __all__ = [
     "SourceInfo",
     "Status",
     "abandon",
+    "absolute",
     "archive_sink",
     "atomic_target",
     "available_memory",
     "box_sink",
     "check_memory",
+    "check_writable",
     "describe_file",
     "encoded_sink",
+    "file_name",
+    "is_address",
+    "is_pattern",
     "is_store",
+    "is_there",
     "locked",
     "make_folders",
     "member_sink",
@@ -89,6 +104,7 @@ __all__ = [
     "read_arrays",
     "read_file",
     "read_stdin",
+    "split_member",
     "status",
     "sweep",
     "to_path",

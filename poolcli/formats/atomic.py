@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
 from poolcli.errors import OutputError
+from poolcli.formats.addresses import is_address
+from poolcli.formats.guard import reading
 
 # A file system that does not answer must not keep the process.
 PATIENCE = 1.0
@@ -169,7 +171,16 @@ class Status(NamedTuple):
 
 
 def status(path: str, *, inside: bool = True) -> Status:
-    """The state of a file, or of a folder and what is ``inside``. Raises OSError for none."""
+    """The state of a file, or of a folder and what is ``inside``. Raises OSError for none.
+
+    That of an object far away is its size and a number made of its ETag; raises InputError, one
+    line that starts with the address.
+    """
+    if is_address(path):
+        from poolcli.formats import remote
+
+        with reading(path):
+            return Status(*remote.state(path), *_FAR)
     whole = Status.of(os.stat(path))
     if not inside or not os.path.isdir(path):
         return whole
@@ -181,6 +192,7 @@ def status(path: str, *, inside: bool = True) -> Status:
     return whole._replace(st_size=size, st_mtime_ns=latest)
 
 
+_FAR = (-1, -1)  # no device and no number there that a file here could have
 Ready = Callable[[Status], None]
 """Told of a complete file just before it gets its name; raising keeps it from getting it."""
 
@@ -199,6 +211,16 @@ def atomic_target(
     link stays, and what it points at is written. Pipes and devices (/dev/stdout, /dev/null) are
     written straight. Raises ``OutputError`` without the path for targets that cannot be.
     """
+    if is_address(path):
+        from poolcli.formats import remote  # late: few outputs are far away
+
+        def complete(size: int) -> None:
+            if ready is not None:
+                ready(Status(size, 0, *_FAR))
+
+        with remote.target(path, overwrite, complete) as file:
+            yield file
+        return
     special = _open_special(path)
     if special is not None:
         with special:
@@ -239,10 +261,12 @@ def atomic_target(
 def atomic_folder(
     path: str, replaces: Callable[[str], bool], overwrite: bool = False, ready: Ready | None = None
 ) -> Iterator[str]:
-    """Give the path of an empty folder to fill; otherwise as :func:`atomic_target`.
+    """Give the path of an empty folder to fill; otherwise as :func:`atomic_target`, but only here.
 
     With ``overwrite`` it takes the place of a folder that ``replaces`` knows, or of a file.
     """
+    if is_address(path):
+        raise OutputError("a folder is written here and not far away; name one here, and copy it")
     target = os.path.realpath(path)
     old = _check_folder_target(target, replaces, overwrite)
     with held_off():
@@ -300,12 +324,27 @@ def _exchange(temporary: str, target: str) -> None:
     _remove(kept)
 
 
+def is_there(path: str) -> bool:
+    """Whether a file or a store is there, or an object far away.
+
+    Raises InputError, one line that starts with the address.
+    """
+    if not is_address(path):
+        return os.path.isfile(path)
+    from poolcli.formats import remote
+
+    with reading(path):
+        return remote.exists(path)
+
+
 def make_folders(path: str) -> None:
     """Make a folder and all that it lies in: any number, unlike os.makedirs, which calls itself.
 
     Raises OSError.
     """
     missing = []
+    if is_address(path):
+        return  # names there may have any slashes
     while path and not os.path.isdir(path):
         missing.append(path)
         path = os.path.dirname(path)

@@ -226,6 +226,8 @@ class Format(NamedTuple):
         it holds one
     archive: what writes several arrays box by box: ``archive(file, members, attributes)`` gives an
         :class:`ArchiveOutput` for members like these by name, in a file or folder as for ``boxes``
+    has_ranges: parts of a file can be read without the others, so that of one that is far away no
+        more need come
     is_text, is_archive: it is read by people; it holds several arrays, which have names
     describes: it has a place for what is said of an array (:class:`Description`)
     decoded, encoded: about how many times the bytes of an array are in memory at most while it is
@@ -245,6 +247,7 @@ class Format(NamedTuple):
     pack: Callable[..., None] | None = None
     archive: Callable[..., ArchiveOutput] | None = None
     folder: Callable[[str], bool] | None = None
+    has_ranges: bool = False
     is_text: bool = False
     is_archive: bool = False
     describes: bool = False

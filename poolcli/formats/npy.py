@@ -10,7 +10,7 @@ import re
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
@@ -316,6 +316,12 @@ def write_all(stream: Writable, data: bytes | memoryview) -> None:
 Box = tuple[tuple[int, int], ...]
 
 
+class Ranged(Protocol):
+    """What is read by ranges, near ones as one."""
+
+    def read_runs(self, buffer: memoryview, runs: Sequence[tuple[int, int]], /) -> None: ...
+
+
 class StoredNpy:
     """An .npy file's array, read box by box; ``shape`` is in the order that it is stored in.
 
@@ -328,6 +334,9 @@ class StoredNpy:
 
     def __init__(self, file: BinaryIO, header: NpyHeader) -> None:
         self._file, self._header = file, header
+        # Of what is far away each range is a question.
+        raw = getattr(file, "raw", None)
+        self._far: Ranged | None = raw if hasattr(raw, "read_runs") else None
         self._lock = threading.Lock()
         reverse = header.fortran_order
         self.shape = header.shape[::-1] if reverse else header.shape
@@ -342,10 +351,15 @@ class StoredNpy:
         what is no bool.
         """
         data = out.reshape(-1).view(np.uint8).data
-        done = 0
-        for offset, size in runs(self.shape, box, self.dtype.itemsize):
-            self._read(data[done : done + size], self._header.data_offset + offset)
-            done += size
+        parts = runs(self.shape, box, self.dtype.itemsize)
+        start = self._header.data_offset
+        if self._far is not None:
+            self._far.read_runs(data, [(start + offset, size) for offset, size in parts])
+        else:
+            done = 0
+            for offset, size in parts:
+                self._read(data[done : done + size], start + offset)
+                done += size
         check_bools(out)
 
     def finish(self) -> None:

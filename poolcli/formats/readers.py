@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
 from poolcli.errors import InputError
+from poolcli.formats.addresses import is_address
 from poolcli.formats.base import (
     DEFAULT_READING,
     HEAD,
@@ -22,7 +23,7 @@ from poolcli.formats.base import (
     open_input,
 )
 from poolcli.formats.guard import available_memory, reading, size_text
-from poolcli.formats.table import TABLE, TEXT, format_of, format_of_folder
+from poolcli.formats.table import TABLE, TEXT, format_of, format_of_folder, row_of
 
 _CHUNK = 1 << 20
 # No more of a stream is waited for before it is known that it goes on: so much begins every .npy.
@@ -38,6 +39,8 @@ def open_file(path: str, settings: Reading = DEFAULT_READING, *, streams: bool =
     Raises ``InputError``, one line that starts with the path.
     """
     path, name = split_member(path)
+    if is_address(path):
+        return _open_address(path, name, settings)
     row = format_of_folder(path) if os.path.isdir(path) else None
     if row is not None:
         return row.opener(Opened(io.BytesIO(), path, row, settings, name))
@@ -47,15 +50,37 @@ def open_file(path: str, settings: Reading = DEFAULT_READING, *, streams: bool =
         return open_stream(cast(BinaryIO, file), settings, label=path)
     try:
         with reading(path):
-            row = format_of(file.read(HEAD))
-            file.seek(0)
-            if name is not None and not row.is_archive:
-                archives = ", ".join(row.extensions[0] for row in TABLE if row.is_archive)
-                raise InputError(f"it has no array {name!r}: only {archives} have names inside")
+            row = _recognised(cast(BinaryIO, file), name)
     except BaseException:
         file.close()
         raise
     return row.opener(Opened(cast(BinaryIO, file), path, row, settings, name))
+
+
+def _recognised(file: BinaryIO, member: str | None) -> Format:
+    """Say what a file is, of which an array of this name is wanted, and go back to its start."""
+    row = format_of(file.read(HEAD))
+    file.seek(0)
+    if member is not None and not row.is_archive:
+        archives = ", ".join(row.extensions[0] for row in TABLE if row.is_archive)
+        raise InputError(f"it has no array {member!r}: only {archives} have names inside")
+    return row
+
+
+def _open_address(address: str, member: str | None, settings: Reading) -> OpenFile:
+    """Open an object far away: by ranges where its format has them, else all of it is fetched."""
+    from poolcli.formats import remote  # late: few inputs are far away
+
+    with reading(address):
+        file = remote.open_input(address)
+        try:
+            row = _recognised(file, member)
+            if not row.has_ranges:
+                file = remote.as_a_whole(file)
+        except BaseException:
+            file.close()
+            raise
+    return row.opener(Opened(file, address, row, settings, member))
 
 
 def open_stream(
@@ -188,6 +213,8 @@ def describe_file(path: str, settings: Reading = DEFAULT_READING) -> Iterator[So
 
 def split_member(path: str) -> tuple[str, str | None]:
     """Split ``file.npz:name`` when the whole is no file and what stands before a colon is."""
+    if is_address(path):
+        return _split_address(path)
     if not os.path.lexists(path):
         end = path.rfind(":")
         while end > 0:
@@ -195,6 +222,18 @@ def split_member(path: str) -> tuple[str, str | None]:
                 return path[:end], path[end + 1 :]
             end = path.rfind(":", 0, end)
     return path, None
+
+
+def _split_address(address: str) -> tuple[str, str | None]:
+    """Split ``s3://bucket/file.npz:name`` by the ending of the file: nobody is asked."""
+    folder, slash, last = address.rpartition("/")
+    end = last.find(":")
+    while end > 0:
+        row = row_of(os.path.splitext(last[:end])[1])
+        if row is not None and row.is_archive:
+            return f"{folder}{slash}{last[:end]}", last[end + 1 :]
+        end = last.find(":", end + 1)
+    return address, None
 
 
 def is_store(path: str) -> bool:

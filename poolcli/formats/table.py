@@ -64,6 +64,7 @@ def _picture(
     encode: str = "encode",
     decoded: float = _DECODED,
     encoded: float = _ENCODED,
+    has_ranges: bool = False,
 ) -> Format:
     return Format(
         name,
@@ -74,6 +75,7 @@ def _picture(
         pictures=pictures,
         decoded=decoded,
         encoded=encoded,
+        has_ranges=has_ranges,
     )
 
 
@@ -92,6 +94,7 @@ NPY = Format(
     lazy("npy", "encode"),
     boxes=lazy("npy", "NpyOutput"),
     stream=lazy("npy", "read_stream"),
+    has_ranges=True,
 )
 NPZ = Format(
     "npz",
@@ -117,6 +120,7 @@ HDF5 = Format(
     (".h5", ".hdf5", ".he5", ".nc", ".nc4"),
     lambda head: any(head[at : at + 8] == b"\x89HDF\r\n\x1a\n" for at in (0, 512, 1024, 2048)),
     lazy("hdf5", "Hdf5File"),
+    has_ranges=True,
     is_archive=True,
 )
 ZARR = Format(
@@ -185,6 +189,7 @@ TABLE = (
         opener=("tiff", "TiffFile"),
         encode="encode_tiff",
         encoded=4.0,
+        has_ranges=True,
     ),
     _picture(
         "WebP",

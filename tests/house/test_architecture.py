@@ -25,6 +25,7 @@ ONLY_IN = {
     "PIL": "formats",
     "tifffile": "formats",
     "imagecodecs": "formats",
+    "fsspec": "formats",
 }
 # What `poolcli --help` loads stands on the standard library alone.
 WITHOUT_NUMPY = (
