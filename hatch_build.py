@@ -17,6 +17,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ZIG = "ziglang>=0.13"
+KERNELS = Path(__file__).parent / "poolcli" / "kernels"
 
 FLAGS = (
     *("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"),
@@ -66,32 +68,48 @@ class BuildHook(BuildHookInterface):
 
 def build(root: Path) -> Path:
     """Compile what has changed, link it, try it, and put it in the package."""
+    command = compiler()
+    many = platform.machine().lower() in ("x86_64", "amd64")
+    objects = compile_kernels(command, root / "build" / "kernels", many=many)
+    return _link(command, objects, root)
+
+
+def compiler() -> list[str]:
+    """The command of the compiler to use."""
     command = _compiler() or _zig()
     if command is None:
         sys.exit(
             "poolcli: no C++ compiler works here; install g++ or clang++, set CXX to one, or "
             "pip install ziglang"
         )
-    kernels, objects = root / "poolcli" / "kernels", root / "build" / "kernels"
-    objects.mkdir(parents=True, exist_ok=True)
-    many = platform.machine().lower() in ("x86_64", "amd64")
-    headers = b"".join(path.read_bytes() for path in sorted(kernels.glob("*.h*")))
+    return command
+
+
+def compile_kernels(
+    command: list[str], folder: Path, *, many: bool, more: Sequence[str] = ()
+) -> list[Path]:
+    """Compile each file for each instruction set, unless that was done; returns the objects.
+
+    ``many``: for the three of x86-64. ``more``: flags that come last.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    headers = b"".join(path.read_bytes() for path in sorted(KERNELS.glob("*.h*")))
     jobs = []
-    for source in sorted(kernels.glob("*.cpp")):
+    for source in sorted(KERNELS.glob("*.cpp"), key=lambda path: -path.stat().st_size):
         for isa in _instructions(source.stem, many=many):
             # Processors of before 2013 get by with less, for it takes a third of the time to build.
             fast = "-O3" if source.stem in PLAIN_LOOPS else "-O2"
             level = "-O1" if many and isa == 0 else fast
             named = [f"-DPOOL_ISA={isa}", *many * ["-DPOOL_MANY"]]
-            flags = [level, *FLAGS, *_march(command, isa), *named]
+            flags = [level, *FLAGS, *_march(command, isa), *named, *more]
             key = hashlib.sha256(headers + source.read_bytes() + repr((command, flags)).encode())
-            target = objects / f"{source.stem}-{isa}-{key.hexdigest()[:16]}.o"
+            target = folder / f"{source.stem}-{isa}-{key.hexdigest()[:16]}.o"
             jobs.append(([*command, *flags, "-c", str(source)], target))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda job: _compile(*job), jobs))
-    for old in set(objects.glob("*.o")) - {target for _, target in jobs}:
+    for old in set(folder.glob("*.o")) - {target for _, target in jobs}:
         old.unlink()
-    return _link(command, [target for _, target in jobs], root)
+    return [target for _, target in jobs]
 
 
 def _instructions(stem: str, *, many: bool) -> list[int]:
