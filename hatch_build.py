@@ -2,7 +2,8 @@
 
 Every file is compiled once for each instruction set, and ``dispatch.cpp`` chooses among them when
 the program runs. The compiler is the one that ``CXX`` names, else the first of g++, clang++ and c++
-that works, else that of PyPI's ziglang, which is asked for as a build requirement only then.
+that works, else that of PyPI's ziglang, which is asked for as a build requirement only then, or
+where ``CXX`` is the word ziglang.
 There is no C++ library in it and nothing of Python's, so that one wheel serves every Python.
 """
 
@@ -61,9 +62,21 @@ class BuildHook(BuildHookInterface):
         if self.target_name != "wheel":
             return
         build(Path(self.root))
-        tag = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{tag}"
+        build_data["tag"] = f"py3-none-{platform_tag(sysconfig.get_platform(), platform.machine())}"
+
+
+def platform_tag(name: str, machine: str) -> str:
+    """The platform of a wheel's name; a Mac's Python may serve two processors, the library one.
+
+    >>> platform_tag("linux-x86_64", "x86_64")
+    'linux_x86_64'
+    >>> platform_tag("macosx-10.13-universal2", "arm64")
+    'macosx_11_0_arm64'
+    """
+    if name.endswith("-universal2"):
+        name = "macosx-11.0-arm64" if machine == "arm64" else name.replace("universal2", machine)
+    return name.replace("-", "_").replace(".", "_")
 
 
 def build(root: Path) -> Path:
@@ -80,7 +93,7 @@ def compiler() -> list[str]:
     if command is None:
         sys.exit(
             "poolcli: no C++ compiler works here; install g++ or clang++, set CXX to one, or "
-            "pip install ziglang"
+            "pip install ziglang and set CXX=ziglang"
         )
     return command
 
@@ -125,6 +138,7 @@ def _compile(command: list[str], target: Path) -> None:
 
 def _link(command: list[str], objects: list[Path], root: Path) -> Path:
     library = root / "poolcli" / ("_native.dll" if os.name == "nt" else "_native.so")
+    command = ["cc" if word == "c++" else word for word in command]  # zig would build its libc++
     how = ["-shared"]
     if sys.platform == "darwin":
         how += ["-undefined", "dynamic_lookup"]
@@ -164,6 +178,8 @@ def _march(command: list[str], isa: int) -> list[str]:
 def _compiler() -> list[str] | None:
     """The command of a compiler that works; some are names that only offer to install one."""
     named = os.environ.get("CXX")
+    if named == "ziglang":
+        return None
     if named:
         return shlex.split(named)
     return next((c for c in (["g++"], ["clang++"], ["c++"]) if _works(c)), None)
