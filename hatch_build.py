@@ -18,7 +18,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -99,11 +99,15 @@ def compiler() -> list[str]:
 
 
 def compile_kernels(
-    command: list[str], folder: Path, *, many: bool, more: Sequence[str] = ()
+    command: list[str],
+    folder: Path,
+    *,
+    many: bool,
+    more: Callable[[int], Sequence[str]] = lambda isa: (),
 ) -> list[Path]:
     """Compile each file for each instruction set, unless that was done; returns the objects.
 
-    ``many``: for the three of x86-64. ``more``: flags that come last.
+    ``many``: for the three of x86-64. ``more``: flags that come last, of an instruction set.
     """
     folder.mkdir(parents=True, exist_ok=True)
     headers = b"".join(path.read_bytes() for path in sorted(KERNELS.glob("*.h*")))
@@ -114,7 +118,7 @@ def compile_kernels(
             fast = "-O3" if source.stem in PLAIN_LOOPS else "-O2"
             level = "-O1" if many and isa == 0 else fast
             named = [f"-DPOOL_ISA={isa}", *many * ["-DPOOL_MANY"]]
-            flags = [level, *FLAGS, *_march(command, isa), *named, *more]
+            flags = [level, *FLAGS, *_march(command, isa), *named, *more(isa)]
             key = hashlib.sha256(headers + source.read_bytes() + repr((command, flags)).encode())
             target = folder / f"{source.stem}-{isa}-{key.hexdigest()[:16]}.o"
             jobs.append(([*command, *flags, "-c", str(source)], target))
@@ -156,10 +160,15 @@ def _load(library: Path) -> None:
 def _make(command: list[str], target: Path, check: Any = None) -> None:
     """Run a compiler; what it makes appears whole or not at all."""
     made = target.with_name(f".{target.stem}-{os.getpid()}{target.suffix}")
-    done = subprocess.run([*command, "-o", str(made)], capture_output=True, text=True)
-    if done.returncode:
+    try:
+        done = subprocess.run([*command, "-o", str(made)], capture_output=True, text=True)
+        failed = done.returncode != 0
+        why = done.stderr.strip() or f"exit code {done.returncode}"
+    except OSError as error:
+        failed, why = True, str(error)
+    if failed:
         made.unlink(missing_ok=True)
-        last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()
+        last = why.splitlines()
         sys.exit(
             "\n".join(last[-20:])
             + f"\npoolcli: {' '.join(command[:2])} … cannot make {target.name}; set CXX to another "
