@@ -13,6 +13,7 @@ import ctypes
 import hashlib
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -110,7 +111,6 @@ def compile_kernels(
     ``many``: for the three of x86-64. ``more``: flags that come last, of an instruction set.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    headers = b"".join(path.read_bytes() for path in sorted(KERNELS.glob("*.h*")))
     jobs = []
     for source in sorted(KERNELS.glob("*.cpp"), key=lambda path: -path.stat().st_size):
         for isa in _instructions(source.stem, many=many):
@@ -119,7 +119,7 @@ def compile_kernels(
             level = "-O1" if many and isa == 0 else fast
             named = [f"-DPOOL_ISA={isa}", *many * ["-DPOOL_MANY"]]
             flags = [level, *FLAGS, *_march(command, isa), *named, *more(isa)]
-            key = hashlib.sha256(headers + source.read_bytes() + repr((command, flags)).encode())
+            key = hashlib.sha256(_text_of(source) + repr((command, flags)).encode())
             target = folder / f"{source.stem}-{isa}-{key.hexdigest()[:16]}.o"
             jobs.append(([*command, *flags, "-c", str(source)], target))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -127,6 +127,19 @@ def compile_kernels(
     for old in set(folder.glob("*.o")) - {target for _, target in jobs}:
         old.unlink()
     return [target for _, target in jobs]
+
+
+def _text_of(source: Path) -> bytes:
+    """A file with all that it includes, each once: what its object is made of."""
+    texts: dict[Path, bytes] = {}
+    waiting = [source]
+    while waiting:
+        path = waiting.pop()
+        if path not in texts:
+            texts[path] = path.read_bytes()
+            names = re.findall(r'^#include "(.+)"', texts[path].decode(), re.MULTILINE)
+            waiting += [path.parent / name for name in names]
+    return b"".join(texts.values())
 
 
 def _instructions(stem: str, *, many: bool) -> list[int]:

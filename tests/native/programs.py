@@ -62,7 +62,7 @@ TARGETS = (
 
 def make_program(target: Target, more: Callable[[int], Sequence[str]] = lambda isa: ()) -> Path:
     """Compile kernels and check program together; links no C++ library."""
-    folder = ROOT / "build" / "programs" / target.name.replace(", ", "-")
+    folder = ROOT / "build" / "programs" / (target.name.replace(", ", "-") + "-one" * (not target.many))
     command = list(target.command)
     objects = hatch_build.compile_kernels(command, folder, many=target.many, more=more)
     program = folder / "check"
@@ -91,9 +91,9 @@ def run_program(program: Path, target: Target, blocks: int, isa: int) -> str | N
     return done.stdout
 
 
-def sanitize(blocks: int) -> None:
-    """Run every kernel for every instruction set under the sanitizers."""
-    target = Target("sanitized", tuple(hatch_build.compiler()), many=_is_x86())
+def sanitize(blocks: int, *, many: bool) -> None:
+    """Run every kernel under the sanitizers; ``many``: for every instruction set, which takes long."""
+    target = Target("sanitized", tuple(hatch_build.compiler()), many=many)
     program = make_program(target, sanitized)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         sets = instruction_sets(target)
@@ -137,9 +137,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["sanitize", "digests"])
     parser.add_argument("--blocks", type=int, default=3000, help="of each op")
+    parser.add_argument("--one", action="store_true", help="sanitize one instruction set only")
     parser.add_argument("--write", action="store_true", help="renew the table")
     args = parser.parse_args()
-    sanitize(args.blocks) if args.what == "sanitize" else digests(write=args.write)
+    if args.what == "sanitize":
+        sanitize(args.blocks, many=_is_x86() and not args.one)
+    else:
+        digests(write=args.write)
 
 
 if __name__ == "__main__":
