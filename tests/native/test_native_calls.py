@@ -12,7 +12,7 @@ import pytest
 
 import poolcli
 from poolcli.engine import native
-from poolcli.windows import Adaptive, Sliding
+from poolcli.windows import Adaptive, Sliding, Windows
 
 F4 = np.dtype("f4")
 LIBRARY = next(Path(poolcli.__file__).parent.glob("_native.*"))
@@ -56,6 +56,88 @@ REFUSED = [
     {"unfinished": True, "state": np.zeros(3, np.uint8)},
     {"unfinished": True, "state": np.zeros(10**6, np.uint8)},
 ]
+
+
+def along(**changes: object) -> tuple[Windows, ...]:
+    """Windows as no geometry makes them."""
+    good = {"axis": "width", "n": 8, "starts": range(0, 8, 2), "sizes": 2}
+    return (Windows(**(good | changes)),)  # type: ignore[arg-type]
+
+
+IMPOSSIBLE_WINDOWS = [
+    {"starts": range(0)},
+    {"starts": range(7, -1, -1), "sizes": 1},
+    {"starts": range(20, 21)},
+    {"starts": range(-20, -19)},
+    {"starts": range(-(2**70), -(2**70) + 1)},
+    {"sizes": 0},
+    {"sizes": -3},
+    {"sizes": 2**70},
+    {"sizes": 2**61, "dilation": 2**61},
+    {"dilation": 0},
+    {"dilation": -1},
+    {"n": 0},
+    {"n": -8},
+    {"n": 2**70},
+    {"pad_before": -9},
+    {"pad_after": 2**70},
+    {"starts": range(-4, 8, 3), "sizes": 2, "dilation": 9},
+    {"starts": (0, 2**65), "sizes": (1, 1)},
+    {"starts": (0, 1), "sizes": (0, 1)},
+    {"starts": (0, 1), "sizes": (-5, 1)},
+    {"starts": (0, 1, 2), "sizes": (1, 1)},
+    {"starts": (-3, 8), "sizes": (1, 1)},
+    {"starts": (3, 1), "sizes": (1, 1)},
+]
+
+
+@pytest.mark.parametrize("wrong", IMPOSSIBLE_WINDOWS, ids=str)
+def test_refused_windows(wrong: dict) -> None:
+    with pytest.raises(ValueError, match="meant"):
+        work(windows=along(**wrong), lead=0)
+    work(windows=along(), lead=0).block(X[0, 0], np.zeros(4, "f4"))
+
+
+IMPOSSIBLE_PARAMETERS = [
+    ("max", (1.0,), ()),
+    ("avg", (), (1,)),
+    ("mixed", (0.5,), (1, 0)),
+    ("mixed", (1.5,), (1, 2)),
+    ("quantile", (), ()),
+    ("quantile", (), (1, 0, 0)),  # divides by 0
+    ("quantile", (), (3, 2, 0)),  # a cell past the window's last
+    ("quantile", (), (-1, 2, 0)),
+    ("quantile", (), (1, 2, 5)),
+    ("quantile", (), (2**70, 2**71, 0)),
+    ("argquantile", (), (3, 2, 1)),
+    ("lp", (-3.0,), (0,)),  # takes for ever
+    ("lp", (2.0,), (7,)),
+    ("gem", (np.nan, 1.0), ()),
+    ("gem", (3.0, 0.0), ()),
+    ("lse", (0.0,), ()),
+    ("var", (), (-1,)),
+    ("std", (), (2**70,)),
+    ("sample", (), (1, 3)),
+    ("expected", (), (2**63, 1)),
+    ("expected", (1.0,) * 5, (1, 1)),
+]
+
+
+@pytest.mark.parametrize(("op", "p", "q"), IMPOSSIBLE_PARAMETERS)
+def test_refused_parameters(op: str, p: tuple, q: tuple) -> None:
+    with pytest.raises(ValueError, match="parameters"):
+        work(op=op, params=(p, q))
+
+
+def test_a_state_that_cannot_be_written_is_refused() -> None:
+    windows = Sliding(6).resolve(["height", "width"], (6, 6))
+    pooling = work(windows=windows, lead=0)
+    cells, out = np.zeros((3, 6), "f4"), np.zeros((1, 1), "f4")
+    state = np.zeros(10**6, np.uint8)
+    pooling.block(cells, out, held=(0, 0), state=state, unfinished=True)
+    state.flags.writeable = False
+    with pytest.raises(ValueError, match="written"):
+        pooling.block(cells, out, held=(0, 0), state=state, unfinished=True)
 
 
 @pytest.mark.parametrize("wrong", REFUSED, ids=range(len(REFUSED)))
