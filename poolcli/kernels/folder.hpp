@@ -198,10 +198,10 @@ class Folder {
     }
     template <class T>
     void gather_typed(const char *in, const char *none, char *out, i64 k, i64 count) {
-        auto from = reinterpret_cast<const T *>(in);
-        for (i64 i = 0; i < count; i++)
-            reinterpret_cast<T *>(out)[i] =
-                k < count_[i] ? from[first_[i] + k] : *reinterpret_cast<const T *>(none);
+        for (i64 i = 0; i < count; i++) {
+            const char *from = k < count_[i] ? in + (first_[i] + k) * i64(sizeof(T)) : none;
+            __builtin_memcpy(out + i * i64(sizeof(T)), from, sizeof(T)); // states may stand anywhere
+        }
     }
 
     // One window.
