@@ -8,11 +8,12 @@ VENV := .venv
 BENCH := .venv-bench
 PARITY := .venv-parity
 DIST := .venv-dist
+SITE := .venv-site
 BIN := $(VENV)/bin
 KERNELS := hatch_build.py $(wildcard poolcli/kernels/*.cpp poolcli/kernels/*.h poolcli/kernels/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format docs pictures man parity bench campaign sanitize digests dist clean
+.PHONY: help demo test lint format docs pictures man site parity conformance bench campaign sanitize digests dist clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
@@ -22,8 +23,10 @@ help:
 	@echo 'make docs    renew docs/ops.md, docs/play.html and the examples in README.md and docs/'
 	@echo 'make pictures  draw the pictures in README.md and docs/ again: terminals and animations'
 	@echo 'make man     write the manual page, man/poolcli.1'
+	@echo 'make site    build the documents as a site, build/site/index.html, and check their links'
 	@echo 'make campaign  pool 10,000 pictures in one folder and print time and memory'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
+	@echo 'make conformance  count random cases beside every other library, write docs/conformance.md'
 	@echo 'make sanitize  run every kernel under the address and undefined-behaviour sanitizers'
 	@echo 'make digests  compare the kernels of every compiler and processor that can be had here'
 	@echo 'make dist    build the sdist and the wheel, and try the wheel in an empty environment'
@@ -71,11 +74,18 @@ pictures: $(VENV)/tools
 man: $(VENV)/installed
 	$(BIN)/python docs/tools/make_man.py man/poolcli.1
 
+site: $(SITE)/installed
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet
+	@echo 'build/site/index.html'
+
 campaign: $(VENV)/installed
 	$(BIN)/python -m tests.helpers.many 10000
 
 parity: $(PARITY)/installed
 	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity tests/numbers/test_elsewhere.py
+
+conformance: $(PARITY)/installed
+	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 $(PARITY)/bin/python docs/tools/make_conformance.py
 
 bench: $(VENV)/installed $(BENCH)/installed
 	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(LARGE),--large)
@@ -97,7 +107,7 @@ dist: $(DIST)/installed
 	@ls -l dist
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(PARITY) $(DIST) demo_output man build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(PARITY) $(SITE) $(DIST) demo_output man build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/python:
 	@set -e; \
@@ -137,4 +147,9 @@ $(PARITY)/installed: $(VENV)/python pyproject.toml tests/parity/requirements.txt
 $(DIST)/installed: $(VENV)/python
 	$(BIN)/python -m venv $(DIST)
 	$(DIST)/bin/python -m pip --disable-pip-version-check --quiet install build twine
+	@touch $@
+
+$(SITE)/installed: $(VENV)/python
+	$(BIN)/python -m venv $(SITE)
+	$(SITE)/bin/python -m pip --disable-pip-version-check --quiet install 'mkdocs>=1.6,<2' 'mkdocs-material>=9.5'
 	@touch $@

@@ -62,7 +62,8 @@ TARGETS = (
 
 def make_program(target: Target, more: Callable[[int], Sequence[str]] = lambda isa: ()) -> Path:
     """Compile kernels and check program together; links no C++ library."""
-    folder = ROOT / "build" / "programs" / (target.name.replace(", ", "-") + "-one" * (not target.many))
+    name = target.name.replace(", ", "-") + "-one" * (not target.many)
+    folder = ROOT / "build" / "programs" / name
     command = list(target.command)
     objects = hatch_build.compile_kernels(command, folder, many=target.many, more=more)
     program = folder / "check"
@@ -92,7 +93,7 @@ def run_program(program: Path, target: Target, blocks: int, isa: int) -> str | N
 
 
 def sanitize(blocks: int, *, many: bool) -> None:
-    """Run every kernel under the sanitizers; ``many``: for every instruction set, which takes long."""
+    """Run every kernel under the sanitizers; ``many``: for every instruction set."""
     target = Target("sanitized", tuple(hatch_build.compiler()), many=many)
     program = make_program(target, sanitized)
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -1,4 +1,4 @@
-"""The check program's digests: the same by every instruction set, as by every compiler (make digests)."""
+"""The check program's digests: the same by every instruction set; make digests has compilers."""
 
 from __future__ import annotations
 
