@@ -158,6 +158,10 @@ _MOST = 1 << 60
 _METHODS = 5
 
 
+def _is_none(p: _Numbers, q: _Numbers) -> bool:
+    return not p and not q
+
+
 def _is_fraction(part: int, whole: int) -> bool:
     return 0 <= part <= whole and 0 < whole <= _MOST
 
@@ -257,7 +261,7 @@ class Work:
         self.window_coefs = tuple(window_coefs or (0,) * self.axes)
         if len(self.cell_coefs) != self.axes or len(self.window_coefs) != self.axes:
             raise ValueError("a coefficient for each axis is meant")
-        if not PARAMETERS.get(op, lambda p, q: not p and not q)(*params):
+        if not PARAMETERS.get(op, _is_none)(*params):
             raise ValueError(f"{op}: parameters {params}")
         for w in self.windows:
             _check_windows(w)
