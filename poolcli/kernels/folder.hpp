@@ -20,7 +20,7 @@ class Folder {
         columns_.prepare(call, kernel, cells, arena);
         down_ = take_tile(kernel, arena, cells);
         runs_ = take_tile(kernel, arena, cells);
-        dense_ = take_tile(kernel, arena, cells);
+        dense_ = take_tile(kernel, arena, most_of(cells, outs));
         partial_ = take_tile(kernel, arena, INTERLEAVED * cut.lanes);
         across_ = take_tile(kernel, arena, outs);
         dense_results_ = arena.take(cells * type_size(kernel.result));
@@ -157,9 +157,51 @@ class Folder {
         if (strip_.whole && known && (shares_work(w) || (close && count > 1)))
             return together();
         if (known && serial_)
-            return kernel_->uneven(across_, known_, first_, count_, lanes, count);
+            return uneven(count);
         for (i64 i = 0; i < count; i++)
             one(d, h, strip_.w0 + i, shifted(*kernel_, across_, i * lanes), known);
+    }
+
+    // Windows of some columns each, one column of all windows after another.
+    void uneven(i64 count) {
+        const i64 lanes = strip_.lanes;
+        if (lanes > 1) {
+            for (i64 i = 0; i < count; i++)
+                kernel_->slide(shifted(*kernel_, across_, i * lanes),
+                               shifted(*kernel_, known_, first_[i] * lanes), count_[i], lanes, lanes);
+            return;
+        }
+        kernel_->identity(partial_, 1);
+        gather(across_, 0, count);
+        i64 most = 0;
+        for (i64 i = 0; i < count; i++)
+            most = most_of(most, count_[i]);
+        for (i64 k = 1; k < most; k++) {
+            gather(dense_, k, count);
+            kernel_->merge(across_, across_, dense_, count);
+        }
+    }
+
+    // Column number k of each window, or the state of none where it has fewer.
+    void gather(const Tile &out, i64 k, i64 count) {
+        for (int part = 0; part < kernel_->parts; part++)
+            gather_part(kernel_->part_size[part], known_.part[part], partial_.part[part], out.part[part],
+                        k, count);
+    }
+    void gather_part(int size, const char *in, const char *none, char *out, i64 k, i64 count) {
+        switch (size) {
+        case 1: return gather_typed<u8>(in, none, out, k, count);
+        case 2: return gather_typed<u16>(in, none, out, k, count);
+        case 4: return gather_typed<u32>(in, none, out, k, count);
+        case 8: return gather_typed<u64>(in, none, out, k, count);
+        }
+    }
+    template <class T>
+    void gather_typed(const char *in, const char *none, char *out, i64 k, i64 count) {
+        for (i64 i = 0; i < count; i++) {
+            const char *from = k < count_[i] ? in + (first_[i] + k) * i64(sizeof(T)) : none;
+            __builtin_memcpy(out + i * i64(sizeof(T)), from, sizeof(T)); // states may stand anywhere
+        }
     }
 
     // One window.
