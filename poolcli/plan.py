@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from poolcli.engine.arrays import (
     allocate,
     memory_order,
     read_whole,
+    shape_of,
     source_of,
     target_of,
     view_order,
@@ -26,12 +28,14 @@ from poolcli.engine.blocks import Progress, run
 from poolcli.engine.gather import gathered_bytes, positions_of
 from poolcli.engine.kernels import Kernel
 from poolcli.engine.native import Missing
+from poolcli.engine.repeat import Repeat
 from poolcli.engine.worker import NanFound, Task
 from poolcli.errors import InputError, UnknownParameter, UsageError
 from poolcli.families import JsonObject, Parts, family_of
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, find_preset
 from poolcli.layout import AXIS_NAMES, Layout, doubtful, find_layout, show_shape
 from poolcli.ops import OPS, MakeKernel, find_op
+from poolcli.recent import Recent
 from poolcli.windows import Geometry, Grid, Placement, Windows, whole_number
 
 if TYPE_CHECKING:
@@ -127,10 +131,10 @@ class Request:
         Raises UsageError for a request that means nothing and InputError where the windows or the
         layout do not fit the array.
         """
+        if not family_of(self.geometry).joins:
+            return self.plan_alone(shape, dtype, layout)
         placements = self.geometry.parts
         plans = tuple(self.plan_part(part, shape, dtype, layout) for part in placements)
-        if not family_of(self.geometry).joins:
-            return plans[0]
         from poolcli.joined import JoinedPlan  # late: few requests have several parts
 
         return JoinedPlan(self, plans)
@@ -139,8 +143,17 @@ class Request:
         self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
     ) -> Plan:
         """What pooling will do where the geometry has one part; see :meth:`plan`."""
-        (placement,) = self.geometry.parts
-        return self.plan_part(placement, shape, dtype, layout)
+        key = (shape, dtype, layout)
+        plan = self._plans.get(key)
+        if plan is None:
+            (placement,) = self.geometry.parts
+            plan = self.plan_part(placement, shape, dtype, layout)
+            self._plans.put(key, plan)
+        return plan
+
+    @cached_property
+    def _plans(self) -> Recent[Plan]:
+        return Recent(8)
 
     def plan_part(
         self,
@@ -258,12 +271,12 @@ class Plan:
     part_of: tuple[Plan, tuple[int, ...]] | None = None
     """For some of the windows only: the plan of all, and which are the first of these."""
 
-    @property
+    @cached_property
     def output_layout(self) -> str:
         """The axis letters of the result; empty where one number is left."""
         return self.layout if self.request.keepdims else Layout(self.layout).without_spatial
 
-    @property
+    @cached_property
     def output_shape(self) -> tuple[int, ...]:
         """The shape of the result."""
         return tuple(
@@ -356,9 +369,11 @@ class Plan:
         progress: Progress | None = None,
     ) -> NDArray[Any]:
         """Pool ``x``, into ``out`` if given (of the output's shape and dtype, not overlapping)."""
+        self._check_input(x)
         if out is None:
             out = allocate(self.output_shape, self.output_dtype)
-        self._check(x, out)
+        else:
+            self._check_output(x, out)
         self._run(self.kernel, x, out, block_bytes, progress)
         return out
 
@@ -483,11 +498,19 @@ class Plan:
         progress: Progress | None,
     ) -> None:
         out = out.array if isinstance(out, Gathered) else out
+        key = None
+        if isinstance(x, np.ndarray) and isinstance(out, np.ndarray) and block_bytes is None:
+            key = kernel is self.kernel, x.strides, out.strides
+            small = self._repeats.get(key)
+            if small is not None and small.run(x, out):
+                return
         task = self._task(kernel, x, out)
         alone = not isinstance(x, np.ndarray) and x.sequential
         threads = 1 if alone else self.request.threads
         try:
-            run(task, threads=threads, block_bytes=block_bytes, progress=progress)
+            work = run(task, threads=threads, block_bytes=block_bytes, progress=progress)
+            if work is not None and isinstance(x, np.ndarray) and isinstance(out, np.ndarray):
+                self._repeats.put(key, Repeat(work, x, out))
             if not isinstance(x, np.ndarray):
                 x.finish()
         except NanFound as found:
@@ -495,6 +518,11 @@ class Plan:
             letters = Layout(self.layout).letters
             where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(letters))
             raise InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`") from None
+
+    @cached_property
+    def _repeats(self) -> Recent[Repeat]:
+        """Runs over small arrays, by how these lie in memory."""
+        return Recent(4)
 
     @property
     def _refuses_nan(self) -> bool:
@@ -518,12 +546,14 @@ class Plan:
                 step *= shape[self.layout.index(letter)]
         return tuple(coefficients[self.layout[axis]] for axis in order)
 
-    def _check(self, x: Readable, out: NDArray[Any]) -> None:
-        if x.dtype != self.input_dtype or math.prod(x.shape) != math.prod(self.input_shape):
+    def _check_input(self, x: Readable) -> None:
+        if x.dtype != self.input_dtype or shape_of(x) != self.input_shape:
             raise InputError(
                 f"planned for {show_shape(self.input_shape)} {self.input_dtype}, "
                 f"got {show_shape(x.shape)} {x.dtype}"
             )
+
+    def _check_output(self, x: Readable, out: NDArray[Any]) -> None:
         if not isinstance(out, np.ndarray):
             raise UsageError(f"out {checks.shown(out)}: a NumPy array to write to is meant")
         if out.shape != self.output_shape or out.dtype != self.output_dtype:

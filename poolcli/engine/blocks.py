@@ -16,6 +16,7 @@ from typing import NamedTuple
 from poolcli.engine.arrays import Range
 from poolcli.engine.gather import gathered_bytes
 from poolcli.engine.kernels import Gathered
+from poolcli.engine.native import Work
 from poolcli.engine.worker import Task, Worker
 from poolcli.windows import Windows
 
@@ -171,14 +172,16 @@ def run(
     threads: int | None = None,
     block_bytes: int | None = None,
     progress: Progress | None = None,
-) -> None:
+) -> Work | None:
     """Pool ``task.source`` into ``task.target``.
 
     ``threads`` defaults to the processors this process may use; ``block_bytes`` is the input that
     one block aims at. Neither changes a byte of the result.
+
+    Returns the kernel's work where one call of it, on the arrays as they are, was all.
     """
     if math.prod(task.target.shape) == 0:
-        return
+        return None
     nbytes = math.prod(task.source.shape) * task.source.dtype.itemsize
     if threads is None:
         threads = processors() if nbytes >= THREADED_BYTES else 1
@@ -190,8 +193,9 @@ def run(
     workers = min(threads, len(runs))
     left, stop = iter(runs), threading.Event()
     if workers == 1:
-        _walk(task, tiling, left, stop, progress)
-        return
+        worker = _walk(task, tiling, left, stop, progress)
+        small = nbytes < THREADED_BYTES and len(tiling) == 1 and threads == 1
+        return worker.single if small else None
     # Late: a small run, which is most of them, starts no thread and should start quickly.
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
@@ -205,6 +209,7 @@ def run(
             stop.set()
     for future in futures:
         future.result()
+    return None
 
 
 def _walk(
@@ -213,7 +218,7 @@ def _walk(
     runs: Iterator[tuple[int, int]],
     stop: threading.Event,
     progress: Progress | None,
-) -> None:
+) -> Worker:
     """Pool runs of blocks while there are any left, with buffers of this thread's own.
 
     All threads take from the same ``runs``: ``next`` on the iterator of a list is one step.
@@ -222,7 +227,7 @@ def _walk(
     firsts = [first for first, _ in task.ranges]
     for block in itertools.chain.from_iterable(tiling.blocks(*run) for run in runs):
         if stop.is_set():
-            return
+            break
         ranges = tuple(
             (low + first, high + first)
             for (low, high), first in zip(block.windows, firsts, strict=True)
@@ -230,6 +235,7 @@ def _walk(
         for part in worker.block(block.lead, ranges):
             if progress is not None:
                 progress(part / len(tiling))
+    return worker
 
 
 def _tiling(task: Task, block_bytes: int) -> Tiling:

@@ -13,7 +13,16 @@ import numpy as np
 
 from poolcli import dtypes
 from poolcli.engine import native
-from poolcli.engine.arrays import Array, Box, Buffers, Range, Source, Target
+from poolcli.engine.arrays import (
+    Array,
+    ArraySource,
+    ArrayTarget,
+    Box,
+    Buffers,
+    Range,
+    Source,
+    Target,
+)
 from poolcli.engine.gather import pool_gathered
 from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel
 from poolcli.engine.native import Missing, Work
@@ -86,6 +95,16 @@ class Worker:
         self.nan_work = None
         if task.refuse_nan:
             self.nan_work = self._work(Compiled("find nan"), np.dtype(np.uint8), None)
+
+    @property
+    def single(self) -> Work | None:
+        """The kernel whose call is all that a block of arrays in memory takes, if there is one."""
+        source, target = self.task.source, self.task.target
+        if not (isinstance(source, ArraySource) and isinstance(target, ArrayTarget)):
+            return None
+        if not isinstance(self.task.kernel, Compiled) or self.nan_work or source.copies:
+            return None
+        return self.works[0]
 
     def block(self, lead: tuple[Range, ...], ranges: tuple[Range, ...]) -> Iterator[float]:
         """Pool one block and give, after each step, what part of it was done."""
