@@ -23,6 +23,7 @@ from poolcli.engine.arrays import (
     source_of,
     target_of,
     view_order,
+    write_whole,
 )
 from poolcli.engine.blocks import Progress, run
 from poolcli.engine.gather import gathered_bytes, positions_of
@@ -52,6 +53,9 @@ _CHECKS: Mapping[type, Callable[[str, Any], object]] = {
 }
 # Counts of cells are added and multiplied in 64 bits.
 _MOST_COUNTED = 2**62
+
+# Stored arrays of up to so many bytes are read at once, and so are their results written.
+SMALL_BYTES = 1 << 17
 
 NAN_POLICIES = ("propagate", "skip", "error")
 
@@ -497,12 +501,23 @@ class Plan:
         block_bytes: int | None,
         progress: Progress | None,
     ) -> None:
+        if not isinstance(x, np.ndarray) and block_bytes is None and self._is_small:
+            cells = read_whole(x)
+            x.finish()
+            x = cells
+        if not isinstance(out, np.ndarray) and block_bytes is None and self._is_small:
+            results = allocate(self.output_shape, np.dtype(out.dtype))
+            self._run(kernel, x, results, None, progress)
+            write_whole(out, results)
+            return
         out = out.array if isinstance(out, Gathered) else out
         key = None
         if isinstance(x, np.ndarray) and isinstance(out, np.ndarray) and block_bytes is None:
             key = kernel is self.kernel, x.strides, out.strides
             small = self._repeats.get(key)
             if small is not None and small.run(x, out):
+                if progress is not None:
+                    progress(1.0)
                 return
         task = self._task(kernel, x, out)
         alone = not isinstance(x, np.ndarray) and x.sequential
@@ -518,6 +533,12 @@ class Plan:
             letters = Layout(self.layout).letters
             where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(letters))
             raise InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`") from None
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether cells and results are read and written whole: boxes of them would be no less."""
+        cells = math.prod(self.input_shape) * self.input_dtype.itemsize
+        return cells <= SMALL_BYTES and 8 * math.prod(self.kept_shape) <= SMALL_BYTES
 
     @cached_property
     def _repeats(self) -> Recent[Repeat]:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
+from poolcli import plan as plan_module
 from poolcli.engine import blocks, worker
+from poolcli.engine.repeat import Repeat
 from poolcli.errors import InputError
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Geometry, Global, Sliding
@@ -33,6 +35,8 @@ def make_pieces_small(patch: pytest.MonkeyPatch, nbytes: int) -> None:
     """Let windows come in pieces of a few cells, rows of the last axis first where they can."""
     for name in ("PIECES_FROM", "RANKED_PIECES_FROM", "WINDOWS_MOST"):
         patch.setattr(worker, name, nbytes)
+    patch.setattr(plan_module, "SMALL_BYTES", 0)
+    patch.setattr(Repeat, "run", lambda *_: False)
 
 
 def awkward(shape: tuple[int, ...], name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Small arrays: what is asked again is planned once, is the same to the bit, and is never mixed up."""
+"""Small arrays: what is asked again is planned once, is the same to the bit, and not mixed up."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ from poolcli.windows import Adaptive, Global, Sliding
 
 CALLS: dict[str, Any] = {
     "max": lambda x, **o: poolcli.pool(x, "max", 2, layout="NCHW", **o),
-    "padded avg": lambda x, **o: poolcli.pool(
-        x, "avg", 3, stride=2, padding=1, layout="NCHW", **o
-    ),
+    "padded avg": lambda x, **o: poolcli.pool(x, "avg", 3, stride=2, padding=1, layout="NCHW", **o),
     "median": lambda x, **o: poolcli.pool(x, "median", (3, 2), stride=1, layout="NCHW", **o),
     "indices": lambda x, **o: poolcli.pool(x, "max", 2, layout="NCHW", return_indices=True, **o),
     "blur": lambda x, **o: poolcli.pool(x, "blur", 3, stride=2, layout="NCHW", **o),
@@ -31,7 +29,9 @@ CALLS: dict[str, Any] = {
     "fractional": lambda x, **o: poolcli.fractional_pool(x, "max", 3, layout="NCHW", **o),
     "stochastic": lambda x, **o: poolcli.pool(x, "stochastic", 2, layout="NCHW", seed=3, **o),
     "nan skip": lambda x, **o: poolcli.pool(x, "avg", 2, layout="NCHW", nan="skip", **o),
-    "rounded": lambda x, **o: poolcli.pool(x, "avg", 2, layout="NCHW", dtype="i2", fit="round", **o),
+    "rounded": lambda x, **o: poolcli.pool(
+        x, "avg", 2, layout="NCHW", dtype="i2", fit="round", **o
+    ),
     "pyramid": lambda x, **o: poolcli.pyramid_pool(x, "max", [1, 2], layout="NCHW"),
     "chain": lambda x, **o: poolcli.chain(x, "max 2 | global avg", layout="NCHW"),
 }
@@ -231,7 +231,8 @@ def test_threads_that_ask_the_same_do_not_meet() -> None:
 def test_a_request_that_has_planned_is_still_a_value(geometry: Any) -> None:
     request, same = Request("max", geometry), Request("max", geometry)
     made = request.plan((8, 8), np.dtype("f4"))
-    assert request == same and repr(request) == repr(same)
+    assert request == same
+    assert repr(request) == repr(same)
     assert request.plan((8, 8), np.dtype("f4")) is made
     assert request.plan((8, 8), np.dtype(">f4")) is not made
     assert isinstance(made, plan.Plan)
