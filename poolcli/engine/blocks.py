@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli.engine.arrays import Range
 from poolcli.engine.gather import gathered_bytes
@@ -19,6 +19,9 @@ from poolcli.engine.kernels import Gathered
 from poolcli.engine.native import Work
 from poolcli.engine.worker import Task, Worker
 from poolcli.windows import Windows
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 # Below this many input bytes starting threads costs more than it gains.
 THREADED_BYTES = 1 << 20
@@ -192,24 +195,62 @@ def run(
     runs = _contiguous_runs(len(tiling), threads * RUNS_PER_THREAD if threads > 1 else 1)
     workers = min(threads, len(runs))
     left, stop = iter(runs), threading.Event()
-    if workers == 1:
+    helpers: list[Future[None]] = []
+    try:
+        for _ in range(workers - 1):
+            helpers.append(_threads(workers - 1).submit(_help, task, tiling, left, stop, progress))
         worker = _walk(task, tiling, left, stop, progress)
-        small = nbytes < THREADED_BYTES and len(tiling) == 1 and threads == 1
-        return worker.single if small else None
-    # Late: a small run, which is most of them, starts no thread and should start quickly.
-    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+        for helper in helpers:  # those that have not begun would find nothing to do
+            if not helper.cancel():
+                helper.result()
+    except BaseException:
+        stop.set()
+        for helper in helpers:
+            if not helper.cancel():
+                helper.exception()
+        raise
+    small = nbytes < THREADED_BYTES and len(tiling) == 1 and threads == 1
+    return worker.single if small else None
 
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            futures = [
-                pool.submit(_walk, task, tiling, left, stop, progress) for _ in range(workers)
-            ]
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            stop.set()
-    for future in futures:
-        future.result()
-    return None
+
+_helpers: ThreadPoolExecutor | None = None
+_most_helpers = 0
+
+
+def _threads(count: int) -> ThreadPoolExecutor:
+    """So many other threads. They are kept: to start one takes as long as a network's layer."""
+    # Late: a small run, which is most of them, starts no thread and should start quickly.
+    from concurrent.futures import ThreadPoolExecutor
+
+    global _helpers, _most_helpers
+    helpers = _helpers
+    if helpers is None or _most_helpers < count:
+        helpers = _helpers = ThreadPoolExecutor(count, "poolcli")
+        _most_helpers = count
+    return helpers
+
+
+def _forget_helpers() -> None:
+    global _helpers
+    _helpers = None
+
+
+if hasattr(os, "register_at_fork"):  # threads do not come along
+    os.register_at_fork(after_in_child=_forget_helpers)
+
+
+def _help(
+    task: Task,
+    tiling: Tiling,
+    runs: Iterator[tuple[int, int]],
+    stop: threading.Event,
+    progress: Progress | None,
+) -> None:
+    try:
+        _walk(task, tiling, runs, stop, progress)
+    except BaseException:
+        stop.set()
+        raise
 
 
 def _walk(

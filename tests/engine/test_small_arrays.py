@@ -239,3 +239,26 @@ def test_a_request_that_has_planned_is_still_a_value(geometry: Any) -> None:
     assert request.with_nodata(3).plan((8, 8), np.dtype("f4")).nodata == 3
     made.run(np.zeros((8, 8), np.float32))
     assert pickle.loads(pickle.dumps(geometry)) == geometry
+
+
+def test_helping_threads_are_kept_and_forgotten_by_a_fork() -> None:
+    x = np.zeros((3, 400, 400))
+    expected = poolcli.pool(x, "avg", 3, layout="CHW", threads=1)
+    for _ in range(3):
+        for threads in (2, 3):
+            poolcli.pool(x, "avg", 3, layout="CHW", threads=threads)
+    kept = blocks._helpers
+    assert kept is not None
+    poolcli.pool(x, "avg", 3, layout="CHW", threads=3)
+    assert blocks._helpers is kept
+    blocks._forget_helpers()  # as after a fork, whose child has no other threads
+    assert poolcli.pool(x, "avg", 3, layout="CHW", threads=3).tobytes() == expected.tobytes()
+    assert blocks._helpers is not kept
+
+
+def test_what_fails_in_a_helping_thread_is_raised() -> None:
+    x = np.zeros((64, 64, 64))
+    x[-1, -1, -1] = np.nan
+    for _ in range(20):
+        with pytest.raises(InputError, match="NaN at channels 63, height 63, width 63"):
+            poolcli.pool(x, "avg", 2, layout="CHW", threads=4, nan="error")
