@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from poolcli.checks import flag
 from poolcli.errors import InputError, UnknownParameter, UsageError
-from poolcli.plan import Request
+from poolcli.geometry import Geometry
 from poolcli.recent import Recent, Unlike, exact_key
-from poolcli.windows import Geometry
+from poolcli.request import Request
 
 PerAxis = int | Sequence[int]
 Pooled = NDArray[Any]

@@ -23,7 +23,7 @@ from poolcli.errors import UsageError
 from poolcli.families import FAMILIES, SLIDING, WindowParam
 from poolcli.notation import parse_truth, parse_whole, shorten
 from poolcli.ops import Param, find_op
-from poolcli.plan import Request
+from poolcli.request import Request
 
 MOST_STAGES = 1000
 
@@ -102,7 +102,7 @@ def read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
         settings |= {name: values[name] for name in _DIVISION if name in values}
         request = Request(
             op.name,
-            family.place(values),
+            family.make_geometry(values),
             params={param.name: values[param.name] for param in op.params if param.name in values},
             **common,
             **settings,

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from poolcli.engine.blocks import Progress
     from poolcli.families import JsonObject
     from poolcli.joined import JoinedPlan
-    from poolcli.plan import Plan, Request
+    from poolcli.plan import Plan
+    from poolcli.request import Request
     from poolcli.windows import Grid
 
 
@@ -205,7 +206,7 @@ class ChainPlan:
         return self.stages[-1].plan.nodata
 
     @property
-    def kept_shape(self) -> tuple[int, ...]:
+    def keepdims_shape(self) -> tuple[int, ...]:
         """The shape of the result: boxes of it have no other axes."""
         return self.output_shape
 

@@ -10,17 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from poolcli.geometry import PADDING_WORDS, Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
 from poolcli.notation import parse_counts, parse_levels, parse_padding, parse_truth, parse_whole
-from poolcli.windows import (
-    PADDING_WORDS,
-    Adaptive,
-    Fractional,
-    Geometry,
-    Global,
-    Pyramid,
-    Sliding,
-    Windows,
-)
+from poolcli.windows import Windows
 
 JsonObject = dict[str, Any]
 Parts = Sequence[Sequence[Windows]]
@@ -105,7 +97,7 @@ class Family(NamedTuple):
                 said.append(f"[{param.name}={param.metavar}]")
         return " ".join([*([] if self.slides else [self.name]), "OP", *said])
 
-    def place(self, values: Mapping[str, Any]) -> Geometry:
+    def make_geometry(self, values: Mapping[str, Any]) -> Geometry:
         """The geometry with these values, by the names of ``params``; None is left to itself."""
         names = [param.name for param in self.params if not param.of_request]
         said = {name: values[name] for name in names if values.get(name) is not None}

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from poolcli.engine.blocks import Progress
     from poolcli.families import JsonObject
-    from poolcli.plan import Plan, Request
+    from poolcli.plan import Plan
+    from poolcli.request import Request
     from poolcli.windows import Grid
 
 
@@ -61,7 +62,7 @@ class JoinedPlan:
         return tuple(lengths[letter] for letter in self.output_layout)
 
     @property
-    def kept_shape(self) -> tuple[int, ...]:
+    def keepdims_shape(self) -> tuple[int, ...]:
         """The shape of the result, which has no other axes."""
         return self.output_shape
 

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from poolcli.analysis.quality import as_planes, psnr, put_back, ssim, times_covered
 from poolcli.errors import InputError, PoolError
+from poolcli.geometry import Sliding
 from poolcli.layout import Layout, show_shape
 from poolcli.ops import find_op
-from poolcli.plan import Plan, Request
-from poolcli.windows import Sliding, Windows
+from poolcli.plan import Plan
+from poolcli.request import Request
+from poolcli.windows import Windows
 
 STRONGEST = 0.99  # the quantile of a plane above which its peaks are
 NOISE = 0.05  # the standard deviation of the noise, as a share of the range
@@ -23,7 +25,7 @@ MOST_RAISED = 1024  # cells of a window that are raised in turn; of more of them
 _WORK = 2**26  # cells that may be pooled on that account
 
 
-class Comparison(NamedTuple):
+class Measurement(NamedTuple):
     """What one op makes of an array.
 
     ``output`` is the result itself, or None where it is not wanted; ``low``, ``high`` and ``mean``
@@ -58,7 +60,7 @@ def compare(
     layout: str | None = None,
     *,
     outputs: bool = True,
-) -> Iterator[Comparison | Refused]:
+) -> Iterator[Measurement | Refused]:
     """Pool ``x`` as each of the requests says, and give what can be measured of each result.
 
     ``layout`` is what the file tells, if it does; without ``outputs`` the figures alone are given,
@@ -132,7 +134,7 @@ def _measure(
     real: NDArray[np.float64],
     noise: NDArray[np.float64] | None,
     span: float,
-) -> Comparison:
+) -> Measurement:
     known = output[~np.isnan(output)] if output.dtype.kind == "f" else output
     low = high = mean = similar = ratio = peaks = outlier = changed = bias = None
     if known.size:
@@ -146,7 +148,7 @@ def _measure(
         outlier = _outlier(exact, real, base, span)
         if not draws(plan.request.op):
             changed, bias = _spread_of(exact.run(real + noise) - base, NOISE * span)
-    return Comparison(
+    return Measurement(
         plan, output, span, low, high, mean, ratio, similar, peaks, outlier, changed, bias
     )
 

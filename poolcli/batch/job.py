@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import threading
@@ -13,9 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from poolcli import formats
 from poolcli.batch.outputs import STDOUT, Job, is_special
+from poolcli.engine.blocks import Memory
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
 from poolcli.formats.base import Format, OpenFile, Source, SourceInfo
-from poolcli.formats.sinks import Finished, Shaped, Sink
+from poolcli.formats.guard import shape_text
+from poolcli.formats.sinks import Finished, ResultShape, Sink
 from poolcli.formats.table import BY_EXTENSION, NPY
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation, OperationPlan
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
 
     from poolcli.batch.manifest import Manifest
 
-SMALL = 1000  # cells of an input that can be shown beside its result
 
-
-class Beginning:
+class StartLatch:
     """Whether something was done, after which a mistake in the usage is one of an input.
 
     Any thread may ask; of one that begins and one that refuses at the same time, one comes first.
@@ -60,7 +59,7 @@ class Worker(NamedTuple):
     bounds the memory of one input, and ``images`` says what is asked of pictures. ``manifest`` is
     told of outputs before they get their names. ``tick`` is called again and again with the job
     and what part of its input was pooled since; by raising it ends the job, which leaves nothing.
-    ``beginning`` is told before anything is made.
+    ``latch`` is set before anything is made.
     """
 
     operation: Operation
@@ -69,7 +68,7 @@ class Worker(NamedTuple):
     images: ImageOptions = ImageOptions()
     manifest: Manifest | None = None
     tick: Callable[[Job, float], None] = lambda _job, _part: None
-    beginning: Beginning = Beginning(made=True)
+    latch: StartLatch = StartLatch(made=True)
 
     def plan(self, info: SourceInfo, format: str | None) -> OperationPlan:
         """Say what will be done to an array whose result is written in ``format``."""
@@ -112,10 +111,14 @@ class Task:
         self._before: os.stat_result | None = None
         self._planned: deque[Planned] | None = None
         self._problem: PoolError | None = None
+        self._is_looked_at = False
 
     def close(self) -> None:
-        """Close the input, and forget what was planned."""
-        if self._file is not None:
+        """Close the input, and forget what was planned.
+
+        One that results are shown beside is closed when these are forgotten.
+        """
+        if self._file is not None and not self._is_looked_at:
             self._file.close()
         self._file = self._planned = self._problem = None
 
@@ -127,7 +130,7 @@ class Task:
         if self._planned is None and self._problem is None:
             try:
                 file = self._open()
-                if file.is_told or self._size <= read:
+                if file.has_header or self._size <= read:
                     self._planned = deque()
                     self._planned += map(self._plan, file.sources())
             except PoolError as error:
@@ -150,13 +153,13 @@ class Task:
 
     def _open(self) -> OpenFile:
         if self._file is None:
-            job, worker, path = self.job, self.worker, self.job.source.file
+            job, worker, path = self.job, self.worker, self.job.input.file
             written = job.output is not None and job.output != STDOUT
             settings = worker.images.reading(job.format, written=written)
             # Before it is opened: what is written is the result of the file in this state.
             is_file = path is not None and os.path.isfile(path)
             self._before = os.stat(path) if path is not None and is_file else None
-            self._file = job.source.open(settings._replace(max_bytes=worker.max_bytes))
+            self._file = job.input.open(settings._replace(max_bytes=worker.max_bytes))
         return self._file
 
     def _plan(self, source: Source) -> Planned:
@@ -193,7 +196,7 @@ class Task:
         path = job.indices or job.output
         advice = "" if path == job.indices else "write an .npz, or "
         raise InputError(
-            f"{job.source.label}: holds several arrays and {path} takes one; {advice}pool one of"
+            f"{job.input.label}: holds several arrays and {path} takes one; {advice}pool one of"
             " them"
         )
 
@@ -265,10 +268,11 @@ class Task:
                 winners = plan.winners(content)
         with self._sink(planned, plan, number) as sink:
             self.worker.images.run(plan, source, sink.content, self.tick)
-        is_small = math.prod(source.shape) <= SMALL
-        is_drawn = job.output is None and (is_small or source.info.row.holds is not None)
-        shown = source.array if is_drawn else None
-        notes = (*getattr(plan, "notes", ()), *sink.lost)
+        shown = None
+        if job.output is None:
+            # Whoever draws it reads what of it is seen.
+            shown, self._is_looked_at = source.content, True
+        notes = (*source.info.notes, *getattr(plan, "notes", ()), *sink.lost)
         written = job.output if sink.is_written else None
         result = Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
         if winners is None or job.indices is None:
@@ -288,8 +292,7 @@ class Task:
 
     def goes_by_boxes(self, planned: Planned, plan: OperationPlan) -> bool:
         """Whether neither the array nor its result need fit in memory, as far as pooling goes."""
-        concerned = self.worker.images.are_concerned(planned.source.info)
-        return plan.single is not None and not concerned
+        return self.worker.images.go_by_boxes(plan, planned.source)
 
     def writes_boxes(self, planned: Planned, plan: OperationPlan) -> Format | None:
         """Give the format of the result where it is written box by box, else None."""
@@ -298,19 +301,24 @@ class Task:
             return None
         return None if path is None or path == STDOUT or is_special(path) else row
 
+    def memory(self, planned: Planned, plan: OperationPlan) -> Memory:
+        """About how much memory it takes to go from chunks to chunks; nothing without any."""
+        chunks = planned.source.chunks
+        if chunks is None or plan.single is None:
+            return Memory(0)
+        return plan.single.memory(chunks, chunks)  # those of the result are about the same
+
     def _sink(
         self, planned: Planned, plan: OperationPlan, number: int
     ) -> AbstractContextManager[Sink]:
         job, images, format = self.job, self.worker.images, planned.format
-        shaped = Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype)
+        shaped = ResultShape(plan.output_shape, plan.keepdims_shape, plan.output_dtype)
         row, path = BY_EXTENSION.get(format or ""), job.output
         if path is None or (row is not None and row.is_archive and path != STDOUT):
-            return formats.kept(shaped)
+            return formats.memory_sink(shaped)
         by_boxes = self.writes_boxes(planned, plan)
         if by_boxes is not None:
-            self.make_folder(path)
-            ready = self.ready(path)
-            return formats.boxed(shaped, by_boxes, path, overwrite=job.overwrite, ready=ready)
+            return self._boxed(planned, plan, by_boxes, path)
         if path == STDOUT:
             target = self._stdout(str(format))
         else:
@@ -324,16 +332,36 @@ class Task:
             if path != STDOUT:
                 self.make_folder(path)
                 return finished
-            self.worker.beginning.make()
+            self.worker.latch.make()
             if row is not None and row.is_text and array.ndim == 2 and number:
                 # Without it the rows would be read as more of the matrix before.
                 shape = f"# shape: {array.shape[0]}x{array.shape[1]}\n"
                 sys.stdout.buffer.write(shape.encode("ascii"))
             return finished
 
-        return formats.encoded(shaped, str(format), target, finish)
+        return formats.encoded_sink(shaped, str(format), target, finish)
 
-    def _stdout(self, format: str) -> formats.Target:
+    def _boxed(
+        self, planned: Planned, plan: OperationPlan, row: Format, path: str
+    ) -> AbstractContextManager[Sink]:
+        images, source, format = self.worker.images, planned.source, str(planned.format)
+        metadata, lost = images.said(plan, source, format)
+        new = formats.NewArray(
+            label=path,
+            extension=format,
+            shape=plan.output_shape,
+            box_shape=plan.keepdims_shape,
+            dtype=plan.output_dtype,
+            layout=plan.output_layout,
+            metadata=metadata,
+            packing=images.packing,
+            chunks=None if source.is_read_whole else source.chunks,
+        )
+        self.make_folder(path)
+        overwrite, ready = self.job.overwrite, self.ready(path)
+        return formats.box_sink(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
+
+    def _stdout(self, format: str) -> formats.OutputFile:
         if sys.stdout is None:
             raise OutputError("standard output is closed, and the result was to go there")
         row = BY_EXTENSION.get(format)
@@ -351,8 +379,12 @@ class Task:
             what = f"a window, of which {plan.single.request.op} sees all cells at once,"
             formats.check_memory(plan.single.window_bytes, limit, what)
         if self.writes_boxes(planned, plan) is not None:
+            what = f"its chunks, {shape_text(planned.source.chunks or ())} each,"
+            formats.check_memory(self.memory(planned, plan).needed, limit, what)
             return
-        nbytes = kept + Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype).nbytes
+        nbytes = (
+            kept + ResultShape(plan.output_shape, plan.keepdims_shape, plan.output_dtype).nbytes
+        )
         advice = ""
         if self.goes_by_boxes(planned, plan):
             advice = f"; `output='FILE{NPY.extensions[0]}'` writes it block by block"
@@ -365,7 +397,7 @@ class Task:
 
     def make_folder(self, path: str) -> None:
         """Make the folders of ``path``: that there is one to make them in was checked before."""
-        self.worker.beginning.make()
+        self.worker.latch.make()
         folder = os.path.dirname(path)
         try:
             if folder:
@@ -375,7 +407,7 @@ class Task:
 
     def ready(self, path: str, *, whole: bool = True) -> formats.Ready:
         """Give what happens just before ``path`` gets its name; not ``whole``: some have failed."""
-        source, manifest, before = self.job.source, self.worker.manifest, self._before
+        source, manifest, before = self.job.input, self.worker.manifest, self._before
 
         def ready(output: os.stat_result) -> None:
             self.tick(0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from poolcli.cli import messages, options
-from poolcli.cli.command import Values, build_command
+from poolcli.cli import messages, takes
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.cli.measuring import (
     array_of,
     check_memory,
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from poolcli.analysis.compare import Comparison
+    from poolcli.analysis.compare import Measurement
     from poolcli.formats.base import Source
-    from poolcli.plan import Request
+    from poolcli.request import Request
 
 COPIES = 12  # of the input, as float64, that there are at the most at once
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     return build_command(
         "compare",
@@ -37,13 +37,13 @@ def build() -> Any:
         "the input (PSNR and SSIM of outputs put back in place, strong cells that are still seen), "
         "and what one outlier and noise do to it.\n\n"
         "poolcli compare photo.png --size 2 -o sheet.png",
-        options.TAKES["compare"],
+        takes.TAKES["compare"],
         _compare,
     )
 
 
 def _compare(values: Values) -> int:
-    requests = requests_of(values, options.COMPARED)
+    requests = requests_of(values, "compare")
     _check_sheet(values)
     return each_input(values, partial(_show, requests, values))
 
@@ -55,7 +55,7 @@ def _check_sheet(values: Values) -> None:
             raise UsageError("--overwrite is for the sheet that -o FILE writes")
         return
     from poolcli import batch
-    from poolcli.cli.requests import find_sources
+    from poolcli.cli.requests import find_inputs
     from poolcli.formats.table import PICTURES
 
     target = batch.Target(values["output"], overwrite=values["overwrite"])
@@ -63,14 +63,14 @@ def _check_sheet(values: Values) -> None:
     if target.is_stdout or target.is_folder or f".{extension}" not in PICTURES:
         raise UsageError(f"-o {values['output']}: a sheet is a picture; name it, such as sheet.png")
     batch.check_target(target)
-    sources = find_sources(values)
-    if batch.is_many(sources):
+    inputs = find_inputs(values)
+    if batch.is_many(inputs):
         raise UsageError(f"-o {values['output']}: one sheet for several inputs; name one of them")
-    batch.assign(sources, target)
+    batch.assign(inputs, target)
 
 
 def _show(requests: Sequence[Request], values: Values, loaded: Source) -> bool:
-    from poolcli.analysis.compare import Comparison, compare
+    from poolcli.analysis.compare import Measurement, compare
     from poolcli.report import compare as report
 
     draws = values["output"] is not None
@@ -78,8 +78,8 @@ def _show(requests: Sequence[Request], values: Values, loaded: Source) -> bool:
     layout = layout_of(loaded, values)
     x = array_of(loaded)
     rows = list(compare(x, requests, layout, outputs=draws))
-    found = [row for row in rows if isinstance(row, Comparison)]
-    refused = [row for row in rows if not isinstance(row, Comparison)]
+    found = [row for row in rows if isinstance(row, Measurement)]
+    refused = [row for row in rows if not isinstance(row, Measurement)]
     if not found:
         raise InputError(f"{refused[0].op}: {refused[0].error}")
     if (warning := found[0].plan.warning) is not None:
@@ -96,7 +96,7 @@ def _show(requests: Sequence[Request], values: Values, loaded: Source) -> bool:
     return refuse_or_leave_out(refused, loaded.label, values)
 
 
-def _write_sheet(label: str, x: NDArray[Any], found: Sequence[Comparison], values: Values) -> None:
+def _write_sheet(label: str, x: NDArray[Any], found: Sequence[Measurement], values: Values) -> None:
     from poolcli import formats
     from poolcli.report.sheet import draw_sheet
 

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from poolcli.cli import messages, options
-from poolcli.cli.command import Values, build_command
+from poolcli.cli import messages, takes
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.families import SLIDING
 from poolcli.frameworks.table import titles
 
+if TYPE_CHECKING:
+    from poolcli.formats.base import Source
 
-def build() -> Any:
+
+def build() -> Command:
     """Make the command."""
     return build_command(
         "conform",
         f"Show what {titles()} make of the same window, which cells differ and why.\n\n"
         "What is not given is up to each framework.\n\n"
         "poolcli conform input.npy --size 3 --stride 2 --padding 1 --op avg",
-        options.TAKES["conform"],
+        takes.TAKES["conform"],
         _conform,
     )
 
 
 def _conform(values: Values) -> int:
-    from poolcli.cli.requests import find_sources, windows_of
+    from poolcli.cli.requests import find_inputs, windows_of
 
-    windows = SLIDING.place(windows_of(SLIDING, values, "conform"))
+    windows = SLIDING.make_geometry(windows_of(SLIDING, values, "conform"))
 
     failed = False
-    for source in find_sources(values):
+    for item in find_inputs(values):
         try:
-            for loaded in source.read():
+            for loaded in item.read():
                 if loaded.info.beside:
                     messages.hint(f"{loaded.label}: left out, of 0 or 1 axes beside larger arrays")
                 else:
@@ -39,12 +42,12 @@ def _conform(values: Values) -> int:
         except UsageError:
             raise
         except PoolError as error:
-            messages.complain_of_input(source.label, error, as_json=values["as_json"])
+            messages.complain_of_input(item.label, error, as_json=values["as_json"])
             failed = True
     return 1 if failed else 0
 
 
-def _show(loaded: Any, windows: Any, values: Values) -> None:
+def _show(loaded: Source, windows: Any, values: Values) -> None:
     from poolcli.analysis.conform import compare
     from poolcli.report import conform
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,6 +33,11 @@ Range = tuple[int, int]
 Box = tuple[Range, ...]
 
 
+def shifted(ranges: Sequence[Range], by: Sequence[int]) -> tuple[Range, ...]:
+    """The same ranges, each so much farther along its axis."""
+    return tuple((low + n, high + n) for (low, high), n in zip(ranges, by, strict=True))
+
+
 class StoredInput(Protocol):
     """An array that is not in memory; ``shape`` and boxes are in the order that it is stored in.
 
@@ -49,6 +54,13 @@ class StoredInput(Protocol):
     def sequential(self) -> bool:
         """Whether boxes are best read in their order, by one thread."""
 
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """The shape, in the stored order, of what is decoded at once; None: a box is as good."""
+
+    def keep(self, nbytes: int) -> None:
+        """Told before boxes are read how many bytes of decoded chunks are worth keeping."""
+
     def read_box(self, box: Box, out: Array) -> None:
         """Fill ``out``, a C-contiguous array of the box's shape and this dtype."""
 
@@ -63,8 +75,18 @@ class StoredOutput(Protocol):
     def shape(self) -> tuple[int, ...]: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """The shape of what is encoded at once; None: a box of any shape is as good.
+
+        Then each box that is written is made of whole chunks, and no chunk is written twice.
+        """
+
     def write_box(self, box: Box, values: Array) -> None:
         """Store ``values``, a C-contiguous array of the box's shape and this dtype."""
+
+    def complete(self) -> None:
+        """Called when all is written."""
 
 
 class Gathered:
@@ -117,6 +139,16 @@ def read_whole(x: Readable) -> Array:
     return stored.transpose(x.axes)
 
 
+def read_part(x: Readable, box: Box) -> Array:
+    """The cells of a box, one range for each of the array's own axes; of an array a view."""
+    if isinstance(x, np.ndarray):
+        return x[tuple(slice(*part) for part in box)]
+    stored_box = _permuted_back(box, x.axes)
+    cells = np.empty([high - low for low, high in stored_box], x.dtype)
+    x.read_box(stored_box, cells)
+    return cells.transpose(x.axes)
+
+
 def write_whole(out: Writable, values: Array) -> None:
     """Store all results at once; ``values`` may lack axes of length 1."""
     if isinstance(out, Gathered):
@@ -129,13 +161,15 @@ def write_whole(out: Writable, values: Array) -> None:
         out.write_box(tuple((0, n) for n in out.shape), shaped)
 
 
-class Source(Protocol):
+class InputView(Protocol):
     """A view that boxes of cells can be read from."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     slow_first: tuple[int, ...]
     """The axes, from the one whose neighbours lie farthest apart in memory to the nearest."""
+    chunks: tuple[int, ...] | None
+    """What is decoded at once, where that is more than any box."""
     block_bytes: int
     """How much of it one block best takes."""
 
@@ -143,14 +177,19 @@ class Source(Protocol):
         """The cells of a box, good until the next is read with the same buffers."""
         ...
 
+    def keep(self, nbytes: int) -> None:
+        """Told before boxes are read how many bytes of decoded chunks are worth keeping."""
 
-class Target(Protocol):
+
+class OutputView(Protocol):
     """A view that boxes of results can be written to."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     slow_first: tuple[int, ...]
     """As of a source."""
+    chunks: tuple[int, ...] | None
+    """What is encoded at once, where that is more than any box."""
 
     def open(self, box: Box, buffers: Buffers) -> Array:
         """An array to write the results of a box to."""
@@ -161,10 +200,11 @@ class Target(Protocol):
         ...
 
 
-class ArraySource:
+class ArrayInputView:
     """An array in memory, its axes permuted by ``order``."""
 
     block_bytes = 1 << 21
+    chunks: tuple[int, ...] | None = None
 
     def __init__(self, array: Array, order: tuple[int, ...]) -> None:
         self._view = array.transpose(order)
@@ -178,8 +218,11 @@ class ArraySource:
         cells = self._view[tuple(slice(*part) for part in box)]
         return cells.view(np.uint8) != 0 if self.copies else cells
 
+    def keep(self, nbytes: int) -> None:
+        """All of it is in memory."""
 
-class StoredSource:
+
+class StoredInputView:
     """A stored array, its axes permuted by ``order``."""
 
     block_bytes = 1 << 21
@@ -188,7 +231,7 @@ class StoredSource:
         order = tuple(stored.axes[axis] for axis in order)
         self._stored, self._order = stored, order
         self.shape = tuple(stored.shape[axis] for axis in order)
-        self.dtype = stored.dtype
+        self.dtype, self.chunks = stored.dtype, _permuted(stored.chunks, order)
         self.slow_first = tuple(order.index(axis) for axis in range(len(order)))
 
     def read(self, box: Box, buffers: Buffers) -> Array:
@@ -199,9 +242,15 @@ class StoredSource:
         self._stored.read_box(stored_box, cells)
         return cells.transpose(self._order)
 
+    def keep(self, nbytes: int) -> None:
+        """Tell the array."""
+        self._stored.keep(nbytes)
 
-class ArrayTarget:
+
+class ArrayOutputView:
     """An array in memory, its axes permuted by ``order``."""
+
+    chunks: tuple[int, ...] | None = None
 
     def __init__(self, array: Array, order: tuple[int, ...]) -> None:
         self._view = array.transpose(order)
@@ -216,13 +265,13 @@ class ArrayTarget:
         """Nothing is left to do."""
 
 
-class StoredTarget:
+class StoredOutputView:
     """A stored array, its axes permuted by ``order``."""
 
     def __init__(self, stored: StoredOutput, order: tuple[int, ...]) -> None:
         self._stored, self._order = stored, order
         self.shape = tuple(stored.shape[axis] for axis in order)
-        self.dtype = stored.dtype
+        self.dtype, self.chunks = stored.dtype, _permuted(stored.chunks, order)
         self.slow_first = tuple(order.index(axis) for axis in range(len(order)))
 
     def open(self, box: Box, buffers: Buffers) -> Array:
@@ -238,15 +287,17 @@ class StoredTarget:
         self._stored.write_box(stored_box, results.transpose(back))
 
 
-def source_of(x: Readable, order: tuple[int, ...]) -> Source:
+def input_view(x: Readable, order: tuple[int, ...]) -> InputView:
     """The source that reads ``x`` with its axes permuted by ``order``."""
-    return ArraySource(x, order) if isinstance(x, np.ndarray) else StoredSource(x, order)
+    return ArrayInputView(x, order) if isinstance(x, np.ndarray) else StoredInputView(x, order)
 
 
-def target_of(out: Writable, order: tuple[int, ...]) -> Target:
+def output_view(out: Writable, order: tuple[int, ...]) -> OutputView:
     """The target that writes ``out`` with its axes permuted by ``order``."""
     out = out.array if isinstance(out, Gathered) else out
-    return ArrayTarget(out, order) if isinstance(out, np.ndarray) else StoredTarget(out, order)
+    return (
+        ArrayOutputView(out, order) if isinstance(out, np.ndarray) else StoredOutputView(out, order)
+    )
 
 
 def memory_order(x: Readable) -> tuple[int, ...]:
@@ -281,6 +332,10 @@ def view_order(
     inner = [axis for axis in others if slow_first.index(axis) > fastest][-1:]
     lead = [axis for axis in others if axis not in inner]
     return len(lead), (*lead, *spatial, *inner)
+
+
+def _permuted(chunks: tuple[int, ...] | None, order: tuple[int, ...]) -> tuple[int, ...] | None:
+    return None if chunks is None else tuple(chunks[axis] for axis in order)
 
 
 def _permuted_back(box: Box, order: tuple[int, ...]) -> Box:

@@ -15,13 +15,13 @@ from poolcli import dtypes
 from poolcli.engine import native
 from poolcli.engine.arrays import (
     Array,
-    ArraySource,
-    ArrayTarget,
+    ArrayInputView,
+    ArrayOutputView,
     Box,
     Buffers,
+    InputView,
+    OutputView,
     Range,
-    Source,
-    Target,
 )
 from poolcli.engine.gather import pool_gathered
 from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel
@@ -53,8 +53,8 @@ class Task(NamedTuple):
     kernel: Kernel
     result: np.dtype[Any]
     """Of the op's own results, before they are stored."""
-    source: Source
-    target: Target
+    source: InputView
+    target: OutputView
     windows: tuple[Windows, ...]
     ranges: tuple[Range, ...]
     lead: int
@@ -73,11 +73,11 @@ class Task(NamedTuple):
 
 
 class NanFound(InputError):
-    """A NaN where none is allowed; ``place`` is its position in the task's view."""
+    """A NaN where none is allowed; ``position`` is its position in the task's view."""
 
-    def __init__(self, place: tuple[int, ...]) -> None:
+    def __init__(self, position: tuple[int, ...]) -> None:
         super().__init__("NaN found")
-        self.place = place
+        self.position = position
 
 
 class Worker:
@@ -100,24 +100,17 @@ class Worker:
     def single(self) -> Work | None:
         """The kernel whose call is all that a block of arrays in memory takes, if there is one."""
         source, target = self.task.source, self.task.target
-        if not (isinstance(source, ArraySource) and isinstance(target, ArrayTarget)):
+        if not (isinstance(source, ArrayInputView) and isinstance(target, ArrayOutputView)):
             return None
         if not isinstance(self.task.kernel, Compiled) or self.nan_work or source.copies:
             return None
         return self.works[0]
 
-    def block(self, lead: tuple[Range, ...], ranges: tuple[Range, ...]) -> Iterator[float]:
-        """Pool one block and give, after each step, what part of it was done."""
-        task = self.task
-        box = (*lead, *ranges, *task.inner)
-        origin = (
-            *(0 for _ in lead),
-            *(first for first, _ in task.ranges),
-            *(0 for _ in task.inner),
-        )
-        own = tuple((low - at, high - at) for (low, high), at in zip(box, origin, strict=True))
-        target = task.target.open(own, self.buffers)
-        out = target
+    def block(
+        self, lead: tuple[Range, ...], ranges: tuple[Range, ...], target: Array
+    ) -> Iterator[float]:
+        """Pool one block into ``target``; give, after each step, what part of it was done."""
+        task, out = self.task, target
         if not self.direct:
             out = self.buffers.take("results", target.shape, task.result)
         try:
@@ -126,7 +119,6 @@ class Worker:
             raise refusal(task, problem) from None
         if not self.direct:
             dtypes.convert(out, target, task.fit)
-        task.target.close(own, target)
 
     def _pool(
         self, lead: tuple[Range, ...], ranges: tuple[Range, ...], out: Array
@@ -206,9 +198,9 @@ class Worker:
         axes = self._piece_axes()
         each = [range(*ranges[axis]) for axis in axes]
         total = math.prod(map(len, each))
-        for place in itertools.product(*each):
+        for position in itertools.product(*each):
             some, slices = list(ranges), [slice(None)] * out.ndim
-            for axis, i in zip(axes, place, strict=True):
+            for axis, i in zip(axes, position, strict=True):
                 some[axis] = (i, i + 1)
                 first = ranges[axis][0]
                 slices[self.task.lead + axis] = slice(i - first, i - first + 1)
@@ -301,8 +293,10 @@ class Worker:
             plain = None if missing is None else missing._replace(fill=dtype.type(0))
             works.append(self._work(part, dtype, plain))
         if missing is not None:
-            place = Compiled("argmax", "place")
-            works.append(self._work(place, np.dtype(np.int64), missing._replace(fill=np.int64(-1))))
+            locating = Compiled("argmax", "place")
+            works.append(
+                self._work(locating, np.dtype(np.int64), missing._replace(fill=np.int64(-1)))
+            )
         return works
 
     def _outs(self, out: Array) -> list[Array]:
@@ -388,7 +382,7 @@ class Worker:
             return None
         lead, count = self.task.lead, len(self.task.windows)
         unused = self.buffers.take("no results", out.shape, np.dtype(np.uint8))
-        place = self.nan_work.first_nan(
+        position = self.nan_work.first_nan(
             self._turn(cells),
             self._turn(unused),
             windows=self._turn_ranges(ranges),
@@ -396,12 +390,12 @@ class Worker:
             lead=[low for low, _ in box[:lead]],
             pieces=pieces,
         )
-        if place is None:
+        if position is None:
             return None
-        along = place[lead : len(place) - len(self.task.inner)]
+        along = position[lead : len(position) - len(self.task.inner)]
         if self.turned:
             along = along[:1] if count == 1 else (*along[1:], along[0])
-        whole = (*place[:lead], *along, *place[len(place) - len(self.task.inner) :])
+        whole = (*position[:lead], *along, *position[len(position) - len(self.task.inner) :])
         return tuple(low + i for (low, _), i in zip(box, whole, strict=True))
 
 

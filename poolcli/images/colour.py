@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from poolcli.dtypes import convert
 from poolcli.engine.arrays import Box
 from poolcli.errors import InputError
+from poolcli.ops import find_op
 from poolcli.plan import Plan
 
 Floats = NDArray[np.float64]
@@ -69,9 +70,8 @@ def nearest_codes(light: Floats, peak: int) -> NDArray[np.uint32]:
 
 Array = NDArray[Any]
 
-# Of these ops the weights are whole numbers, whose sums are exact: of all that is done after them,
-# three roundings, none may decide which way a half goes. Others have more roundings than that.
-_SUMS = ("avg", "blur")
+# Where weights are whole numbers sums are exact: of all that is done after them, three roundings,
+# none may decide which way a half goes. Other means have more roundings than that.
 _TIE_OF_SUMS, _TIE = 2.0**-51, 2.0**-40
 # So many numbers at a time become values again: few enough for a cache.
 _PIECE = 1 << 16
@@ -85,6 +85,7 @@ class Weighted:
     """
 
     sequential = False
+    chunks = None
 
     def __init__(self, array: Array, channels: int | None, full: float, linear: bool) -> None:
         self._array, self._channels, self._full = array, channels, full
@@ -94,6 +95,9 @@ class Weighted:
 
     def finish(self) -> None:
         """Nothing is left to do."""
+
+    def keep(self, nbytes: int) -> None:
+        """Nothing is decoded."""
 
     def read_box(self, box: Box, out: Array) -> None:
         """Fill ``out`` with the weighted colours, and the alpha as it is, of a box."""
@@ -115,7 +119,7 @@ class Weighted:
             planes[-1] = alpha
 
 
-def blend(plan: Plan, array: Array, *, alpha: bool, linear: bool) -> Array:
+def pool_weighted(plan: Plan, array: Array, *, alpha: bool, linear: bool) -> Array:
     """Pool a picture as ``plan`` says, with weights by its alpha and in linear light.
 
     ``linear`` is for uint8 and uint16. Raises InputError for other types.
@@ -128,7 +132,7 @@ def blend(plan: Plan, array: Array, *, alpha: bool, linear: bool) -> Array:
     if alpha and not linear and _is_opaque(array, channels):
         return plan.run(array)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    sums = plan.request.op in _SUMS and not linear
+    sums = find_op(plan.request.op).whole_weights and not linear
     full = 1.0 if sums else peak_of(array.dtype)
     weighted = Weighted(array, channels if alpha else None, full, linear)
     means = plan.replanned(weighted.shape, weighted.dtype)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poolcli.dtypes import number_type
-from poolcli.engine.arrays import Writable, write_whole
+from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
 from poolcli.errors import InputError, OutputError, labelled
-from poolcli.formats.base import PLAIN, Packing, Reading, Source, SourceInfo
+from poolcli.formats.base import DEFAULT_PACKING, Packing, Reading, Source, SourceInfo
 from poolcli.formats.sinks import Finished
-from poolcli.formats.table import holds_of
+from poolcli.formats.table import picture_support_of
 from poolcli.operation import Operation, OperationPlan
 from poolcli.ops import find_op
 from poolcli.plan import Plan
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.formats.geotiff import GeoTags
+    from poolcli.formats.metadata import Metadata
     from poolcli.images.render import Rendering
 
 # Bytes for each number of a result, or for each pixel that has a key.
@@ -44,7 +45,7 @@ class ImageOptions(NamedTuple):
     by: str | None = None
     rendering: Rendering | None = None
     max_pixels: int | None = None
-    packing: Packing = PLAIN
+    packing: Packing = DEFAULT_PACKING
 
     @property
     def pools_numbers(self) -> bool:
@@ -57,13 +58,23 @@ class ImageOptions(NamedTuple):
         ``format`` is the extension that results are ``written`` with, None that of each input.
         """
         as_it_is = self.rendering is None and self.pools_numbers
-        holds = holds_of(format)
-        can_be = format is None or (holds is not None and bool(holds.cmyk))
+        pictures = picture_support_of(format)
+        can_be = format is None or (pictures is not None and bool(pictures.cmyk))
         return Reading(max_pixels=self.max_pixels, cmyk=written and as_it_is and can_be)
 
-    def are_concerned(self, info: SourceInfo) -> bool:
-        """Whether pooling the input is more than pooling its numbers."""
-        return info.row.holds is not None or not self.pools_numbers
+    def go_by_boxes(self, plan: OperationPlan, source: Source) -> bool:
+        """Whether an input need not be whole in memory, nor its result, as far as pooling goes.
+
+        Raises InputError, one line that starts with the label, for one that cannot be read.
+        """
+        if plan.single is None or not self.pools_numbers:
+            return False
+        if source.info.row.pictures is None:
+            return True
+        if source.is_read_whole or self.rendering is not None:
+            return False
+        # What nobody sees is a matter of all windows, unless a value says what is missing.
+        return plan.single.request.nodata is not None or not _has_alpha(plan.layout, source)
 
     def plan(
         self, operation: Operation, info: SourceInfo, layout: str | None, format: str | None
@@ -88,7 +99,7 @@ class ImageOptions(NamedTuple):
                     " `linear` and `by` change; leave them out"
                 )
             operation = operation.with_nodata(info.nodata)
-        if format is None or holds_of(format) is None or self.rendering is not None:
+        if format is None or picture_support_of(format) is None or self.rendering is not None:
             if self.by is None or operation.dtype is not None:
                 return operation
             return operation.with_results(info.dtype.newbyteorder("="), operation.fit)
@@ -105,18 +116,18 @@ class ImageOptions(NamedTuple):
 
         Means of black and white are greys. Its white is then the largest number of the type.
         """
-        holds = holds_of(format) if self.rendering is None else None
-        one_bit = info.row.holds is not None and info.dtype == np.bool_
-        if holds is None or not one_bit or operation.nodata is not None:
+        pictures = picture_support_of(format) if self.rendering is None else None
+        one_bit = info.row.pictures is not None and info.dtype == np.bool_
+        if pictures is None or not one_bit or operation.nodata is not None:
             return info
         if operation.dtype is not None:
             wanted = number_type(operation.dtype).newbyteorder("=")
             grey = wanted.name if wanted.name in _GREYS else None
         else:
-            bits = "bool" in holds.dtypes_of(1)
+            bits = "bool" in pictures.dtypes_of(1)
             result = operation.plan(info.shape, info.dtype, layout).output_dtype
             grey = None if bits and result == np.bool_ else _GREYS[0]
-        if grey is None or grey not in holds.dtypes_of(1):
+        if grey is None or grey not in pictures.dtypes_of(1):
             return info
         return info._replace(dtype=np.dtype(grey))
 
@@ -128,7 +139,7 @@ class ImageOptions(NamedTuple):
         if self.by is not None:
             return _OF_KEY * math.prod(info.shape) // max(1, info.shape[-1])
         alpha = info.layout is not None and info.shape[-1] in (2, 4)
-        if self.linear or (alpha and plan.single is not None and _blends(plan.single)):
+        if self.linear or (alpha and plan.single is not None and _averages(plan.single)):
             return _OF_BLEND * numbers
         if alpha and plan.single is not None:
             # The picture in a wider type where some window has nothing to be seen.
@@ -143,17 +154,17 @@ class ImageOptions(NamedTuple):
         progress: Callable[[float], None],
     ) -> None:
         """Pool an input as ``plan`` says into ``out``. Raises InputError."""
-        if plan.single is not None and not self.are_concerned(source.info):
-            content = source.content
+        if self.go_by_boxes(plan, source):
+            content = _as_planned(plan, source, source.content)
             with labelled(source.label):
                 plan.run_into(content, out, progress=progress)
             return
-        array = _as_planned(plan, source)
+        array = read_whole(_as_planned(plan, source, source.array))
         with labelled(source.label):
             if plan.single is None:
                 plan.run_into(array, out)
                 return
-            if self.linear and source.info.row.holds is None:
+            if self.linear and source.info.row.pictures is None:
                 raise InputError(
                     "`linear` is for pictures, whose values stand for light; this is none"
                 )
@@ -172,15 +183,15 @@ class ImageOptions(NamedTuple):
             return pick_whole(plan, array, self.by, alpha=alpha)
         # A value that means missing is looked for among the values as they are.
         alpha = alpha and plan.request.nodata is None
-        weighted = alpha and find_op(plan.request.op).blends
+        weighted = alpha and find_op(plan.request.op).averages
         if alpha and not weighted:
-            from poolcli.images.unseen import pool_seen
+            from poolcli.images.alpha import pool_visible
 
-            return pool_seen(plan, array)
+            return pool_visible(plan, array)
         if weighted or self.linear:
-            from poolcli.images.colour import blend
+            from poolcli.images.colour import pool_weighted
 
-            return blend(plan, array, alpha=weighted, linear=self.linear)
+            return pool_weighted(plan, array, alpha=weighted, linear=self.linear)
         return plan.run(array)
 
     def finish(
@@ -188,30 +199,48 @@ class ImageOptions(NamedTuple):
     ) -> Finished:
         """Give the result as it is to be written. Raises OutputError."""
         seen = self._rendered(array, plan.output_layout, source, format, path)
-        geo = None if source.metadata is None else source.metadata.geo
-        if geo is None:
-            return seen
-        holds = holds_of(format)
-        if holds is None or not holds.places:
-            lost, advice = geo.without_place().without_values().lost, "; .tif has a place for it"
-            return seen._replace(lost=_sentence(lost, advice))
         # Planes that stand side by side lie nowhere.
         is_one = _plane(seen.array, seen.layout) == _plane(array, plan.output_layout)
+        metadata, lost = self._placed(seen.metadata, plan, source, format, is_one=is_one)
+        return seen._replace(metadata=metadata, lost=lost)
+
+    def said(
+        self, plan: OperationPlan, source: Source, format: str
+    ) -> tuple[Metadata | None, tuple[str, ...]]:
+        """Give what is written of a result besides its numbers, and what is lost, in sentences."""
+        return self._placed(source.metadata, plan, source, format, is_one=True)
+
+    def _placed(
+        self,
+        metadata: Metadata | None,
+        plan: OperationPlan,
+        source: Source,
+        format: str,
+        *,
+        is_one: bool,
+    ) -> tuple[Metadata | None, tuple[str, ...]]:
+        """Say where the result lies; ``is_one``: its planes are those of the file, pooled."""
+        geo = None if source.metadata is None else source.metadata.geo
+        if geo is None:
+            return metadata, ()
+        pictures = picture_support_of(format)
+        if pictures is None or not pictures.georeferenced:
+            lost, advice = geo.without_place().without_values().lost, "; .tif has a place for it"
+            return metadata, _sentence(lost, advice)
         geo = _moved(geo, plan, source) if is_one else geo.without_place()
         geo = geo if self.rendering is None else geo.without_values()
         from poolcli.formats.metadata import Metadata  # late: few results are pictures
 
-        metadata = (seen.metadata or Metadata())._replace(geo=geo)
-        return seen._replace(metadata=metadata, lost=_sentence(geo.lost))
+        return (metadata or Metadata())._replace(geo=geo), _sentence(geo.lost)
 
     def _rendered(
         self, array: NDArray[Any], layout: str, source: Source, format: str, path: str
     ) -> Finished:
         """Give the result as it is seen: as it is, or as it is to be rendered."""
-        metadata, holds = source.metadata, holds_of(format)
+        metadata, pictures = source.metadata, picture_support_of(format)
         if self.rendering is None or format == ".npz":
             return Finished(array, layout, metadata)
-        if holds is None:
+        if pictures is None:
             raise OutputError(
                 f"{path}: `colormap`, `normalize` and `grid` make pictures, and {format} is none;"
                 " say `format='png'`"
@@ -225,7 +254,7 @@ class ImageOptions(NamedTuple):
                 layout,
                 self.rendering,
                 alpha=source.dtype if alpha else None,
-                nan="transparent" if holds.has(4) else "colour" if holds.has(3) else "black",
+                nan="transparent" if pictures.has(4) else "colour" if pictures.has(3) else "black",
             )
         except OutputError as error:
             raise OutputError(f"{path}: {error}") from error
@@ -235,13 +264,17 @@ class ImageOptions(NamedTuple):
         return Finished(*seen, metadata)
 
 
-def _as_planned(plan: OperationPlan, source: Source) -> NDArray[Any]:
-    """Give the array in memory, and a picture of one bit in the grey that ``plan`` is for."""
-    array = source.array
-    if source.info.row.holds is None or array.dtype != np.bool_ or plan.input_dtype == np.bool_:
-        return array
-    grey = plan.input_dtype
-    return np.asarray(array * grey.type(np.iinfo(grey).max))
+def _as_planned(plan: OperationPlan, source: Source, content: Readable) -> Readable:
+    """Give the cells as they are, and a picture of one bit in the grey that ``plan`` is for."""
+    if (
+        source.info.row.pictures is None
+        or content.dtype != np.bool_
+        or plan.input_dtype == np.bool_
+    ):
+        return content
+    from poolcli.images.one_bit import Grey  # late: few pictures have one bit
+
+    return Grey(content, plan.input_dtype)
 
 
 def _moved(geo: GeoTags, plan: OperationPlan, source: Source) -> GeoTags:
@@ -257,7 +290,9 @@ def _moved(geo: GeoTags, plan: OperationPlan, source: Source) -> GeoTags:
 
 
 def _plane(array: NDArray[Any], layout: str | None) -> list[int]:
-    return [n for letter, n in zip(layout or "", array.shape, strict=True) if letter in "HW"]
+    if not layout:
+        return []  # what goes on as it is has no axes with names
+    return [n for letter, n in zip(layout, array.shape, strict=True) if letter in "HW"]
 
 
 def _sentence(lost: tuple[str, ...], advice: str = "") -> tuple[str, ...]:
@@ -270,5 +305,5 @@ def _has_alpha(layout: str, source: Source) -> bool:
     return metadata is not None and metadata.alpha and layout == source.layout
 
 
-def _blends(plan: Plan) -> bool:
-    return find_op(plan.request.op).blends
+def _averages(plan: Plan) -> bool:
+    return find_op(plan.request.op).averages

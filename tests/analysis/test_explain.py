@@ -19,10 +19,10 @@ from poolcli.analysis import steps
 from poolcli.analysis.explain import Explanation, explain
 from poolcli.analysis.palette import HUES, INK, hue_of
 from poolcli.errors import InputError
+from poolcli.geometry import Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
 from poolcli.ops import OPS
-from poolcli.plan import Request
+from poolcli.request import Request
 from poolcli.unpooling import Unpool
-from poolcli.windows import Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
 
 SEED = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
 DECIMALS = np.random.default_rng(1).normal(0, 3, (6, 7)).round(2)
@@ -337,7 +337,7 @@ def test_levels_of_a_pyramid_share_one_output() -> None:
     steps = [step for level in levels for step in level.steps()]
     assert [step.output_at for step in steps] == [(0,), (1,), (2,), (3,), (4,)]
     assert [step.result for step in steps] == pooled.tolist()
-    assert [level.place_of((3,)) for level in levels] == [None, (1, 0)]
+    assert [level.position_of((3,)) for level in levels] == [None, (1, 0)]
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,16 @@ import json
 import numpy as np
 import pytest
 
-from poolcli.analysis.compare import Comparison, compare
+from poolcli.analysis.compare import Measurement, compare
 from poolcli.analysis.shift import Shifted, shift_test
 from poolcli.errors import PoolError
+from poolcli.geometry import Sliding
 from poolcli.layout import AXIS_NAMES
 from poolcli.ops import OPS
-from poolcli.plan import Request
 from poolcli.report.compare import compared_lines, show_compared
 from poolcli.report.sheet import draw_sheet
 from poolcli.report.shift import shifted_lines, show_shifted
-from poolcli.windows import Sliding
+from poolcli.request import Request
 
 LAYOUTS = ("W", "HW", "HWC", "CHW", "DHW", "NCHW", "NHWC", "NDHWC")
 DTYPES = ("uint8", "uint16", "int8", "int64", "uint64", "bool", "float16", "float32", ">f8", ">i2")
@@ -69,7 +69,7 @@ def test_anything(seed):
     ops = [str(op) for op in rng.choice(list(OPS), 3, replace=False)]
     requests = [Request(op, windows, layout=layout, like=like) for op in ops]
     try:
-        found = [row for row in compare(x, requests) if isinstance(row, Comparison)]
+        found = [row for row in compare(x, requests) if isinstance(row, Measurement)]
         axis = AXIS_NAMES[str(rng.choice(spatial))]
         moved = [row for row in shift_test(x, requests, axis) if isinstance(row, Shifted)]
     except PoolError:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
+from poolcli.request import Request
 from tests.helpers.program import HANGS, start
 from tests.helpers.stores import Nowhere, Synthetic
 
@@ -93,7 +93,7 @@ def test_an_interrupt_while_threads_are_started_stops_those_that_run(
     monkeypatch.setattr(concurrent.futures.ThreadPoolExecutor, "submit", interrupted)
     source = Slow((600, 64))
     plan = Request("max", Sliding(2), threads=started + 2).plan(source.shape, source.dtype)
-    target = Nowhere(plan.kept_shape, plan.output_dtype)
+    target = Nowhere(plan.keepdims_shape, plan.output_dtype)
     done = []
     with pytest.raises(KeyboardInterrupt):
         plan.run_into(source, target, block_bytes=1, progress=done.append)

@@ -14,9 +14,9 @@ import poolcli
 from poolcli import arguments, plan
 from poolcli.engine import blocks, native
 from poolcli.errors import InputError, PoolError
-from poolcli.plan import Request
+from poolcli.geometry import Adaptive, Global, Sliding
 from poolcli.recent import Recent, Unlike, exact_key
-from poolcli.windows import Adaptive, Global, Sliding
+from poolcli.request import Request
 
 CALLS: dict[str, Any] = {
     "max": lambda x, **o: poolcli.pool(x, "max", 2, layout="NCHW", **o),

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
+from poolcli.formats.base import NewArray
 from poolcli.formats.readers import read_file
-from poolcli.formats.sinks import Shaped, boxed
+from poolcli.formats.sinks import box_sink
 from poolcli.formats.table import NPY
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Global, Sliding
+from poolcli.geometry import Adaptive, Global, Sliding
+from poolcli.request import Request
 
 # (threads, bytes in a block): one row at a time, odd sizes, everything at once.
 WAYS = ((1, 1), (2, 1), (3, 77), (5, 1001), (8, 4099), (2, 1 << 30))
@@ -66,8 +67,10 @@ def check(request_of, x, tmp_path, ways=WAYS):
     for number, (threads, block_bytes) in enumerate(ways):
         plan = request_of(threads).plan(x.shape, x.dtype)
         path = tmp_path / f"y{number}.npy"
-        shaped = Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype)
-        with boxed(shaped, NPY, str(path)) as sink:
+        shapes = plan.output_shape, plan.keepdims_shape
+        with box_sink(
+            NewArray(str(path), ".npy", *shapes, plan.output_dtype), NPY, str(path)
+        ) as sink:
             plan.run_into(source, sink.content, block_bytes=block_bytes)
         assert path.read_bytes() == expected, (threads, block_bytes)
 
@@ -123,7 +126,7 @@ def test_any_number_of_threads_reads_through_one_open_file(tmp_path):
     plan = Request("max", Sliding(2), threads=8).plan(x.shape, x.dtype)
     plan.run_into(
         source,
-        Unopened(plan.kept_shape, plan.output_dtype),
+        Unopened(plan.keepdims_shape, plan.output_dtype),
         block_bytes=1000,
         progress=lambda _: seen.append(len(os.listdir("/dev/fd"))),
     )
@@ -138,7 +141,10 @@ class Unopened:
     """Takes results and opens nothing."""
 
     def __init__(self, shape, dtype):
-        self.shape, self.dtype = shape, dtype
+        self.shape, self.dtype, self.chunks = shape, dtype, None
 
     def write_box(self, box, values):
+        pass
+
+    def complete(self):
         pass

@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from poolcli.formats.text import read_text
+from poolcli.geometry import Global, Sliding
 from poolcli.outcomes import Result
-from poolcli.windows import Global, Sliding
 from tests.helpers.results import SEED, identity, plain, pooled
 
 
@@ -82,7 +82,7 @@ def test_plain_is_read_back_by_numpy_and_by_poolcli(shape: tuple[int, ...], dtyp
     array = (np.arange(np.prod(shape)).reshape(shape) / 3).astype(dtype)
     text = plain(identity(array))
     np.testing.assert_array_equal(np.loadtxt(io.StringIO(text)).ravel(), numbers(array).ravel())
-    (again,) = read_text(text.encode())
+    ((again, _),) = read_text(text.encode())
     np.testing.assert_array_equal(again, numbers(array))
 
 
@@ -101,7 +101,7 @@ def test_plain_writes_every_number() -> None:
 def test_plain_results_one_after_another_stay_apart() -> None:
     arrays = [SEED, SEED + 10, np.arange(8).reshape(2, 2, 2), SEED + 20, np.arange(3)]
     text = "".join(plain(identity(array)) for array in arrays)
-    for array, again in zip(arrays, read_text(text.encode()), strict=True):
+    for array, (again, _) in zip(arrays, read_text(text.encode()), strict=True):
         np.testing.assert_array_equal(again, array)
 
 
@@ -125,8 +125,8 @@ import io, sys
 import numpy as np
 from poolcli import report
 from poolcli.outcomes import Result
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.request import Request
+from poolcli.geometry import Sliding
 x = np.eye(4)
 plan = Request("max", Sliding(2)).plan(x.shape, x.dtype)
 result = Result("x", plan, plan.run(x), "npy")

@@ -11,7 +11,7 @@ import pytest
 
 from poolcli import report
 from poolcli.formats.text import read_text
-from poolcli.windows import Global
+from poolcli.geometry import Global
 from tests.helpers.results import SEED, identity, plain, pooled, terminal
 
 
@@ -133,7 +133,7 @@ def test_empty_results() -> None:
     empty = identity(np.zeros((0, 4, 4, 3)))
     assert "0×4×4×3 NHWC float64" in terminal(empty)
     assert "no values: an axis has length 0" in terminal(empty)
-    (again,) = read_text(plain(empty).encode())
+    ((again, _),) = read_text(plain(empty).encode())
     assert again.shape == (0, 4, 4, 3)
 
 
