@@ -225,30 +225,47 @@ struct Lanes {
     static constexpr int value = N;
 };
 
-// Do f(Lanes<N>, i) for all i < n: whole vectors, then one by one. The same for each i either way.
+// The width of vectors for what is too short for N lanes: rows of small planes are.
+template <int N>
+constexpr int SHORT = N > 8 ? N / 4 : N > 2 ? N / 2 : 1;
+
+// Do f(Lanes<N>, i) for all i < n: whole vectors, short ones, then one by one. The same for each i
+// either way.
 template <int N, class F>
 inline void each(i64 n, F f) {
     i64 i = 0;
     for (; i + N <= n; i += N)
         f(Lanes<N>{}, i);
+    if constexpr (SHORT<N> > 1)
+        for (; i + SHORT<N> <= n; i += SHORT<N>)
+            f(Lanes<SHORT<N>>{}, i);
     if constexpr (N > 1)
         for (; i < n; i++)
             f(Lanes<1>{}, i);
+}
+
+// The same for n >= N, doing some i twice.
+template <int N, class F>
+inline void each_wide(i64 n, F f) {
+    i64 i = 0;
+    for (; i + N <= n; i += N)
+        f(Lanes<N>{}, i);
+    if (i < n)
+        f(Lanes<N>{}, n - N);
 }
 
 // The same where doing some i twice does no harm: the last ones in a whole vector, too.
 template <int N, class F>
 inline void each_again(i64 n, F f) {
     if (n < N) {
+        if constexpr (SHORT<N> > 1)
+            if (n >= SHORT<N>)
+                return each_wide<SHORT<N>>(n, f);
         for (i64 i = 0; i < n; i++)
             f(Lanes<1>{}, i);
         return;
     }
-    i64 i = 0;
-    for (; i + N <= n; i += N)
-        f(Lanes<N>{}, i);
-    if (i < n)
-        f(Lanes<N>{}, n - N);
+    each_wide<N>(n, f);
 }
 
 // ---- Every other one --------------------------------------------------------------------------
