@@ -181,7 +181,7 @@ _REDUCE = {
 
 def numpy(x: np.ndarray, work: Work) -> Doing | None:
     """Reshape and reduce, where windows stand side by side."""
-    if work.op not in _REDUCE or not work.touches:
+    if work.op not in _REDUCE or not work.touches or "dtype" in work.options:
         return None
     spatial = [axis for axis, letter in enumerate(work.layout) if letter in "DHW"]
     sizes = work.size if isinstance(work.size, tuple) else (work.size,) * len(spatial)

@@ -31,7 +31,7 @@ from poolcli.engine.gather import gathered_bytes, positions_of
 from poolcli.engine.kernels import Kernel
 from poolcli.engine.native import Missing
 from poolcli.engine.repeat import Repeat
-from poolcli.engine.worker import NanFound, Task
+from poolcli.engine.worker import NanFound, Task, is_shared
 from poolcli.errors import InputError, UsageError
 from poolcli.families import JsonObject
 from poolcli.layout import AXIS_NAMES, Layout, show_shape
@@ -85,13 +85,19 @@ class Plan:
 
     @property
     def window_bytes(self) -> int:
-        """About how much memory one window takes by itself: much only where it is seen whole."""
-        if not self.kernel.sees_whole(self.input_dtype):
-            return 0
-        axes = Layout(self.layout)
+        """About how much memory one window takes by itself: much only where it is seen whole.
+
+        So are those that share what they overlap in.
+        """
+        axes, itemsize = Layout(self.layout), self.input_dtype.itemsize
         lead, order = view_order(axes.spatial, tuple(range(len(self.layout))))
         inner = math.prod(self.input_shape[axis] for axis in order[lead + len(axes.spatial) :])
-        return inner * gathered_bytes(self.windows, self.input_dtype.itemsize)
+        if self.kernel.sees_whole(self.input_dtype):
+            return inner * gathered_bytes(self.windows, itemsize)
+        if not is_shared(self.kernel, self.windows, itemsize):
+            return 0
+        reach = (min(w.n, (w.largest - 1) * w.dilation + 1) for w in self.windows)
+        return inner * itemsize * math.prod(reach)
 
     def memory(self, read: Chunks, written: Chunks) -> Memory:
         """About how much memory pooling takes by itself.

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 
 from poolcli.errors import InputError, OutputError
 
+LITTLE = 1 << 16  # bytes, for which there is always room
 CAUSE_LENGTH = 200
 MAX_PIXELS = 178_956_970  # as Pillow: three bytes each of half a gibibyte
 READABLE_ERRORS = (
@@ -71,7 +72,7 @@ def one_line(text: str) -> str:
 
 def check_memory(nbytes: int, max_bytes: int | None, what: str = "it", advice: str = "") -> None:
     """Refuse ``nbytes`` that exceed ``max_bytes`` (None: what this machine has free now)."""
-    if not nbytes:  # asking the system takes as long as pooling a small file
+    if nbytes <= LITTLE and max_bytes is None:  # asking takes as long as pooling a small file
         return
     limit = available_memory() if max_bytes is None else max_bytes
     if nbytes > limit:
