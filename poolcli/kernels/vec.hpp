@@ -220,22 +220,30 @@ struct Lanes {
     static constexpr int value = N;
 };
 
-// Do f(Lanes<N>, i) for all i < n: whole vectors, then one by one. The same for each i either way.
-// Again: doing some i twice does no harm, so that the last ones may be in a whole vector, too.
-// Written so that f is compiled twice and no more.
+// The width of vectors for what is too short for N lanes: rows of small planes are.
+template <int N>
+constexpr int SHORT = N > 8 ? N / 4 : N > 2 ? N / 2 : 1;
+
+// Do f(Lanes<N>, i) for all i < n: whole vectors, short ones, then one by one. The same for each i
+// either way. Again: doing some i twice does no harm, so that the last ones may be in a vector, too.
+// Written so that f is compiled once for each width.
 template <int N, class F>
-inline void each(i64 n, F f, bool again = false) {
-    i64 i = 0;
+inline i64 each_of(i64 i, i64 n, F &f, bool again) {
     for (;;) {
         for (; i + N <= n; i += N)
             f(Lanes<N>{}, i);
         if (i == n || n < N || !again)
-            break;
+            return i;
         i = n - N;
     }
+}
+template <int N, class F>
+inline void each(i64 n, F f, bool again = false) {
+    i64 i = each_of<N>(0, n, f, again);
+    if constexpr (SHORT<N> > 1)
+        i = each_of<SHORT<N>>(i, n, f, again);
     if constexpr (N > 1)
-        for (; i < n; i++)
-            f(Lanes<1>{}, i);
+        each_of<1>(i, n, f, false);
 }
 template <int N, class F>
 inline void each_again(i64 n, F f) {
