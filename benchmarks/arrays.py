@@ -69,15 +69,39 @@ def _small(side: int, work: Work, title: str) -> Row:
     return Row(title, numbers(1, 3, side, side), work, {"torch": 1 / 3}, ("torch",), calls=200)
 
 
+_FRAMEWORKS = ("copy", "onnxruntime", "torch")
+
 ROWS: dict[str, list[Row]] = {
     "windows": [
-        Row("max 2/2", BIG, Work("max", 2), {"copy": 0.8, "onnxruntime": 2, "torch": 2}),
-        Row("avg 2/2", BIG, Work("avg", 2), {"copy": 0.8, "onnxruntime": 2, "torch": 2}),
-        Row("max 3/2", BIG, Work("max", 3, 2), {"copy": 0.8, "onnxruntime": 2, "torch": 2}),
-        Row("max 3/1", BIG, Work("max", 3, 1), {"copy": 0.6, "onnxruntime": 1.5}),
-        Row("avg 3/1", BIG, Work("avg", 3, 1), {"copy": 0.5, "onnxruntime": 1.5}),
-        Row("NHWC max 3/2", LAST, Work("max", 3, 2, "NHWC"), {"copy": 0.8, "torch": 1.5}),
-        Row("NHWC avg 2/2", LAST, Work("avg", 2, 2, "NHWC"), {"copy": 0.8, "torch": 1.5}),
+        Row(
+            "max 2/2", BIG, Work("max", 2), {"copy": 0.8, "onnxruntime": 2, "torch": 2}, _FRAMEWORKS
+        ),
+        Row(
+            "avg 2/2", BIG, Work("avg", 2), {"copy": 0.8, "onnxruntime": 2, "torch": 2}, _FRAMEWORKS
+        ),
+        Row(
+            "max 3/2",
+            BIG,
+            Work("max", 3, 2),
+            {"copy": 0.8, "onnxruntime": 2, "torch": 2},
+            _FRAMEWORKS,
+        ),
+        Row("max 3/1", BIG, Work("max", 3, 1), {"copy": 0.6, "onnxruntime": 1.5}, _FRAMEWORKS),
+        Row("avg 3/1", BIG, Work("avg", 3, 1), {"copy": 0.5, "onnxruntime": 1.5}, _FRAMEWORKS),
+        Row(
+            "NHWC max 3/2",
+            LAST,
+            Work("max", 3, 2, "NHWC"),
+            {"copy": 0.8, "torch": 1.5},
+            _FRAMEWORKS,
+        ),
+        Row(
+            "NHWC avg 2/2",
+            LAST,
+            Work("avg", 2, 2, "NHWC"),
+            {"copy": 0.8, "torch": 1.5},
+            _FRAMEWORKS,
+        ),
     ],
     "large": [
         Row(f"{op} {size}/1", PLANE, Work(op, size, 1, "HW"), {"OpenCV": 1.0 * (size > 3)})
@@ -154,6 +178,7 @@ ROWS: dict[str, list[Row]] = {
             numbers(1, 16, 1024, 1024, dtype=dtype),
             work,
             {"copy": n},
+            ("copy",),
         )
         for dtype in ("float16", "float64", "uint8", "uint16", "int32")
         for op, size, stride, n in (("max", 2, 2, 0.6), ("max", 3, 1, 0.5), ("avg", 2, 2, 0.4))

@@ -120,7 +120,9 @@ def _cell(t: Times, way: str, first: str) -> str:
     text = f"{seconds * 1e3:.3g}" if seconds < 1 else f"{seconds:.2f} s"
     if way in t.peaks:
         text += f", {t.peaks[way] / 1e6:.0f} MB"
-    return text if way == first else f"{text} ({seconds / t.median(first):.2f})"
+    if way == first or first != "poolcli":
+        return text
+    return f"{text} ({seconds / t.median(first):.2f})"
 
 
 def _told(verdicts: Iterable[Verdict]) -> str:

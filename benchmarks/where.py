@@ -21,6 +21,8 @@ PARTS = {
     "NumPy": r"_umath|numpy",
     "system": r"^\[",
 }
+# Seconds that a process has to start and to make its array, which are not looked at.
+START = 3.0
 WORKS = {
     "max 2/2 of 256 MB": ("max", 2, 2, (1, 16, 2048, 2048)),
     "avg 3/1 of 256 MB": ("avg", 3, 1, (1, 16, 2048, 2048)),
@@ -28,11 +30,12 @@ WORKS = {
     "max 2/2 of 12 kB": ("max", 2, 2, (1, 3, 32, 32)),
 }
 SCRIPT = """
-import sys, time, numpy as np, poolcli
+import sys, time
+end = time.perf_counter() + float(sys.argv[4])
+import numpy as np, poolcli
 op, size, stride, seconds, *shape = sys.argv[1:]
 x = np.random.default_rng(5).standard_normal(tuple(map(int, shape)), np.float32)
 options = dict(stride=int(stride), layout="NCHW", threads=1)
-end = time.perf_counter() + float(seconds)
 while time.perf_counter() < end:
     poolcli.pool(x, op, int(size), **options)
 """
@@ -54,7 +57,7 @@ def profiles(seconds: float) -> list[Profile]:
     """Of every work, with one thread and a new result each time; none where there is no perf."""
     found = []
     for title, (op, size, stride, shape) in WORKS.items():
-        arguments = [op, *map(str, (size, stride, seconds, *shape))]
+        arguments = [op, *map(str, (size, stride, START + seconds, *shape))]
         shares = _shares([sys.executable, "-c", SCRIPT, *arguments])
         if shares is None:
             return []
@@ -73,7 +76,8 @@ def _shares(command: list[str]) -> dict[str, float] | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         data = str(Path(folder) / "perf.data")
-        record = [perf, "record", "-q", "-F", "2000", "-o", data, *command]
+        wait = str(int(START * 1000))
+        record = [perf, "record", "-q", "-D", wait, "-F", "2000", "-o", data, *command]
         report = [perf, "report", "-q", "-i", data, "--stdio", "--sort", "dso"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         try:
