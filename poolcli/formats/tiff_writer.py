@@ -33,6 +33,7 @@ _BIG = 2**32 - 2**25  # bytes from which on offsets have 64 bits
 _OFFSETS, _COUNTS = {True: 324, False: 273}, {True: 325, False: 279}  # tags, by whether tiled
 _NONE, _DEFLATE = 1, 8  # compressions
 _XMP = 700
+_UNNAMED = "unnamed.tif"  # tifffile takes the name of a file that is open, which may be a number
 _TYPES = {3: "u2", 4: "u4", 16: "u8"}  # of numbers in tags
 # Compressions that lose nothing and are written as they were read; others become deflate.
 _KEPT = {5: "lzw", 8: "zlib", 32946: "zlib", 32773: "packbits", 34925: "lzma", 50000: "zstd"}
@@ -270,7 +271,8 @@ class TiffOutput:
             "contiguous": False,
         }
         dtype, big = self.dtype.newbyteorder(self._order), self._is_big
-        with tifffile.TiffWriter(self._file, bigtiff=big, byteorder=self._order) as writer:
+        handle = tifffile.FileHandle(self._file, name=_UNNAMED)
+        with tifffile.TiffWriter(handle, bigtiff=big, byteorder=self._order) as writer:
             for _ in range(sheet.total):
                 none = None if self._is_contiguous else iter([b""] * self._count())
                 writer.write(none, shape=shape, dtype=dtype, **options)
@@ -304,7 +306,7 @@ class TiffOutput:
         import tifffile
 
         logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # it would warn on stderr
-        with self._readable() as file, tifffile.TiffFile(file) as tiff:
+        with self._readable() as file, tifffile.TiffFile(file, name=_UNNAMED) as tiff:
             yield from tiff.pages
 
     @contextmanager
