@@ -13,6 +13,7 @@ from poolcli.formats import exif
 
 if TYPE_CHECKING:
     from poolcli.formats.geotiff import GeoTags
+    from poolcli.formats.tiff_stack import Stack
 
 _ICC_SPACES = {b"GRAY": (1, 2), b"RGB ": (3, 4), b"CMYK": (4,)}
 _XMP_ORIENTATION = rb"""(tiff:Orientation(?:=["']|>)\s*)[1-8]"""
@@ -40,7 +41,7 @@ class Metadata(NamedTuple):
     durations: of the frames, in milliseconds; loop: how often to play them, 0 for ever
     tables, sampling: a JPEG's quantisation and subsampling, which make its quality
     lossy: a WebP that is
-    stored: how a TIFF has its pixels
+    stored: how a TIFF has its pixels; stack: what its pages are together
     geo: where on the earth the pixels of a TIFF lie, and which value means missing
     """
 
@@ -57,6 +58,7 @@ class Metadata(NamedTuple):
     sampling: int = -1
     lossy: bool = False
     stored: Stored | None = None
+    stack: Stack | None = None
     geo: GeoTags | None = None
 
     def icc_for(self, channels: int, cmyk: bool) -> bytes | None:

@@ -24,7 +24,6 @@ from poolcli.formats.image import (
     PictureFile,
     check_frames,
     decode_frames,
-    layout_of,
     mode_to_read,
     open_image,
     quiet,
@@ -32,6 +31,7 @@ from poolcli.formats.image import (
 )
 from poolcli.formats.metadata import Metadata, metadata_of
 from poolcli.formats.tiff_reader import Sheets, TiffPixels, can_decode
+from poolcli.formats.tiff_stack import arranged
 
 GREY_OR_RGB = {0, 1, 2}  # photometric: white is zero, black is zero, RGB
 CMYK = 5  # photometric: separated
@@ -49,7 +49,10 @@ STREAMED = 1 << 24
 
 
 class TiffFile(PictureFile):
-    """A TIFF file: "HW" or "HWC", with "N" before when there are several pages."""
+    """A TIFF file: "HW" or "HWC", with "N" before when there are several pages.
+
+    Where OME or ImageJ say more of the pages, frames are "N", channels "C" and depth is "D".
+    """
 
     def sources(self) -> Iterator[Source]:
         """Give the picture; a large one is read in tiles, or some rows at a time, if it can be."""
@@ -72,7 +75,7 @@ class TiffFile(PictureFile):
         with quiet(), _opened(file, settings) as pages:
             if not _goes_by_chunks(pages, settings):
                 return None
-            pixels = _pixels_of(file, pages).stored(settings.max_bytes)
+            pixels = _pixels_of(file, pages, arranged(pages)[0]).stored(settings.max_bytes)
             return pixels, _metadata_of(file, pages, settings)
 
     def header(self) -> Header | None:
@@ -110,30 +113,32 @@ def read_tiff(file: BinaryIO, wanted: Reading) -> Picture:
                 raise InputError(
                     f"a page has axes {first.axes}; pictures (rows, columns, colours) are read"
                 )
-        many = len(pages) > 1
+        sheets, _ = arranged(pages)
         if _is_as_stored(first, wanted) and can_decode(first):
-            array = read_whole(_pixels_of(file, pages).stored())
-            array = upright(array, first.tags.valueof(exif.ORIENTATION, 1), int(many))
+            array = read_whole(_pixels_of(file, pages, sheets).stored())
+            turned = first.tags.valueof(exif.ORIENTATION, 1)
+            array = upright(array, turned, len(sheets.letters))
         else:
             with _silent_stderr():
                 arrays = _read_by_pillow(file, pages, wanted)
-            array = np.stack(arrays) if many else arrays[0]
+            array = np.stack([arrays[number] for number in sheets.numbers])
+            array = array.reshape(*sheets.shape, *arrays[0].shape)
             has_alpha = arrays[0].ndim == 3 and arrays[0].shape[2] in (2, 4)
             cmyk = metadata.cmyk and array.shape[-1] == 4
             metadata = metadata._replace(cmyk=cmyk, alpha=has_alpha and not cmyk)
-    return Picture(array, layout_of(array, many), metadata)
+    colours = "C" if array.ndim - len(sheets.letters) == 3 else ""
+    return Picture(array, f"{sheets.letters}HW{colours}", metadata)
 
 
-def _pixels_of(file: BinaryIO, pages: list[Any]) -> TiffPixels:
-    many = len(pages) > 1
-    sheets = Sheets("N" if many else "", (len(pages),) if many else (), range(len(pages)))
+def _pixels_of(file: BinaryIO, pages: list[Any], sheets: Sheets) -> TiffPixels:
     premultiplied = pages[0].extrasamples == (_PREMULTIPLIED,)
     return TiffPixels(file, pages, sheets, premultiplied=premultiplied)
 
 
 def _metadata_of(file: BinaryIO, pages: list[Any], wanted: Reading) -> Metadata:
     """Give what the pages say besides their pixels, as these are stored."""
-    metadata = metadata_of(file, pages[0])._replace(geo=geo_of(pages))
+    _, stack = arranged(pages)
+    metadata = metadata_of(file, pages[0])._replace(geo=geo_of(pages), stack=stack)
     cmyk = wanted.cmyk and _is_cmyk(pages[0])
     return metadata._replace(cmyk=cmyk, alpha=metadata.alpha and not cmyk)
 
@@ -199,11 +204,10 @@ def header_of(file: BinaryIO, wanted: Reading) -> Header | None:
         plane: tuple[int, ...] = (first.imagelength, first.imagewidth)
         if first.tags.valueof(exif.ORIENTATION, 1) in (5, 6, 7, 8):
             plane = plane[::-1]
-        shape, layout = plane, "HW"
-        if channels > 1:
-            shape, layout = (*shape, channels), layout + "C"
-        if len(pages) > 1:
-            shape, layout = (len(pages), *shape), "N" + layout
+        sheets, _ = arranged(pages)
+        colours = () if channels == 1 else (channels,)
+        shape = (*sheets.shape, *plane, *colours)
+        layout = f"{sheets.letters}HW{'C' if colours else ''}"
         return Header(shape, dtype, layout, None if geo is None else geo.missing(dtype))
 
 

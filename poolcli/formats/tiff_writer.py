@@ -25,6 +25,7 @@ from poolcli.formats.guard import shape_text, writing
 from poolcli.formats.limits import cannot_hold, listed, meaningless
 from poolcli.formats.metadata import Metadata, Stored, add_metadata, byte_order
 from poolcli.formats.table import holds_of
+from poolcli.formats.tiff_stack import KNOWN, Stack, new_stack
 
 STRIP_BYTES = 1 << 18
 _TILE_STEP = 16  # the sides of tiles are multiples of this
@@ -59,11 +60,14 @@ class Sheet(NamedTuple):
         return math.prod(self.pages)
 
 
-def sheet_of(shape: tuple[int, ...], layout: str | None) -> Sheet:
-    """Say how an array lies on pages. Raises OutputError (without a file name)."""
+def sheet_of(shape: tuple[int, ...], layout: str | None, stack: Stack | None = None) -> Sheet:
+    """Say how an array lies on pages; ``stack``: what is said of them if it has this layout.
+
+    Raises OutputError (without a file name).
+    """
     if layout is None:
         layout = {2: "HW", 3: "HWC", 4: "NHWC"}.get(len(shape), "")
-    if len(layout) != len(shape) or "D" in layout or not {"H", "W"} <= set(layout):
+    if len(layout) != len(shape) or not {"H", "W"} <= set(layout):
         raise OutputError(
             f"a picture has height and width, the result is {shape_text(shape)}"
             f"{' ' + layout if layout else ''}; write .npy or .csv"
@@ -71,14 +75,32 @@ def sheet_of(shape: tuple[int, ...], layout: str | None) -> Sheet:
     if 0 in shape:
         raise OutputError(f"a picture is not empty, the result is {shape_text(shape)}")
     sizes = dict(zip(layout, shape, strict=True))
-    letters = [letter for letter in "NHWC" if letter in layout]
+    pages = "".join(letter for letter in "ND" if letter in layout)
+    if stack is not None and stack.layout == layout:
+        pages = stack.page_letters
+    samples = "C" if "C" in layout and "C" not in pages else ""
     return Sheet(
-        tuple(layout.index(letter) for letter in letters),
-        tuple(sizes[letter] for letter in letters if letter == "N"),
+        tuple(layout.index(letter) for letter in f"{pages}HW{samples}"),
+        tuple(sizes[letter] for letter in pages),
         sizes["H"],
         sizes["W"],
-        sizes.get("C", 1),
+        sizes["C"] if samples else 1,
     )
+
+
+def _stack_of(new: NewArray) -> Stack | None:
+    """What is said of the pages; that of another layout, or of other numbers, is said no longer."""
+    layout = new.layout or ""
+    stack = None if new.metadata is None else new.metadata.stack
+    if stack is None and "D" in layout:
+        stack = new_stack(layout)
+        if not stack.holds(new.dtype):
+            raise OutputError(
+                f"TIFF with depth holds {listed(KNOWN)}, the result is {new.dtype}; write .npy"
+            )
+    if stack is None or stack.layout != layout or not stack.holds(new.dtype):
+        return None
+    return stack
 
 
 def encode(
@@ -106,11 +128,13 @@ class TiffOutput:
 
     def __init__(self, file: BinaryIO, new: NewArray) -> None:
         self._file, self._label = file, new.label
-        self._sheet = sheet = sheet_of(new.shape, new.layout)
+        self._stack = _stack_of(new)
+        self._sheet = sheet = sheet_of(new.shape, new.layout, self._stack)
         if new.shape != new.box_shape:
             sheet_of(new.shape, "")
         self.shape, self.dtype = new.shape, new.dtype
-        self._metadata = _checked(new).sized(sheet.height, sheet.width)
+        self._sizes = dict(zip(new.layout or "", new.shape, strict=False))
+        self._metadata = _checked(new, sheet.samples).sized(sheet.height, sheet.width)
         stored = self._metadata.stored or Stored()
         self._order = byte_order(self._metadata)
         self._packed = _packed_as(new.packing, stored, new.dtype, self._order)
@@ -270,12 +294,21 @@ class TiffOutput:
             "extratags": tags,
             "contiguous": False,
         }
+        if self._stack is not None:
+            big_endian = self._order == ">"
+            options["description"] = self._stack.description(
+                self._sizes, self.dtype, big=big_endian
+            )
+            if self._stack.scaled_resolution is not None:
+                options["resolution"] = self._stack.scaled_resolution
+                options["resolutionunit"] = "none"
         dtype, big = self.dtype.newbyteorder(self._order), self._is_big
         handle = tifffile.FileHandle(self._file, name=_UNNAMED)
         with tifffile.TiffWriter(handle, bigtiff=big, byteorder=self._order) as writer:
             for _ in range(sheet.total):
                 none = None if self._is_contiguous else iter([b""] * self._count())
                 writer.write(none, shape=shape, dtype=dtype, **options)
+                options.pop("description", None)  # it is for all pages
         self._file.flush()
 
     @property
@@ -373,14 +406,13 @@ def _packed_as(
     return Packed(name, _HORIZONTAL if whole and is_native else None)
 
 
-def _checked(new: NewArray) -> Metadata:
+def _checked(new: NewArray, samples: int) -> Metadata:
     """Refuse what a TIFF cannot hold; give what is said of it."""
     holds = holds_of(new.extension)
     assert holds is not None, new.extension
     problem = meaningless(new.extension, new.packing)
     if problem is not None:
         raise OutputError(problem)
-    samples = sheet_of(new.shape, new.layout).samples
     metadata = new.metadata or Metadata()
     metadata = metadata._replace(cmyk=metadata.cmyk and samples == 4)
     dtypes = holds.cmyk if metadata.cmyk else holds.dtypes_of(samples)

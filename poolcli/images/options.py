@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from poolcli.formats.geotiff import GeoTags
     from poolcli.formats.metadata import Metadata
+    from poolcli.formats.tiff_stack import Stack
     from poolcli.images.render import Rendering
 
 # Bytes for each number of a result, or for each pixel that has a key.
@@ -220,11 +221,14 @@ class ImageOptions(NamedTuple):
         is_one: bool,
     ) -> tuple[Metadata | None, tuple[str, ...]]:
         """Say where the result lies; ``is_one``: its planes are those of the file, pooled."""
+        holds = holds_of(format)
+        places = holds is not None and holds.places
+        if metadata is not None and metadata.stack is not None:
+            metadata = metadata._replace(stack=_stepped(metadata.stack, plan) if is_one else None)
         geo = None if source.metadata is None else source.metadata.geo
         if geo is None:
             return metadata, ()
-        holds = holds_of(format)
-        if holds is None or not holds.places:
+        if not places:
             lost, advice = geo.without_place().without_values().lost, "; .tif has a place for it"
             return metadata, _sentence(lost, advice)
         geo = _moved(geo, plan, source) if is_one else geo.without_place()
@@ -283,6 +287,13 @@ def _moved(geo: GeoTags, plan: OperationPlan, source: Source) -> GeoTags:
     if is_turned or not {"H", "W"} <= set(grids):
         return geo.without_place()
     return geo.on_grid(grids["H"], grids["W"])
+
+
+def _stepped(stack: Stack, plan: OperationPlan) -> Stack | None:
+    """Say what OME or ImageJ say of a result; nothing of one whose axes are others."""
+    if stack.layout != plan.output_layout or plan.layout != plan.output_layout:
+        return None
+    return stack.stepped({letter: float(grid.step) for letter, grid in plan.grids.items()})
 
 
 def _plane(array: NDArray[Any], layout: str | None) -> list[int]:
