@@ -295,7 +295,9 @@ class Task:
     def writes_boxes(self, planned: Planned, plan: OperationPlan) -> Format | None:
         """Give the format of the result where it is written box by box, else None."""
         row, path = BY_EXTENSION.get(planned.format or ""), self.job.output
-        if row is None or row.boxes is None or not self.goes_by_boxes(planned, plan):
+        if row is None or row.boxes is None or self.worker.images.rendering is not None:
+            return None
+        if not self.goes_by_boxes(planned, plan):
             return None
         return None if path is None or path == STDOUT or is_special(path) else row
 

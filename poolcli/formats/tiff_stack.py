@@ -1,8 +1,8 @@
 """Pages of a TIFF that are one array of more axes: as OME and ImageJ say it.
 
 Of OME's metadata (its 2016-06 schema) the sizes and the order of the planes are read, and written
-again for a result, whose voxels are of another size; everything else goes on as it is. ImageJ writes
-a line for each of these.
+again for a result, whose voxels are of another size; everything else goes on as it is. ImageJ has a
+line for each of these.
 """
 
 from __future__ import annotations

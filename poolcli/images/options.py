@@ -72,7 +72,7 @@ class ImageOptions(NamedTuple):
             return False
         if source.info.row.holds is None:
             return True
-        if source.is_read_whole or self.rendering is not None:
+        if source.is_read_whole:
             return False
         # What nobody sees is a matter of all windows, unless a value says what is missing.
         return plan.single.request.nodata is not None or not _has_alpha(plan.layout, source)
