@@ -14,7 +14,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from poolcli.formats.limits import cannot_hold, listed, meaningless
 from poolcli.formats.metadata import Metadata, Stored, add_metadata, byte_order
 from poolcli.formats.table import holds_of
 from poolcli.formats.tiff_stack import KNOWN, Stack, new_stack
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 STRIP_BYTES = 1 << 18
 _TILE_STEP = 16  # the sides of tiles are multiples of this
@@ -137,7 +140,7 @@ class TiffOutput:
         self._metadata = _checked(new, sheet.samples).sized(sheet.height, sheet.width)
         stored = self._metadata.stored or Stored()
         self._order = byte_order(self._metadata)
-        self._packed = _packed_as(new.packing, stored, new.dtype, self._order)
+        self._packed = _packed_as(new.packing, stored, new.dtype)
         self._is_planar = stored.planar and sheet.samples > 1
         sides = _sides(new, stored.tile)
         self._is_tiled, self._tile = sides is not None, self._cut(sides)
@@ -148,9 +151,7 @@ class TiffOutput:
         self._write_directories()
         self._end = file.seek(0, os.SEEK_END)
         self._end += self._end % 2
-        self._begins = self._starts() if self._is_contiguous else []
-        contiguous = self._tile[0] * self._tile[1] * self._depth * self.dtype.itemsize
-        self._strip_bytes = contiguous
+        self._begins = self._starts() if self._is_contiguous else np.empty(0, np.uint64)
         self._places = np.zeros((self._count() * sheet.total, 2), np.uint64)
 
     @property
@@ -236,17 +237,14 @@ class TiffOutput:
         if cells.dtype == np.bool_:
             cells = np.packbits(cells[..., 0], axis=1)
         else:
-            order = cells.dtype.newbyteorder(self._order)
-            cells = np.ascontiguousarray(cells).astype(order, copy=False)
-        return self._packed.pack(np.ascontiguousarray(cells))
+            cells = np.ascontiguousarray(cells)
+        return self._packed.pack(cells, self._order)
 
     def _place(self, index: int, data: bytes) -> None:
         """Write a tile where its place is, else after those before it: it may have to wait."""
         with self._lock:
             if self._is_contiguous:
-                page, number = divmod(index, self._count())
-                offset = self._begins[page] + number * self._strip_bytes
-                self._write_at(offset, data)
+                self._write_at(int(self._begins[index]), data)
                 self._next += 1
                 return
             self._waiting[index] = data
@@ -275,15 +273,19 @@ class TiffOutput:
         if samples > 1:
             shape = (samples, *plane) if self._is_planar else (*plane, samples)
             planes = "separate" if self._is_planar else "contig"
-        alpha = samples in (2, 4) and not metadata.cmyk
-        colour = "separated" if metadata.cmyk else "rgb" if samples in (3, 4) else "minisblack"
+        # Of channels that no TIFF has said anything of, a second and a fourth are alpha.
+        alpha = samples in (2, 4) and (metadata.alpha or metadata.stored is None)
+        is_grey = samples not in (3, 4) or metadata.mode.startswith("MINIS")
+        colour = "separated" if metadata.cmyk else "minisblack" if is_grey else "rgb"
+        named = {"minisblack": 1, "rgb": 3, "separated": 4}[colour]
+        extra = ["unassalpha" if alpha else "unspecified"] if samples == named + 1 else None
         tags = [] if metadata.geo is None else metadata.geo.extra_tags()
         if self._is_big and metadata.xmp is not None:
             tags.append((_XMP, "B", len(metadata.xmp), metadata.xmp, True))
         options: dict[str, Any] = {
             "photometric": colour,
             "planarconfig": planes,
-            "extrasamples": ["unassalpha"] if alpha else None,
+            "extrasamples": extra,
             "tile": self._tile if self._is_tiled else None,
             "rowsperstrip": None if self._is_tiled else self._tile[0],
             "compression": packed.name,
@@ -318,29 +320,34 @@ class TiffOutput:
         plain = self._packed.name is None and self.dtype != np.bool_
         return plain and (whole or not self._is_tiled)
 
-    def _starts(self) -> list[int]:
-        """Where the pixels of each page begin, where they are contiguous."""
-        return [page.dataoffsets[0] for page in self._pages()]
+    def _starts(self) -> NDArray[np.uint64]:
+        """Where each strip of each page begins, where they are contiguous."""
+        with self._pages() as pages:
+            return np.array([page.dataoffsets for page in pages], np.uint64).ravel()
 
     def _write_places(self) -> None:
         """Write offsets and lengths of the tiles into the directories."""
         if self._is_contiguous:
             return
+        codes = _OFFSETS[self._is_tiled], _COUNTS[self._is_tiled]
+        with self._pages() as pages:
+            # All of them first: who reads and who writes have one position in the file.
+            found = [[page.tags[code] for code in codes] for page in pages]
         count = self._count()
-        for number, page in enumerate(self._pages()):
+        for number, tags in enumerate(found):
             places = self._places[number * count : (number + 1) * count]
-            for codes, values in ((_OFFSETS, places[:, 0]), (_COUNTS, places[:, 1])):
-                tag = page.tags[codes[self._is_tiled]]
+            for tag, values in zip(tags, places.T, strict=True):
                 dtype = np.dtype(_TYPES[int(tag.dtype)]).newbyteorder(self._order)
                 self._file.seek(tag.valueoffset)
                 self._file.write(values.astype(dtype).tobytes())
 
+    @contextmanager
     def _pages(self) -> Iterator[Any]:
         import tifffile
 
         logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # it would warn on stderr
         with self._readable() as file, tifffile.TiffFile(file, name=_UNNAMED) as tiff:
-            yield from tiff.pages
+            yield tiff.pages
 
     @contextmanager
     def _readable(self) -> Iterator[BinaryIO]:
@@ -361,16 +368,18 @@ class Packed(NamedTuple):
     name: str | None = None
     predictor: int | None = None
 
-    def pack(self, cells: Array) -> bytes:
-        """Pack (rows, columns, samples), or rows of bits."""
-        if self.name is None:
-            return cells.tobytes()
+    def pack(self, cells: Array, order: Literal["<", ">"]) -> bytes:
+        """Pack (rows, columns, samples) in a byte order, or rows of bits."""
         import tifffile
 
         tables = tifffile.TIFF
-        code = _DEFLATE if self.name == "zlib" else tifffile.COMPRESSION[self.name.upper()]
         if self.predictor is not None:
             cells = tables.PREDICTORS[self.predictor](cells, axis=-2)
+        if self.predictor != _FLOATING:  # of which the bytes stand in an order of their own
+            cells = cells.astype(cells.dtype.newbyteorder(order), copy=False)
+        if self.name is None:
+            return cells.tobytes()
+        code = _DEFLATE if self.name == "zlib" else tifffile.COMPRESSION[self.name.upper()]
         # Rows are packed each by itself, where that is the rule.
         rows = {"axis": -1 if cells.ndim == 2 else -2} if self.name == "packbits" else {}
         return bytes(tables.COMPRESSORS[code](cells if rows else cells.tobytes(), **rows))
@@ -387,9 +396,7 @@ def _sides(new: NewArray, tile: tuple[int, int] | None) -> tuple[int, int] | Non
     return (rows, columns) if is_part else None
 
 
-def _packed_as(
-    packing: Packing, stored: Stored, dtype: np.dtype[Any], order: Literal["<", ">"]
-) -> Packed:
+def _packed_as(packing: Packing, stored: Stored, dtype: np.dtype[Any]) -> Packed:
     """How a result is packed: as is asked for, or else as its input."""
     if packing.compression is not None:
         name = {"none": None, "deflate": "zlib"}[packing.compression]
@@ -399,11 +406,9 @@ def _packed_as(
         name = _KEPT.get(stored.compression, "zlib")
     if name in (None, "packbits") or stored.predictor == _NO_PREDICTOR:
         return Packed(name)
-    is_native = dtype.newbyteorder(order) == dtype or dtype.itemsize == 1
-    if dtype.kind == "f" and is_native:
+    if dtype.kind == "f":
         return Packed(name, _FLOATING)
-    whole = dtype.kind in "iu" and dtype.itemsize <= 4
-    return Packed(name, _HORIZONTAL if whole and is_native else None)
+    return Packed(name, _HORIZONTAL if dtype.kind in "iu" and dtype.itemsize <= 4 else None)
 
 
 def _checked(new: NewArray, samples: int) -> Metadata:
