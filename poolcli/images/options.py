@@ -200,6 +200,8 @@ class ImageOptions(NamedTuple):
     ) -> Finished:
         """Give the result as it is to be written. Raises OutputError."""
         seen = self._rendered(array, plan.output_layout, source, format, path)
+        if source.metadata is None:
+            return seen
         # Planes that stand side by side lie nowhere.
         is_one = _plane(seen.array, seen.layout) == _plane(array, plan.output_layout)
         metadata, lost = self._placed(seen.metadata, plan, source, format, is_one=is_one)
