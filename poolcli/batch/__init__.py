@@ -5,21 +5,21 @@ manifests, recipes, dry runs and templates of names.
 """
 
 from poolcli.batch.conflicts import assign, check_target
-from poolcli.batch.inputs import Search, Source, find_sources
+from poolcli.batch.inputs import Input, Search, find_inputs
 from poolcli.batch.job import Worker
 from poolcli.batch.outputs import STDOUT, Job, Target, is_many
 from poolcli.batch.run import processors, run
 
 __all__ = [
     "STDOUT",
+    "Input",
     "Job",
     "Search",
-    "Source",
     "Target",
     "Worker",
     "assign",
     "check_target",
-    "find_sources",
+    "find_inputs",
     "is_many",
     "processors",
     "run",

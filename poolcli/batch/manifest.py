@@ -37,7 +37,7 @@ APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 # What opening says of links, folders, and pipes without a reader or sockets.
 _NO_FILE = {errno.ELOOP, errno.EISDIR, errno.ENXIO}
 
-Recipe = Mapping[str, str]
+Fingerprint = Mapping[str, str]
 
 
 class Stamp(NamedTuple):
@@ -56,8 +56,8 @@ class Entry(NamedTuple):
 
     output: Stamp
     input: str
-    source: Stamp
-    recipe: str
+    input_stamp: Stamp
+    fingerprint: str
     array: str | None = None
     whole: bool = True
 
@@ -65,11 +65,11 @@ class Entry(NamedTuple):
 class Manifest:
     """The manifest of one output folder, for a run with one recipe."""
 
-    def __init__(self, folder: str, recipe: Recipe) -> None:
+    def __init__(self, folder: str, fingerprint: Fingerprint) -> None:
         self._folder, self._path = folder, os.path.join(folder, NAME)
-        self._recipe = dict(recipe)
-        self._number = _number(recipe)
-        self._recipes: dict[str, Recipe] = {}
+        self._fingerprint = dict(fingerprint)
+        self._digest = _digest(fingerprint)
+        self._fingerprints: dict[str, Fingerprint] = {}
         # Where two runs make one output at the same time, the file may be of either.
         self._entries: dict[str, list[Entry]] = {}
         self._descriptor: int | None = None
@@ -93,21 +93,21 @@ class Manifest:
         except OSError:
             return False
         for made in self._entries.get(self._key(path), []):
-            same_input = made.input == os.path.abspath(source) and made.source == stamp(now)
+            same_input = made.input == os.path.abspath(source) and made.input_stamp == stamp(now)
             # An input that was replaced by its own output is no longer what it was, and is done.
-            same_work = made.recipe == self._number and made.array == array and made.whole
+            same_work = made.fingerprint == self._digest and made.array == array and made.whole
             if made.output == stamp(output) and same_work:
                 return same_input or os.path.samestat(output, now)
         return False
 
     def difference(self) -> str | None:
         """Say how the recipe of other outputs in the folder differs; None where none differs."""
-        latest = {key: made[-1].recipe for key, made in self._entries.items()}
-        others = {number: key for key, number in latest.items() if number != self._number}
+        latest = {key: made[-1].fingerprint for key, made in self._entries.items()}
+        others = {number: key for key, number in latest.items() if number != self._digest}
         for number, key in others.items():
             if os.path.lexists(os.path.join(self._folder, key)):
-                other = self._recipes.get(number, {})
-                return _difference(other, self._recipe)
+                other = self._fingerprints.get(number, {})
+                return _difference(other, self._fingerprint)
         return None
 
     def refresh(self) -> None:
@@ -133,7 +133,7 @@ class Manifest:
             record = json.loads(line)
             if "recipe" in record and "options" in record:
                 number, options = _text(record["recipe"]), record["options"]
-                self._recipes[number] = {name: _text(options[name]) for name in options}
+                self._fingerprints[number] = {name: _text(options[name]) for name in options}
             else:
                 key, made = _text(record["output"]), _entry(record)
                 self._entries.setdefault(key, []).append(made)
@@ -149,8 +149,8 @@ class Manifest:
             self._descriptor = self._open(APPENDING)
             if self._lines > 2 * len(self._entries) + FEW:
                 self._write_anew()
-            if self._number not in self._recipes:
-                self._append({"recipe": self._number, "options": self._recipe})
+            if self._digest not in self._fingerprints:
+                self._append({"recipe": self._digest, "options": self._fingerprint})
         except OSError as error:
             raise self._failure(error) from error
 
@@ -169,7 +169,7 @@ class Manifest:
         Raises OutputError where it cannot be noted; the output should then not get its name.
         """
         state, of = stamp(output), stamp(before)
-        entry = Entry(state, os.path.abspath(source), of, self._number, array, whole)
+        entry = Entry(state, os.path.abspath(source), of, self._digest, array, whole)
         try:
             self._append(_record(self._key(path), entry))
         except OSError as error:
@@ -251,9 +251,9 @@ class Manifest:
         with self._locked():
             self.refresh()
             made = {key: self._current(key) for key in self._entries}
-            used = {entry.recipe for entry in made.values()}
+            used = {entry.fingerprint for entry in made.values()}
             with formats.atomic_target(self._path, overwrite=True) as file:
-                for number, options in self._recipes.items():
+                for number, options in self._fingerprints.items():
                     if number in used:
                         file.write(_line({"recipe": number, "options": options}))
                 for key, entry in made.items():
@@ -272,7 +272,7 @@ class Manifest:
         return os.path.relpath(path, self._folder)
 
 
-def _difference(then: Recipe, now: Recipe) -> str:
+def _difference(then: Fingerprint, now: Fingerprint) -> str:
     names = [name for name in sorted({**then, **now}) if then.get(name) != now.get(name)]
     missing = "not given"
     return ", ".join(
@@ -295,8 +295,8 @@ def _entry(record: Mapping[str, Any]) -> Entry:
     return Entry(
         output=_stamp(record["state"]),
         input=_text(record["input"]),
-        source=_stamp(record["of"]),
-        recipe=_text(record["by"]),
+        input_stamp=_stamp(record["of"]),
+        fingerprint=_text(record["by"]),
         array=None if array is None else _text(array),
         whole=record.get("whole", True) is True,
     )
@@ -319,8 +319,8 @@ def _record(key: str, entry: Entry) -> dict[str, Any]:
         "output": key,
         "state": entry.output,
         "input": entry.input,
-        "of": entry.source,
-        "by": entry.recipe,
+        "of": entry.input_stamp,
+        "by": entry.fingerprint,
     }
     if entry.array is not None:
         record["array"] = entry.array
@@ -329,27 +329,27 @@ def _record(key: str, entry: Entry) -> dict[str, Any]:
     return record
 
 
-def _number(recipe: Recipe) -> str:
+def _digest(fingerprint: Fingerprint) -> str:
     import hashlib
 
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest()[:16]
 
 
 # How the work is shared out changes no byte of the results.
-WITHOUT_MEANING = {"threads", "max_pixels"}
+NOT_FINGERPRINTED = {"threads", "max_pixels"}
 
 
-def recipe_of(
+def fingerprint_of(
     operation: Operation,
     layouts: Mapping[int, str],
     format: str | None,
     images: ImageOptions = ImageOptions(),  # noqa: B008 (it is immutable)
-) -> Recipe:
+) -> Fingerprint:
     """Give everything that the bytes of the results depend on, beside the inputs.
 
     >>> from poolcli.windows import Sliding
     >>> from poolcli.plan import Request
-    >>> recipe_of(Request("max", Sliding(2)), {}, ".npy")["geometry.size"]
+    >>> fingerprint_of(Request("max", Sliding(2)), {}, ".npy")["geometry.size"]
     '2'
     """
     words = dict(_words("", operation)) | dict(_words("images", images))
@@ -362,7 +362,7 @@ def _words(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if fields is not None:
         yield name or "operation", type(value).__name__
         for field in fields:
-            if field not in WITHOUT_MEANING:
+            if field not in NOT_FINGERPRINTED:
                 yield from _words(_below(name, field), getattr(value, field))
     elif isinstance(value, Mapping):
         for key, item in value.items():

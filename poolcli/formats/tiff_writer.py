@@ -20,11 +20,11 @@ import numpy as np
 
 from poolcli.engine.arrays import Array, Box, write_whole
 from poolcli.errors import OutputError
-from poolcli.formats.base import PLAIN, NewArray, Packing
+from poolcli.formats.base import DEFAULT_PACKING, NewArray, Packing
 from poolcli.formats.guard import shape_text, writing
 from poolcli.formats.limits import cannot_hold, listed, meaningless
 from poolcli.formats.metadata import Metadata, Stored, add_metadata, byte_order
-from poolcli.formats.table import holds_of
+from poolcli.formats.table import picture_support_of
 from poolcli.formats.tiff_stack import KNOWN, Stack, new_stack
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def encode(
     extension: str,
     layout: str | None = None,
     metadata: Metadata | None = None,
-    packing: Packing = PLAIN,
+    packing: Packing = DEFAULT_PACKING,
 ) -> Iterator[bytes | memoryview]:
     """Return the bytes of a TIFF with a page for each frame; see ``image_writer.encode``."""
     dtype = array.dtype.newbyteorder("=")
@@ -413,16 +413,16 @@ def _packed_as(packing: Packing, stored: Stored, dtype: np.dtype[Any]) -> Packed
 
 def _checked(new: NewArray, samples: int) -> Metadata:
     """Refuse what a TIFF cannot hold; give what is said of it."""
-    holds = holds_of(new.extension)
-    assert holds is not None, new.extension
+    pictures = picture_support_of(new.extension)
+    assert pictures is not None, new.extension
     problem = meaningless(new.extension, new.packing)
     if problem is not None:
         raise OutputError(problem)
     metadata = new.metadata or Metadata()
     metadata = metadata._replace(cmyk=metadata.cmyk and samples == 4)
-    dtypes = holds.cmyk if metadata.cmyk else holds.dtypes_of(samples)
+    dtypes = pictures.cmyk if metadata.cmyk else pictures.dtypes_of(samples)
     if new.dtype.name not in dtypes:
-        raise OutputError(cannot_hold(holds, new.dtype.name, listed(dtypes), samples))
+        raise OutputError(cannot_hold(pictures, new.dtype.name, listed(dtypes), samples))
     return metadata
 
 

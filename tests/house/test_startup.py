@@ -41,7 +41,7 @@ concurrent.futures decimal fractions glob hashlib json random string tempfile zi
 analysis batch.manifest batch.parallel batch.unchanged chain_syntax chains formats.exif
 formats.geotiff formats.image formats.image_writer formats.npz formats.pnm formats.png16
 formats.limits formats.metadata formats.tiff images.colour images.colormaps images.render
-images.unseen images.whole_pixels joined report.conform report.shape report.terminal
+images.alpha images.whole_pixels joined report.conform report.shape report.terminal
 report.thumbnail unpooling
 """
 
