@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poolcli.dtypes import number_type
-from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
+from poolcli.engine.arrays import Readable, Writable, read_whole, stored_output, write_whole
 from poolcli.errors import InputError, OutputError, labelled
 from poolcli.formats.base import DEFAULT_PACKING, Packing, Reading, Source, SourceInfo
 from poolcli.formats.sinks import Finished
@@ -68,14 +68,22 @@ class ImageOptions(NamedTuple):
 
         Raises InputError, one line that starts with the label, for one that cannot be read.
         """
-        if plan.single is None or not self.pools_numbers:
+        if plan.single is None or self.by is not None:
             return False
         if source.info.row.pictures is None:
-            return True
+            return not self.linear
         if source.is_read_whole:
             return False
-        # What nobody sees is a matter of all windows, unless a value says what is missing.
-        return plan.single.request.nodata is not None or not _has_alpha(plan.layout, source)
+        # What nobody sees is a matter of whole pictures, but where it only weighs nothing.
+        return self._averages(plan.single, source) or not self._sees_through(plan.single, source)
+
+    def _sees_through(self, plan: Plan, source: Source) -> bool:
+        """Whether alpha matters: a value that means missing is looked for among values as such."""
+        return plan.request.nodata is None and _has_alpha(plan.layout, source)
+
+    def _averages(self, plan: Plan, source: Source) -> bool:
+        """Whether results are means by alpha, or of light."""
+        return self.linear or (_averages(plan) and self._sees_through(plan, source))
 
     def plan(
         self, operation: Operation, info: SourceInfo, layout: str | None, format: str | None
@@ -158,7 +166,7 @@ class ImageOptions(NamedTuple):
         if self.go_by_boxes(plan, source):
             content = _as_planned(plan, source, source.content)
             with labelled(source.label):
-                plan.run_into(content, out, progress=progress)
+                self._run_by_boxes(plan, source, content, out, progress)
             return
         array = read_whole(_as_planned(plan, source, source.array))
         with labelled(source.label):
@@ -172,6 +180,27 @@ class ImageOptions(NamedTuple):
             alpha = _has_alpha(plan.layout, source)
             write_whole(out, self.pool(plan.single, array, alpha=alpha))
             progress(1)
+
+    def _run_by_boxes(
+        self,
+        plan: OperationPlan,
+        source: Source,
+        content: Readable,
+        out: Writable,
+        progress: Callable[[float], None],
+    ) -> None:
+        is_picture = source.info.row.pictures is not None
+        if plan.single is None or not is_picture or not self._averages(plan.single, source):
+            plan.run_into(content, out, progress=progress)
+            return
+        from poolcli.images.colour import pool_weighted_into
+
+        assert not isinstance(content, np.ndarray)
+        alpha = self._sees_through(plan.single, source)
+        results = stored_output(out, plan.keepdims_shape)
+        pool_weighted_into(
+            plan.single, content, results, alpha=alpha, linear=self.linear, progress=progress
+        )
 
     def pool(self, plan: Plan, array: NDArray[Any], *, alpha: bool) -> NDArray[Any]:
         """Pool the pixels of a picture; ``alpha``: its last channel says how opaque the others are.

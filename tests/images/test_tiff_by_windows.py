@@ -15,8 +15,8 @@ import tifffile
 
 from poolcli import OPS, pool
 from poolcli.formats import open_file, tiff, tiff_reader, tiff_writer
-from poolcli.formats.base import ALL, NewArray, Packing, Reading
-from poolcli.formats.sinks import boxed
+from poolcli.formats.base import NewArray, Packing, Reading
+from poolcli.formats.sinks import box_sink
 from poolcli.formats.table import BY_EXTENSION
 from poolcli.plan import Request
 from poolcli.windows import Global, Sliding
@@ -93,7 +93,7 @@ def save(stored: str, path: str = "in.tif") -> np.ndarray:
 
 
 def source_of(path: str = "in.tif", **settings: Any) -> Any:
-    return next(open_file(path, Reading(members=ALL, **settings)).sources())
+    return next(open_file(path, Reading(**settings)).sources())
 
 
 def facts(path: str) -> dict[str, Any]:
@@ -157,13 +157,13 @@ def test_every_op_streams_to_the_same_values(op: str, stored: str) -> None:
             path,
             ".tif",
             plan.output_shape,
-            plan.kept_shape,
+            plan.keepdims_shape,
             plan.output_dtype,
             plan.output_layout,
             source.metadata,
             chunks=source.chunks,
         )
-        with boxed(new, ROW, path) as sink:
+        with box_sink(new, ROW, path) as sink:
             plan.run_into(source.content, sink.content, block_bytes=2000)
         assert pixels(path).tobytes() == plan.run(x).tobytes(), geometry
 
@@ -205,6 +205,27 @@ def test_white_is_zero(photometric: str, poolcli: Run) -> None:
     assert source_of().array.tobytes() == seen.tobytes()
     done(poolcli("max", "-k", 2, "in.tif", "-o", "out.tif"))
     assert pixels().tobytes() == pool(seen, "max", 2).tobytes()
+
+
+@pytest.mark.parametrize("seen", ["opaque", "some", "nothing"])
+@pytest.mark.parametrize("stored", ["contig", "separate"])
+@pytest.mark.parametrize("op", ["avg", "blur", "gem", "max"])
+@pytest.mark.parametrize("linear", [False, True])
+def test_colours_by_their_alpha_in_parts(
+    op: str, stored: str, seen: str, linear: bool, poolcli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if linear and not OPS[op].averages:
+        return
+    x = noise(70, 90, 4)
+    x[..., 3] = {"opaque": 255, "nothing": 0}.get(seen, x[..., 3] * (noise(70, 90) > 99))
+    pages = x if stored == "contig" else np.moveaxis(x, -1, 0)
+    how = {"planarconfig": stored, "tile": (16, 32), "extrasamples": ["unassalpha"]}
+    tifffile.imwrite("in.tif", pages, photometric="rgb", metadata=None, **how)
+    run = (op, "-k", 3, "-s", 2, "in.tif", *(("--linear",) if linear else ()), "-o")
+    done(poolcli(*run, "parts.tif"))
+    monkeypatch.setattr(tiff, "STREAMED", 1 << 30)
+    done(poolcli(*run, "whole.tif"))
+    assert pixels("parts.tif").tobytes() == pixels("whole.tif").tobytes()
 
 
 def test_bits_become_grey_where_they_are_averaged(poolcli: Run) -> None:
@@ -348,6 +369,6 @@ def test_packing_that_means_nothing_is_refused() -> None:
     new = NewArray(
         "out.tif", ".tif", (4, 4), (4, 4), np.dtype("u1"), "HW", None, Packing(quality=3)
     )
-    with pytest.raises(Exception, match="TIFF loses nothing"), boxed(new, ROW, "out.tif"):
+    with pytest.raises(Exception, match="TIFF loses nothing"), box_sink(new, ROW, "out.tif"):
         pass
     assert os.listdir() == []
