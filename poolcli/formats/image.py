@@ -107,7 +107,7 @@ class PictureFile(OpenFile):
         geo = metadata.geo
         nodata = None if geo is None else geo.missing(array.dtype)
         info = self._info(Header(array.shape, array.dtype, layout, nodata))
-        yield Source(info, lambda: Decoded(array, metadata))
+        yield Source(info, lambda: Decoded(array, metadata), array.shape)
 
     def _info(self, header: Header) -> SourceInfo:
         label, row = self.opened.label, self.opened.format

@@ -13,7 +13,7 @@ import numpy as np
 from poolcli.engine.arrays import Array
 from poolcli.engine.chunks import ChunkedInput, Place
 from poolcli.errors import InputError
-from poolcli.formats.guard import explain_error
+from poolcli.formats.guard import available_memory, explain_error
 from poolcli.formats.metadata import unmultiplied
 
 ROWS_BYTES = 1 << 18
@@ -89,7 +89,7 @@ class TiffPixels:
             (*(1,) * before, *chunks),
             self._decode,
             axes=axes,
-            most_bytes=None if max_bytes is None else max_bytes // _KEPT_SHARE,
+            most_bytes=(available_memory() if max_bytes is None else max_bytes) // _KEPT_SHARE,
         )
 
     def _decode(self, place: Place) -> Array:
