@@ -139,13 +139,20 @@ def read_whole(x: Readable) -> Array:
     return stored.transpose(x.axes)
 
 
-def read_part(x: Readable, box: Box) -> Array:
-    """The cells of a box, in the order that the array is stored in; of one in memory a view."""
+def read_stored(x: Readable, box: Box) -> Array:
+    """The cells of a box of stored axes, in the order of these; of an array a view."""
     if isinstance(x, np.ndarray):
         return x[tuple(slice(*part) for part in box)]
     cells = np.empty([high - low for low, high in box], x.dtype)
     x.read_box(box, cells)
     return cells
+
+
+def read_part(x: Readable, box: Box) -> Array:
+    """The cells of a box, one range for each of the array's own axes; of an array a view."""
+    if isinstance(x, np.ndarray):
+        return x[tuple(slice(*part) for part in box)]
+    return read_stored(x, _permuted_back(box, x.axes)).transpose(x.axes)
 
 
 def write_whole(out: Writable, values: Array) -> None:

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli.dtypes import convert
-from poolcli.engine.arrays import Box, Readable, StoredInput, StoredOutput, read_part
+from poolcli.engine.arrays import Box, Readable, StoredInput, StoredOutput, read_stored
 from poolcli.engine.blocks import Progress
 from poolcli.errors import InputError
+from poolcli.ops import find_op
 from poolcli.plan import Plan
 
 Floats = NDArray[np.float64]
@@ -71,9 +72,8 @@ def nearest_codes(light: Floats, peak: int) -> NDArray[np.uint32]:
 
 Array = NDArray[Any]
 
-# Of these ops the weights are whole numbers, whose sums are exact: of all that is done after them,
-# three roundings, none may decide which way a half goes. Others have more roundings than that.
-_SUMS = ("avg", "blur")
+# Where weights are whole numbers sums are exact: of all that is done after them, three roundings,
+# none may decide which way a half goes. Other means have more roundings than that.
 _TIE_OF_SUMS, _TIE = 2.0**-51, 2.0**-40
 # So many numbers at a time become values again: few enough for a cache.
 _PIECE = 1 << 16
@@ -137,7 +137,7 @@ class Weighted:
 
     def read_box(self, box: Box, out: Array) -> None:
         """Fill ``out`` with the weighted colours, and the alpha as it is, of a box."""
-        cells = read_part(self._cells, box)
+        cells = read_stored(self._cells, box)
         if self._table is not None:
             np.take(self._table, cells, out=out, mode="clip")
         else:
@@ -150,7 +150,7 @@ class Weighted:
             alpha = np.moveaxis(cells, self._channels, 0)[-1]
         else:
             place = (*box[: self._channels], (last, last + 1), *box[self._channels + 1 :])
-            alpha = np.moveaxis(read_part(self._cells, place), self._channels, 0)[0]
+            alpha = np.moveaxis(read_stored(self._cells, place), self._channels, 0)[0]
         planes = np.moveaxis(out, self._channels, 0)
         _scale(planes[: min(high, last) - low], alpha * (1 / self._full))
         if high > last:
@@ -226,7 +226,7 @@ def pool_weighted_into(
 def _weights_of(plan: Plan, dtype: np.dtype[Any], *, alpha: bool, linear: bool) -> Weights:
     if linear and dtype.name not in ("uint8", "uint16"):
         raise InputError(f"`linear` knows the light of 8 and 16 bits; this picture is {dtype}")
-    sums = plan.request.op in _SUMS and not linear
+    sums = find_op(plan.request.op).whole_weights and not linear
     full = 1.0 if sums else peak_of(dtype)
     channels = plan.layout.index("C") if alpha else None
     return Weights(channels, full, peak_of(dtype), linear, sums)
@@ -252,7 +252,7 @@ def is_opaque(picture: Readable, channels: int) -> bool:
             (low, min(low + step, n))
             for low, step, n in zip(place, steps, picture.shape, strict=True)
         )
-        if not (read_part(picture, box) == peak).all():
+        if not (read_stored(picture, box) == peak).all():
             return False
     return True
 
