@@ -18,7 +18,7 @@ from poolcli.formats import open_file, tiff, tiff_reader, tiff_writer
 from poolcli.formats.base import NewArray, Packing, Reading
 from poolcli.formats.sinks import box_sink
 from poolcli.formats.table import BY_EXTENSION
-from poolcli.plan import Request
+from poolcli.request import Request
 from poolcli.windows import Global, Sliding
 from tests.helpers.images import Run, done, noise
 from tests.helpers.program import finished, start
