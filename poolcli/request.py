@@ -128,10 +128,12 @@ class Request:
         self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
     ) -> Plan:
         """What pooling will do where the geometry has one part; see :meth:`plan`."""
+        (placement,) = self.geometry.parts
+        if layout is not None and type(layout) is not str:  # that is refused, and is no key
+            return self.plan_part(placement, shape, dtype, layout)
         key = (shape, dtype, layout)
         plan = self._plans.get(key)
         if plan is None:
-            (placement,) = self.geometry.parts
             plan = self.plan_part(placement, shape, dtype, layout)
             self._plans.put(key, plan)
         return plan

@@ -10,6 +10,10 @@ from __future__ import annotations
 from poolcli.engine.arrays import Array
 from poolcli.engine.native import Problem, Work, address_of
 
+# Kernels copy cells that are not where the processor wants numbers of 8 bytes, into memory that is
+# part of a call: one that was made for cells that are can do no others.
+_ALIGNMENT = 8
+
 
 class Repeat:
     """The call of a kernel that pooled all of ``x`` into ``out``, to be done again."""
@@ -18,6 +22,7 @@ class Repeat:
         cells, results = work.addresses
         # Windows need not begin with the first cell.
         self._skipped = cells - address_of(x), results - address_of(out)
+        self._offsets = cells % _ALIGNMENT, results % _ALIGNMENT
         self._idle = [work]
 
     def run(self, x: Array, out: Array) -> bool:
@@ -26,13 +31,15 @@ class Repeat:
         Both have the shapes, dtypes and strides of those that the call was made for, and ``out``
         can be written to.
         """
+        cells, results = address_of(x) + self._skipped[0], address_of(out) + self._skipped[1]
+        if (cells % _ALIGNMENT, results % _ALIGNMENT) != self._offsets:
+            return False
         try:
             work = self._idle.pop()
         except IndexError:  # another thread is at it
             return False
-        cells, results = self._skipped
         try:
-            work.again(address_of(x) + cells, address_of(out) + results)
+            work.again(cells, results)
         except Problem:
             return False
         finally:

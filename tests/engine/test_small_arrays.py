@@ -262,3 +262,11 @@ def test_what_fails_in_a_helping_thread_is_raised() -> None:
     for _ in range(20):
         with pytest.raises(InputError, match="NaN at channels 63, height 63, width 63"):
             poolcli.pool(x, "avg", 2, layout="CHW", threads=4, nan="error")
+
+
+def test_cells_that_lie_between_addresses_are_another_call() -> None:
+    """A call for cells at whole addresses has no room for copies of others."""
+    x = np.arange(16, dtype=np.float64).reshape(4, 4)
+    between = np.frombuffer(b"x" + x.tobytes(), x.dtype, offset=1).reshape(x.shape)
+    for cells in (x, between, x, between, between):
+        assert pool(cells, "max", 3, stride=1).tolist() == [[10, 11], [14, 15]]
