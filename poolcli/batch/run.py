@@ -76,7 +76,8 @@ def run(
     tasks = [Task(job, worker) for job in jobs]
     if manifest is not None:
         _check_usage(tasks)
-        manifest.begin()
+        if not all(job.skip for job in jobs):
+            manifest.begin()
     for folder in {os.path.dirname(path) for job in jobs for path in job.paths}:
         formats.sweep(folder)
     try:

@@ -1,6 +1,16 @@
 """The only door to disk: files, pipes and typed matrices in; files and streams out."""
 
-from poolcli.formats.atomic import Ready, abandon, atomic_target, locked, make_folders, sweep
+from poolcli.formats.atomic import (
+    Ready,
+    abandon,
+    atomic_target,
+    create_owned,
+    is_dead,
+    make_folders,
+    own_name,
+    remove_if_dead,
+    sweep,
+)
 from poolcli.formats.base import (
     ALL,
     AS_USUAL,
@@ -59,18 +69,21 @@ __all__ = [
     "available_memory",
     "boxed",
     "check_memory",
+    "create_owned",
     "describe_file",
     "encoded",
+    "is_dead",
     "kept",
-    "locked",
     "make_folders",
     "open_file",
     "open_matrix",
     "open_stream",
+    "own_name",
     "parse_matrix",
     "read_arrays",
     "read_file",
     "read_stdin",
+    "remove_if_dead",
     "sweep",
     "to_path",
     "to_stream",

@@ -7,8 +7,10 @@ import os
 import re
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import BinaryIO
 
 from poolcli.errors import OutputError
@@ -55,7 +57,26 @@ try:
 except ImportError:  # Windows: nothing is locked, so nothing is ever swept
     fcntl = None  # type: ignore[assignment]  # where there is the module, it is no None
 
-_OURS = r"\.poolcli-[0-9a-f]{12}\.tmp"
+# Seconds without a change after which what another machine has left is nobody's any more.
+ABANDONED = 24 * 3600.0
+_OURS = r"\.poolcli-[0-9a-f]{16}\.tmp"
+
+
+def own_name() -> str:
+    """Give a short name that nobody else has; it tells what this machine has made.
+
+    Whether a file that another machine has made is still at work its lock need not tell: locks of
+    network file systems may reach no further than one machine.
+    """
+    return f"{_machine()}{os.urandom(4).hex()}"
+
+
+@cache
+def _machine() -> str:
+    import zlib  # late: what is only shown needs no name
+
+    name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    return f"{zlib.crc32(name.encode()):08x}"
 
 
 def create_temporary(folder: str) -> tuple[int, str]:
@@ -65,13 +86,24 @@ def create_temporary(folder: str) -> tuple[int, str]:
     """
     while True:
         # Short and of its own: target names may already be as long as the system allows.
-        path = os.path.join(folder, f".poolcli-{os.urandom(6).hex()}.tmp")
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(path, flags, 0o666)  # 0666 less the user's umask
-        # Another run's sweep may have found it before it was locked; then it is gone already.
-        if _lock(descriptor, wait=True) is not True or os.fstat(descriptor).st_nlink:
+        path = os.path.join(folder, f".poolcli-{own_name()}.tmp")
+        descriptor = create_owned(path)
+        if descriptor is not None:
             return descriptor, path
+
+
+def create_owned(path: str) -> int | None:
+    """Make a new file and lock it; None where a sweep has come in between, and it is gone.
+
+    Raises OSError.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o666)  # 0666 less the user's umask
+    # Another run's sweep may have found it before it was locked.
+    if _lock(descriptor) is False or not os.fstat(descriptor).st_nlink:
         os.close(descriptor)
+        return None
+    return descriptor
 
 
 def sweep(folder: str) -> int:
@@ -81,7 +113,7 @@ def sweep(folder: str) -> int:
             found = [entry.path for entry in entries if _is_ours(entry.name)]
     except OSError:
         return 0
-    return sum(map(_remove_if_dead, found))
+    return sum(map(remove_if_dead, found))
 
 
 def _is_ours(name: str) -> bool:
@@ -89,37 +121,40 @@ def _is_ours(name: str) -> bool:
     return name.startswith(".poolcli-") and re.fullmatch(_OURS, name) is not None
 
 
-@contextmanager
-def locked(descriptor: int) -> Iterator[None]:
-    """Keep other processes from locking the file meanwhile, where files can be locked."""
-    has = _lock(descriptor, wait=True)
-    try:
-        yield
-    finally:
-        if has:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+def is_dead(path: str) -> bool:
+    """Tell whether nobody writes to a file that was made under an :func:`own_name` any more."""
+    return _with_dead(path, lambda: None)
 
 
-def _remove_if_dead(path: str) -> bool:
+def remove_if_dead(path: str) -> bool:
+    """Remove a file if nobody writes to it any more; whether it was removed."""
+    return _with_dead(path, lambda: os.unlink(path))
+
+
+def _with_dead(path: str, act: Callable[[], None]) -> bool:
     # Not blocking and not through links: the name alone does not make it a file of ours.
     flags = os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
     with suppress(OSError):
         descriptor = os.open(path, flags)
         try:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode) and _lock(descriptor, wait=False):
-                os.unlink(path)
+            info = os.fstat(descriptor)
+            is_old = time.time() - info.st_mtime > ABANDONED
+            is_free = _lock(descriptor)
+            tells = is_free is not None and _machine() in os.path.basename(path)
+            if stat.S_ISREG(info.st_mode) and is_free is not False and (tells or is_old):
+                act()
                 return True
         finally:
             os.close(descriptor)
     return False
 
 
-def _lock(descriptor: int, *, wait: bool) -> bool | None:
-    """Lock a file; False where another has it, None where files cannot be locked."""
+def _lock(descriptor: int) -> bool | None:
+    """Lock a file without waiting; False: another has it, None: files cannot be locked here."""
     if fcntl is None:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # a file system without locks
