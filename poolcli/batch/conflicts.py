@@ -13,6 +13,7 @@ from poolcli.errors import UsageError
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
+    from poolcli.batch.shards import Shard
 
 Identity = tuple[int, int]
 
@@ -22,10 +23,13 @@ def assign(
     target: Target,
     manifest: Manifest | None = None,
     search: Search = Search(),  # noqa: B008 (it is immutable)
+    shard: Shard | None = None,
 ) -> list[Job]:
     """Give each source its output, refusing what cannot end well before anything is done.
 
     ``manifest`` knows, for ``target.resume``, which outputs are there and need not be made again.
+    Of a ``shard`` only its own jobs are given. They get the names that they have in a run of all,
+    and may not collide with any other.
 
     Raises
     ------
@@ -37,6 +41,9 @@ def assign(
     _check_overlap(sources, target, search)
     _check_distinct(jobs, target)
     inputs = _Inputs(sources)
+    if shard is not None:
+        own = shard.takes([source.label for source in sources])
+        jobs = [job for place, job in enumerate(jobs) if place in own]
     return [_settled(job, target, manifest, inputs) for job in jobs]
 
 

@@ -18,34 +18,34 @@ _NUMBER = r"\d{1,9}"
 
 
 class Shard(NamedTuple):
-    """Part ``index``, from 0, of ``count`` parts."""
+    """Part ``number``, from 0, of so many ``parts``."""
 
-    index: int
-    count: int
+    number: int
+    parts: int
 
     def __str__(self) -> str:
-        return f"{self.index}/{self.count}"
+        return f"{self.number}/{self.parts}"
 
     def takes(self, labels: Sequence[str]) -> set[int]:
         """Say which inputs, by their places among the ``labels`` of all, belong to this shard.
 
-        In the order of their labels, input i goes to shard i mod ``count``.
+        In the order of their labels, input i goes to shard i mod ``parts``.
 
         >>> sorted(Shard(1, 2).takes(["d", "a", "c", "b"]))
         [0, 3]
         """
         order = sorted(range(len(labels)), key=lambda place: labels[place])
-        return set(order[self.index :: self.count])
+        return set(order[self.number :: self.parts])
 
 
 class Array(NamedTuple):
     """The variables by which a scheduler tells a task its number in an array of tasks.
 
-    ``count``: how many tasks there are; ``first``, ``last`` and ``step``: the numbers they have.
+    ``tasks``: how many there are; ``first``, ``last`` and ``step``: the numbers they have.
     """
 
-    index: str
-    count: str | None = None
+    task: str
+    tasks: str | None = None
     first: str | None = None
     last: str | None = None
     step: str | None = None
@@ -70,9 +70,9 @@ def parse_shard(text: str, environ: Mapping[str, str] = os.environ) -> Shard:
     Raises UsageError.
 
     >>> parse_shard("3/16")
-    Shard(index=3, count=16)
+    Shard(number=3, parts=16)
     >>> parse_shard("auto/16", {"JOB_COMPLETION_INDEX": "3"})
-    Shard(index=3, count=16)
+    Shard(number=3, parts=16)
     """
     wanted, slash, parts = text.strip().partition("/")
     if wanted == AUTO and (not slash or re.fullmatch(_NUMBER, parts)):
@@ -96,29 +96,31 @@ def _checked(index: int, count: int, of: str) -> Shard:
 
 
 def _of_array(environ: Mapping[str, str], parts: int | None) -> tuple[int, int, str]:
-    array = next((array for array in ARRAYS if array.index in environ), None)
+    array = next((array for array in ARRAYS if array.task in environ), None)
     if array is None:
-        known = ", ".join(array.index for array in ARRAYS)
+        known = ", ".join(array.task for array in ARRAYS)
         raise UsageError(f"`shard` auto: this is no task of an array; none of {known} is set")
-    index = _number(environ, array.index)
+    numbers = {
+        part: _number(environ, name)
+        for part, name in array._asdict().items()
+        if name is not None and name in environ
+    }
+    index = numbers["task"]
     if parts is not None:
-        return index, parts, f"{array.index} is {index}, and "
-    count = _number(environ, array.count)
-    if count is None or index is None:
-        raise UsageError(f"`shard` auto: {array.index} is {index} of how many? say auto/N")
-    first, step = _number(environ, array.first) or 0, _number(environ, array.step) or 1
-    last = _number(environ, array.last)
-    if (index - first) % step or (last is not None and last - first != (count - 1) * step):
+        return index, parts, f"{array.task} is {index}, and "
+    if "tasks" not in numbers:
+        raise UsageError(f"`shard` auto: {array.task} is {index} of how many? say auto/N")
+    count, first, step = numbers["tasks"], numbers.get("first", 0), numbers.get("step", 1)
+    end = first + count * step
+    if index not in range(first, end, step) or numbers.get("last", end - step) != end - step:
         raise UsageError(
             f"`shard` auto: the numbers of the {count} tasks have gaps, and {index} is which of"
             " them? say auto/N, where they count from 0 to N-1"
         )
-    return (index - first) // step, count, f"{array.index} is {index}, and "
+    return (index - first) // step, count, f"{array.task} is {index}, and "
 
 
-def _number(environ: Mapping[str, str], name: str | None) -> int | None:
-    if name is None or name not in environ:
-        return None
+def _number(environ: Mapping[str, str], name: str) -> int:
     if not re.fullmatch(_NUMBER, environ[name]):
         raise UsageError(f"{name} {shorten(environ[name])}: is no number of a task")
     return int(environ[name])

@@ -219,6 +219,16 @@ MAX_MEMORY = option(
     metavar="SIZE",
 )
 
+SHARD = option(
+    "shard",
+    str | None,
+    "Do part I of N of the inputs, I from 0 to N-1: in the order of their names input i belongs to "
+    "part i mod N. auto takes both from an array job of Slurm or AWS Batch, auto/N the part from "
+    "these or a Kubernetes indexed job.",
+    "--shard",
+    metavar="I/N|auto|auto/N",
+)
+
 # Where inputs are searched, and how they are read.
 SEARCH = (RECURSIVE, FILES_FROM)
 READING = (ARRAYS, MATRIX)
@@ -242,6 +252,7 @@ BATCH = (
     switch("fail_fast", "Stop at the first input that fails.", "--fail-fast"),
     JOBS,
     MAX_MEMORY,
+    SHARD,
 )
 
 

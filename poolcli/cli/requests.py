@@ -26,6 +26,7 @@ from poolcli.plan import Request
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from poolcli.batch.shards import Shard
     from poolcli.chains import Chain
     from poolcli.images.options import ImageOptions
     from poolcli.unpooling import Unpool
@@ -156,6 +157,15 @@ def target_of(values: Values, op: str) -> batch.Target:
     if target.resume and not target.is_folder:
         raise UsageError("--resume goes on with a folder of results: it needs --output DIR/")
     return target
+
+
+def shard_of(values: Values) -> Shard | None:
+    """Say which part of the inputs is meant; None: all of them. Raises UsageError."""
+    if values.get("shard") is None:
+        return None
+    from poolcli.batch.shards import parse_shard
+
+    return parse_shard(values["shard"])
 
 
 def settings_of(values: Values, *, in_order: bool) -> Settings:

@@ -18,6 +18,7 @@ from poolcli.cli.requests import (
     images_of,
     refuse_contradictions,
     settings_of,
+    shard_of,
     target_of,
 )
 from poolcli.errors import PoolError, UsageError
@@ -26,6 +27,7 @@ from poolcli.outcomes import Failed, Outcome, Result, Skipped, Watch
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
+    from poolcli.batch.shards import Shard
 
 # Seconds until a run that is no batch gets a bar.
 SLOW = 1.0
@@ -198,7 +200,7 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
     target = target_of(values, getattr(operation, "op", "pooled"))
     refuse_contradictions(values, target)
     batch.check_target(target)
-    images = images_of(values, target)
+    images, shard = images_of(values, target), shard_of(values)
     search = batch.Search(values.get("recursive", False), target.output)
     if sources is None:
         sources = find_sources(values, search)
@@ -211,8 +213,10 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
         recipe = recipe_of(operation, layouts, target.format, images)
         if values["arrays"]:
             recipe = {**recipe, "arrays": " ".join(values["arrays"])}
-        manifest = _open_manifest(target, recipe)
-    jobs = batch.assign(sources, target, manifest, search)
+        manifest = _open_manifest(target, recipe, shard)
+    jobs = batch.assign(sources, target, manifest, search, shard)
+    if not jobs and not values["quiet"]:
+        messages.summary(f"shard {shard}: of {len(sources)} inputs none is for it; nothing to do")
     if values.get("dry_run"):
         return _dry_run(jobs, batch.Worker(operation, layouts, images=images), values)
     settings = settings_of(values, in_order=not values["as_json"])
@@ -222,6 +226,7 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
             images=images,
             manifest=manifest,
             watch=reporter,
+            alone=shard is None,
         )
         with closing(outcomes):
             for outcome in outcomes:
@@ -229,11 +234,14 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
     return 1 if reporter.failed else 0
 
 
-def _open_manifest(target: batch.Target, recipe: Mapping[str, str]) -> Manifest:
+def _open_manifest(
+    target: batch.Target, recipe: Mapping[str, str], shard: Shard | None
+) -> Manifest:
     from poolcli.batch.manifest import Manifest
 
     folder = str(target.output)
-    manifest = Manifest(folder, recipe)
+    writer = "run" if shard is None else f"shard-{shard.number}-of-{shard.parts}"
+    manifest = Manifest(folder, recipe, writer)
     difference = manifest.difference() if target.resume and not target.overwrite else None
     if difference is not None:
         raise UsageError(

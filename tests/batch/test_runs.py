@@ -246,8 +246,8 @@ def test_what_keeps_the_manifest_from_being_read_is_no_end_of_the_run(
     monkeypatch.setattr(formats, "write_npz", no_more)
     began = Manifest.begin
 
-    def begin(self: Manifest) -> None:
-        began(self)
+    def begin(self: Manifest, **named: bool) -> None:
+        began(self, **named)
         monkeypatch.setattr(Manifest, "refresh", no_more)
 
     monkeypatch.setattr(Manifest, "begin", begin)
