@@ -62,9 +62,12 @@ class Manifest:
     """The manifest of one output folder, for a run with one recipe.
 
     ``writer`` is what the file that this run writes is called, before what makes its name unique.
+    ``read``: what it says is read at once.
     """
 
-    def __init__(self, folder: str, recipe: Recipe, writer: str = "run") -> None:
+    def __init__(
+        self, folder: str, recipe: Recipe, writer: str = "run", *, read: bool = True
+    ) -> None:
         self._folder, self._writer = folder, writer
         self._recipe = dict(recipe)
         self._number = _number(recipe)
@@ -75,7 +78,8 @@ class Manifest:
         self._lock = threading.Lock()
         self._lines = 0
         self._read: dict[str, int] = {}
-        self.refresh()
+        if read:
+            self.refresh()
 
     def knows(self, path: str) -> bool:
         """Tell whether the output was made by a run that kept this manifest, or would have been."""
