@@ -22,7 +22,8 @@ from poolcli.engine.arrays import (
     target_of,
     view_order,
 )
-from poolcli.engine.blocks import Progress, run
+from poolcli.engine.blocks import Memory, Progress, memory_of, run
+from poolcli.engine.chunks import Outline
 from poolcli.engine.gather import gathered_bytes, positions_of
 from poolcli.engine.kernels import Kernel
 from poolcli.engine.native import Missing
@@ -48,6 +49,9 @@ _CHECKS: Mapping[type, Callable[[str, Any], object]] = {
 }
 # Counts of cells are added and multiplied in 64 bits.
 _MOST_COUNTED = 2**62
+
+Chunks = tuple[int, ...] | None
+"""The shape of what is read or written at once; None where a box of any shape is as good."""
 
 NAN_POLICIES = ("propagate", "skip", "error")
 
@@ -281,6 +285,15 @@ class Plan:
         lead, order = view_order(axes.spatial, tuple(range(len(self.layout))))
         inner = math.prod(self.input_shape[axis] for axis in order[lead + len(axes.spatial) :])
         return inner * gathered_bytes(self.windows, self.input_dtype.itemsize)
+
+    def memory(self, read: Chunks, written: Chunks) -> Memory:
+        """About how much memory pooling takes by itself.
+
+        ``read`` and ``written`` are the chunks of the input and of what is written.
+        """
+        x = Outline(self.input_shape, self.input_dtype, read)
+        out = Outline(self.kept_shape, self.output_dtype, written)
+        return memory_of(self._task(self.kernel, x, out), threads=self.request.threads)
 
     @property
     def grids(self) -> dict[str, Grid]:

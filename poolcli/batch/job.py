@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from poolcli import formats
 from poolcli.batch.outputs import STDOUT, Job, is_special
+from poolcli.engine.blocks import Memory
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
 from poolcli.formats.base import Format, OpenFile, Source, SourceInfo
+from poolcli.formats.guard import shape_text
 from poolcli.formats.sinks import Finished, Shaped, Sink
 from poolcli.formats.table import BY_EXTENSION, NPY
 from poolcli.images.options import ImageOptions
@@ -288,8 +290,7 @@ class Task:
 
     def goes_by_boxes(self, planned: Planned, plan: OperationPlan) -> bool:
         """Whether neither the array nor its result need fit in memory, as far as pooling goes."""
-        concerned = self.worker.images.are_concerned(planned.source.info)
-        return plan.single is not None and not concerned
+        return self.worker.images.go_by_boxes(plan, planned.source)
 
     def writes_boxes(self, planned: Planned, plan: OperationPlan) -> Format | None:
         """Give the format of the result where it is written box by box, else None."""
@@ -297,6 +298,13 @@ class Task:
         if row is None or row.boxes is None or not self.goes_by_boxes(planned, plan):
             return None
         return None if path is None or path == STDOUT or is_special(path) else row
+
+    def memory(self, planned: Planned, plan: OperationPlan) -> Memory:
+        """About how much memory it takes to go from chunks to chunks; nothing without any."""
+        chunks = planned.source.chunks
+        if chunks is None or plan.single is None:
+            return Memory(0)
+        return plan.single.memory(chunks, chunks)  # those of the result are about the same
 
     def _sink(
         self, planned: Planned, plan: OperationPlan, number: int
@@ -308,9 +316,7 @@ class Task:
             return formats.kept(shaped)
         by_boxes = self.writes_boxes(planned, plan)
         if by_boxes is not None:
-            self.make_folder(path)
-            ready = self.ready(path)
-            return formats.boxed(shaped, by_boxes, path, overwrite=job.overwrite, ready=ready)
+            return self._boxed(planned, plan, by_boxes, path)
         if path == STDOUT:
             target = self._stdout(str(format))
         else:
@@ -333,6 +339,26 @@ class Task:
 
         return formats.encoded(shaped, str(format), target, finish)
 
+    def _boxed(
+        self, planned: Planned, plan: OperationPlan, row: Format, path: str
+    ) -> AbstractContextManager[Sink]:
+        images, source, format = self.worker.images, planned.source, str(planned.format)
+        metadata, lost = images.said(plan, source, format)
+        new = formats.NewArray(
+            label=path,
+            extension=format,
+            shape=plan.output_shape,
+            box_shape=plan.kept_shape,
+            dtype=plan.output_dtype,
+            layout=plan.output_layout,
+            metadata=metadata,
+            packing=images.packing,
+            chunks=None if source.is_read_whole else source.chunks,
+        )
+        self.make_folder(path)
+        overwrite, ready = self.job.overwrite, self.ready(path)
+        return formats.boxed(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
+
     def _stdout(self, format: str) -> formats.Target:
         if sys.stdout is None:
             raise OutputError("standard output is closed, and the result was to go there")
@@ -351,6 +377,8 @@ class Task:
             what = f"a window, of which {plan.single.request.op} sees all cells at once,"
             formats.check_memory(plan.single.window_bytes, limit, what)
         if self.writes_boxes(planned, plan) is not None:
+            what = f"its chunks, {shape_text(planned.source.chunks or ())} each,"
+            formats.check_memory(self.memory(planned, plan).needed, limit, what)
             return
         nbytes = kept + Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype).nbytes
         advice = ""

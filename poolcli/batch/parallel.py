@@ -106,8 +106,10 @@ def _bytes_of(planned: Planned, task: Task) -> int:
     result: int = count * plan.output_dtype.itemsize
     held = info.nbytes
     blocks: int = min(_BLOCKS, held + result)
-    if source.chunks is None and task.goes_by_boxes(planned, plan):
+    if not source.is_read_whole and task.goes_by_boxes(planned, plan):
         held = 0
+        if source.chunks is not None:
+            blocks = min(sum(task.memory(planned, plan)), info.nbytes + result)
         if task.writes_boxes(planned, plan) is not None:
             return blocks  # it goes from file to file
     decoding = held * info.row.decoded

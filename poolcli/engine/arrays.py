@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,6 +33,11 @@ Range = tuple[int, int]
 Box = tuple[Range, ...]
 
 
+def shifted(ranges: Sequence[Range], by: Sequence[int]) -> tuple[Range, ...]:
+    """The same ranges, each so much farther along its axis."""
+    return tuple((low + n, high + n) for (low, high), n in zip(ranges, by, strict=True))
+
+
 class StoredInput(Protocol):
     """An array that is not in memory; ``shape`` and boxes are in the order that it is stored in.
 
@@ -49,6 +54,13 @@ class StoredInput(Protocol):
     def sequential(self) -> bool:
         """Whether boxes are best read in their order, by one thread."""
 
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """The shape, in the stored order, of what is decoded at once; None: a box is as good."""
+
+    def keep(self, nbytes: int) -> None:
+        """Told before boxes are read how many bytes of decoded chunks are worth keeping."""
+
     def read_box(self, box: Box, out: Array) -> None:
         """Fill ``out``, a C-contiguous array of the box's shape and this dtype."""
 
@@ -63,8 +75,18 @@ class StoredOutput(Protocol):
     def shape(self) -> tuple[int, ...]: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """The shape of what is encoded at once; None: a box of any shape is as good.
+
+        Then each box that is written is made of whole chunks, and no chunk is written twice.
+        """
+
     def write_box(self, box: Box, values: Array) -> None:
         """Store ``values``, a C-contiguous array of the box's shape and this dtype."""
+
+    def complete(self) -> None:
+        """Called when all is written."""
 
 
 class Gathered:
@@ -136,12 +158,17 @@ class Source(Protocol):
     dtype: np.dtype[Any]
     slow_first: tuple[int, ...]
     """The axes, from the one whose neighbours lie farthest apart in memory to the nearest."""
+    chunks: tuple[int, ...] | None
+    """What is decoded at once, where that is more than any box."""
     block_bytes: int
     """How much of it one block best takes."""
 
     def read(self, box: Box, buffers: Buffers) -> Array:
         """The cells of a box, good until the next is read with the same buffers."""
         ...
+
+    def keep(self, nbytes: int) -> None:
+        """Told before boxes are read how many bytes of decoded chunks are worth keeping."""
 
 
 class Target(Protocol):
@@ -151,6 +178,8 @@ class Target(Protocol):
     dtype: np.dtype[Any]
     slow_first: tuple[int, ...]
     """As of a source."""
+    chunks: tuple[int, ...] | None
+    """What is encoded at once, where that is more than any box."""
 
     def open(self, box: Box, buffers: Buffers) -> Array:
         """An array to write the results of a box to."""
@@ -165,6 +194,7 @@ class ArraySource:
     """An array in memory, its axes permuted by ``order``."""
 
     block_bytes = 1 << 21
+    chunks: tuple[int, ...] | None = None
 
     def __init__(self, array: Array, order: tuple[int, ...]) -> None:
         self._view = array.transpose(order)
@@ -177,6 +207,9 @@ class ArraySource:
         # NumPy takes any byte but 0 for True, and Pillow makes them 255; kernels add bytes.
         return cells.view(np.uint8) != 0 if cells.dtype == np.bool_ else cells
 
+    def keep(self, nbytes: int) -> None:
+        """All of it is in memory."""
+
 
 class StoredSource:
     """A stored array, its axes permuted by ``order``."""
@@ -187,7 +220,7 @@ class StoredSource:
         order = tuple(stored.axes[axis] for axis in order)
         self._stored, self._order = stored, order
         self.shape = tuple(stored.shape[axis] for axis in order)
-        self.dtype = stored.dtype
+        self.dtype, self.chunks = stored.dtype, _permuted(stored.chunks, order)
         self.slow_first = tuple(order.index(axis) for axis in range(len(order)))
 
     def read(self, box: Box, buffers: Buffers) -> Array:
@@ -198,9 +231,15 @@ class StoredSource:
         self._stored.read_box(stored_box, cells)
         return cells.transpose(self._order)
 
+    def keep(self, nbytes: int) -> None:
+        """Tell the array."""
+        self._stored.keep(nbytes)
+
 
 class ArrayTarget:
     """An array in memory, its axes permuted by ``order``."""
+
+    chunks: tuple[int, ...] | None = None
 
     def __init__(self, array: Array, order: tuple[int, ...]) -> None:
         self._view = array.transpose(order)
@@ -221,7 +260,7 @@ class StoredTarget:
     def __init__(self, stored: StoredOutput, order: tuple[int, ...]) -> None:
         self._stored, self._order = stored, order
         self.shape = tuple(stored.shape[axis] for axis in order)
-        self.dtype = stored.dtype
+        self.dtype, self.chunks = stored.dtype, _permuted(stored.chunks, order)
         self.slow_first = tuple(order.index(axis) for axis in range(len(order)))
 
     def open(self, box: Box, buffers: Buffers) -> Array:
@@ -280,6 +319,10 @@ def view_order(
     inner = [axis for axis in others if slow_first.index(axis) > fastest][-1:]
     lead = [axis for axis in others if axis not in inner]
     return len(lead), (*lead, *spatial, *inner)
+
+
+def _permuted(chunks: tuple[int, ...] | None, order: tuple[int, ...]) -> tuple[int, ...] | None:
+    return None if chunks is None else tuple(chunks[axis] for axis in order)
 
 
 def _permuted_back(box: Box, order: tuple[int, ...]) -> Box:

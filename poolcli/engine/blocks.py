@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from poolcli.engine.arrays import Range
+from poolcli.engine import chunks
+from poolcli.engine.arrays import Array, Range, shifted
 from poolcli.engine.gather import gathered_bytes
 from poolcli.engine.kernels import Gathered
 from poolcli.engine.worker import Task, Worker
@@ -24,6 +25,9 @@ THREADED_BYTES = 1 << 20
 
 # Threads take the blocks in runs; one that others keep from its processor takes fewer of them.
 RUNS_PER_THREAD = 8
+
+MOST_RUNS = 1 << 16
+"""Blocks of whole chunks are taken singly, in at most so many runs."""
 
 # A block of windows that are seen whole, cell by cell, has up to so many cells in all of them, or
 # nobody could stop it.
@@ -182,15 +186,20 @@ def run(
     nbytes = math.prod(task.source.shape) * task.source.dtype.itemsize
     if threads is None:
         threads = processors() if nbytes >= THREADED_BYTES else 1
-    block_bytes = task.source.block_bytes if block_bytes is None else block_bytes
-    if threads > 1:  # some for each
-        block_bytes = min(block_bytes, max(1, nbytes // (2 * threads)))
-    tiling = _tiling(task, block_bytes)
-    runs = _contiguous_runs(len(tiling), threads * RUNS_PER_THREAD if threads > 1 else 1)
+    block_bytes = _block_bytes(task, threads, block_bytes)
+    part_bytes, count = None, RUNS_PER_THREAD * threads
+    tiling = _of_chunks(task, block_bytes)
+    if tiling is None:
+        tiling = _tiling(task, _all(task), block_bytes)
+    else:
+        # One after another: what threads read at the same time lies side by side.
+        part_bytes, count = block_bytes, MOST_RUNS
+        task.source.keep(_kept_bytes(task, tiling, threads))
+    runs = _contiguous_runs(len(tiling), count if threads > 1 else 1)
     workers = min(threads, len(runs))
     left, stop = iter(runs), threading.Event()
     if workers == 1:
-        _walk(task, tiling, left, stop, progress)
+        _walk(task, tiling, part_bytes, left, stop, progress)
         return
     # Late: a small run, which is most of them, starts no thread and should start quickly.
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -198,7 +207,8 @@ def run(
     with ThreadPoolExecutor(workers) as pool:
         try:
             futures = [
-                pool.submit(_walk, task, tiling, left, stop, progress) for _ in range(workers)
+                pool.submit(_walk, task, tiling, part_bytes, left, stop, progress)
+                for _ in range(workers)
             ]
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
@@ -207,36 +217,127 @@ def run(
         future.result()
 
 
+class Memory(NamedTuple):
+    """About how many bytes :func:`run` takes: at least, and what it keeps so as to decode once."""
+
+    needed: int
+    kept: int = 0
+
+
+def memory_of(task: Task, *, threads: int | None = None) -> Memory:
+    """About how much memory :func:`run` takes besides source and target."""
+    if math.prod(task.target.shape) == 0:
+        return Memory(0)
+    threads = processors() if threads is None else threads
+    block_bytes = _block_bytes(task, threads, None)
+    tiling = _of_chunks(task, block_bytes)
+    if tiling is None:
+        return Memory(2 * threads * block_bytes)
+    results = math.prod(tiling.steps) * math.prod(high for _, high in task.inner)
+    chunk = math.prod(task.source.chunks or (0,)) * task.source.dtype.itemsize
+    each = block_bytes + chunk + 2 * results * task.target.dtype.itemsize
+    return Memory(threads * each, _kept_bytes(task, tiling, threads))
+
+
+def _block_bytes(task: Task, threads: int, block_bytes: int | None) -> int:
+    block_bytes = task.source.block_bytes if block_bytes is None else block_bytes
+    if threads > 1:  # some for each
+        nbytes = math.prod(task.source.shape) * task.source.dtype.itemsize
+        block_bytes = min(block_bytes, max(1, nbytes // (2 * threads)))
+    return block_bytes
+
+
 def _walk(
     task: Task,
     tiling: Tiling,
+    part_bytes: int | None,
     runs: Iterator[tuple[int, int]],
     stop: threading.Event,
     progress: Progress | None,
 ) -> None:
     """Pool runs of blocks while there are any left, with buffers of this thread's own.
 
-    All threads take from the same ``runs``: ``next`` on the iterator of a list is one step.
+    All threads take from the same ``runs``: ``next`` on the iterator of a list is one step. Blocks
+    of whole chunks are pooled in parts of about ``part_bytes``.
     """
     worker = Worker(task, stop)
     firsts = [first for first, _ in task.ranges]
     for block in itertools.chain.from_iterable(tiling.blocks(*run) for run in runs):
-        if stop.is_set():
-            return
-        ranges = tuple(
-            (low + first, high + first)
-            for (low, high), first in zip(block.windows, firsts, strict=True)
-        )
-        for part in worker.block(block.lead, ranges):
-            if progress is not None:
-                progress(part / len(tiling))
+        box = (*block.lead, *block.windows, *task.inner)
+        target = task.target.open(box, worker.buffers)
+        parts = [block] if part_bytes is None else _parts(task, block, part_bytes)
+        for part in parts:
+            ranges = shifted(part.windows, firsts)
+            for done in worker.block(part.lead, ranges, _view(target, part, block)):
+                if progress is not None:
+                    progress(done / (len(tiling) * len(parts)))
+            if stop.is_set():
+                return
+        task.target.close(box, target)
 
 
-def _tiling(task: Task, block_bytes: int) -> Tiling:
-    """Blocks of about ``block_bytes`` of cells, or of what is made of them."""
+def _view(target: Array, part: Block, block: Block) -> Array:
+    """The results of a part of a block, in those of the block."""
+    axes = zip((*part.lead, *part.windows), (*block.lead, *block.windows), strict=True)
+    return target[tuple(slice(low - at, high - at) for (low, high), (at, _) in axes)]
+
+
+def _parts(task: Task, block: Block, part_bytes: int) -> list[Block]:
+    """Cut a block into parts of about ``part_bytes`` of cells."""
+    tiling = _tiling(task, block, part_bytes)
+    lead, windows = ([low for low, _ in ranges] for ranges in block)
+    return [
+        Block(shifted(part.lead, lead), shifted(part.windows, windows))
+        for part in tiling.blocks(0, len(tiling))
+    ]
+
+
+def _all(task: Task) -> Block:
+    """All results as one block."""
+    lead = tuple((0, n) for n in task.source.shape[: task.lead])
+    return Block(lead, tuple((0, stop - first) for first, stop in task.ranges))
+
+
+def _of_chunks(task: Task, block_bytes: int) -> Tiling | None:
+    """Blocks of whole chunks, which are as long as memory should have; None without chunks."""
+    if task.source.chunks is None and task.target.chunks is None:
+        return None
+    steps = chunks.whole_chunks(
+        _axes(task), task.source.slow_first, _inner_bytes(task), block_bytes
+    )
+    lead = task.source.shape[: task.lead]
+    return Tiling(lead, tuple(stop - first for first, stop in task.ranges), steps)
+
+
+def _kept_bytes(task: Task, tiling: Tiling, threads: int) -> int:
+    """How much of decoded chunks is worth keeping."""
+    if task.source.chunks is None:
+        return 0
+    return chunks.wanted_again(_axes(task), tiling.steps, task.lead, _inner_bytes(task), threads)
+
+
+def _inner_bytes(task: Task) -> int:
+    return task.source.dtype.itemsize * math.prod(high for _, high in task.inner)
+
+
+def _axes(task: Task) -> list[chunks.Along]:
+    """The lead and the spatial axes with their chunks."""
+    lead, count = task.lead, task.lead + len(task.windows)
+    none = (1,) * count
+    read, written = task.source.chunks or none, task.target.chunks or none
+    windows = [w.part(*part) for w, part in zip(task.windows, task.ranges, strict=True)]
+    return [
+        *map(chunks.along_lead, task.source.shape[:lead], read[:lead], written[:lead]),
+        *map(chunks.along_windows, windows, read[lead:count], written[lead:count]),
+    ]
+
+
+def _tiling(task: Task, area: Block, block_bytes: int) -> Tiling:
+    """Cut an area into blocks of about ``block_bytes`` of cells, or of what is made of them."""
     source, kernel = task.source, task.kernel
     whole = kernel.sees_whole(source.dtype)
-    windows = tuple(w.part(*part) for w, part in zip(task.windows, task.ranges, strict=True))
+    ranges = shifted(area.windows, [first for first, _ in task.ranges])
+    windows = tuple(w.part(*part) for w, part in zip(task.windows, ranges, strict=True))
     itemsize = source.dtype.itemsize
     if isinstance(kernel, Gathered):
         # What fills memory is not the cells but the windows, with all of their cells each.
@@ -254,7 +355,7 @@ def _tiling(task: Task, block_bytes: int) -> Tiling:
     along = None
     if fastest != slow_first[-1]:
         along, block_bytes = fastest, max(block_bytes, MOST_BYTES)
-    lead = source.shape[: task.lead]
+    lead = tuple(high - low for low, high in area.lead)
     return tile(lead, windows, inner_bytes, slow_first, block_bytes, pieces=pieces, along=along)
 
 

@@ -87,18 +87,11 @@ class Worker:
         if task.refuse_nan:
             self.nan_work = self._work(Compiled("find nan"), np.dtype(np.uint8), None)
 
-    def block(self, lead: tuple[Range, ...], ranges: tuple[Range, ...]) -> Iterator[float]:
-        """Pool one block and give, after each step, what part of it was done."""
-        task = self.task
-        box = (*lead, *ranges, *task.inner)
-        origin = (
-            *(0 for _ in lead),
-            *(first for first, _ in task.ranges),
-            *(0 for _ in task.inner),
-        )
-        own = tuple((low - at, high - at) for (low, high), at in zip(box, origin, strict=True))
-        target = task.target.open(own, self.buffers)
-        out = target
+    def block(
+        self, lead: tuple[Range, ...], ranges: tuple[Range, ...], target: Array
+    ) -> Iterator[float]:
+        """Pool one block into ``target``; give, after each step, what part of it was done."""
+        task, out = self.task, target
         if not self.direct:
             out = self.buffers.take("results", target.shape, task.result)
         try:
@@ -107,7 +100,6 @@ class Worker:
             raise refusal(task, problem) from None
         if not self.direct:
             dtypes.convert(out, target, task.fit)
-        task.target.close(own, target)
 
     def _pool(
         self, lead: tuple[Range, ...], ranges: tuple[Range, ...], out: Array

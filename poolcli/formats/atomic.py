@@ -19,7 +19,7 @@ from poolcli.errors import OutputError
 PATIENCE = 1.0
 
 unfinished: set[str] = set()
-"""The temporary files that there are."""
+"""The temporary files and folders that there are."""
 
 _changed = threading.Condition()
 _inside = 0
@@ -48,8 +48,18 @@ def abandon() -> None:
         _is_over = True
         _changed.wait_for(lambda: not _inside, PATIENCE)
         for path in unfinished:
-            with suppress(OSError):
-                os.unlink(path)
+            _remove(path)
+
+
+def _remove(path: str) -> None:
+    """Remove a temporary file or folder, if it is still there."""
+    with suppress(OSError):
+        if os.path.isdir(path) and not os.path.islink(path):
+            import shutil  # late: few outputs are folders
+
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
 
 
 try:
@@ -106,8 +116,22 @@ def create_owned(path: str) -> int | None:
     return descriptor
 
 
+def create_temporary_folder(folder: str) -> tuple[int, str]:
+    """Make an empty folder as :func:`create_temporary` makes a file."""
+    while True:
+        path = os.path.join(folder, f".poolcli-{own_name()}.tmp")
+        os.mkdir(path)
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:  # swept before it was locked
+            continue
+        if _lock(descriptor) is not False and os.path.isdir(path):
+            return descriptor, path
+        os.close(descriptor)
+
+
 def sweep(folder: str) -> int:
-    """Remove temporary files whose writers have died; return how many there were."""
+    """Remove temporary files and folders whose writers have died; return how many there were."""
     try:
         with os.scandir(folder or os.curdir) as entries:
             found = [entry.path for entry in entries if _is_ours(entry.name)]
@@ -127,26 +151,33 @@ def is_dead(path: str) -> bool:
 
 
 def remove_if_dead(path: str) -> bool:
-    """Remove a file if nobody writes to it any more; whether it was removed."""
-    return _with_dead(path, lambda: os.unlink(path))
+    """Remove a file or folder if nobody writes to it any more; whether it was removed."""
+    return _with_dead(path, lambda: _remove(path)) and not os.path.lexists(path)
 
 
 def _with_dead(path: str, act: Callable[[], None]) -> bool:
     # Not blocking and not through links: the name alone does not make it a file of ours.
-    flags = os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    flags = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    flags |= os.O_RDONLY if os.path.isdir(path) else os.O_RDWR
     with suppress(OSError):
         descriptor = os.open(path, flags)
         try:
-            info = os.fstat(descriptor)
-            is_old = time.time() - info.st_mtime > ABANDONED
+            mode = os.fstat(descriptor).st_mode
+            ours = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
             is_free = _lock(descriptor)
             tells = is_free is not None and _machine() in os.path.basename(path)
-            if stat.S_ISREG(info.st_mode) and is_free is not False and (tells or is_old):
+            if ours and is_free is not False and (tells or _is_abandoned(path)):
                 act()
                 return True
         finally:
             os.close(descriptor)
     return False
+
+
+def _is_abandoned(path: str) -> bool:
+    """Whether nothing has changed there for long."""
+    folders = [folder for folder, _, _ in os.walk(path)]  # a new file changes the one that it is in
+    return time.time() - max(os.stat(p).st_mtime for p in [path, *folders]) > ABANDONED
 
 
 def _lock(descriptor: int) -> bool | None:
@@ -214,6 +245,69 @@ def atomic_target(
         unfinished.discard(temporary)
         if owner is not None:
             os.close(owner)
+
+
+@contextmanager
+def atomic_folder(
+    path: str, replaces: Callable[[str], bool], overwrite: bool = False, ready: Ready | None = None
+) -> Iterator[str]:
+    """Give the path of an empty folder to fill; otherwise as :func:`atomic_target`.
+
+    With ``overwrite`` it takes the place of a folder that ``replaces`` knows, or of a file.
+    """
+    target = os.path.realpath(path)
+    old = _check_folder_target(target, replaces, overwrite)
+    with held_off():
+        descriptor, temporary = create_temporary_folder(os.path.dirname(target))
+        unfinished.add(temporary)
+    try:
+        yield temporary
+        if ready is not None:
+            ready(os.stat(temporary))
+        with held_off():
+            if old:
+                _exchange(temporary, target)
+            elif os.path.lexists(target):
+                raise OutputError(_EXISTS)
+            else:
+                os.rename(temporary, target)
+    finally:
+        _remove(temporary)
+        unfinished.discard(temporary)
+        os.close(descriptor)
+
+
+def _check_folder_target(target: str, replaces: Callable[[str], bool], overwrite: bool) -> bool:
+    """Refuse what cannot be a target; whether there is something to be replaced."""
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise OutputError(f"there is no folder {folder}; make it first")
+    if not os.path.lexists(target):
+        return False
+    if not overwrite:
+        raise OutputError(_EXISTS)
+    if os.path.isdir(target) and not replaces(target):
+        raise OutputError("it is a folder of something else; name another, or remove it first")
+    return True
+
+
+_HERE, _EXCHANGE = -100, 2  # of Linux: paths are as usual; both are there and change places
+
+
+def _exchange(temporary: str, target: str) -> None:
+    """Let two change places: at once where the system can, else nothing is lost in between."""
+    with suppress(AttributeError, OSError):
+        import ctypes
+
+        rename = ctypes.CDLL(None).renameat2
+        names = os.fsencode(temporary), os.fsencode(target)
+        if rename(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0:
+            return
+    # By this name no run sweeps it.
+    kept = f"{temporary.removesuffix('.tmp')}.old"
+    os.rename(target, kept)
+    os.rename(temporary, target)
+    _remove(kept)
 
 
 def make_folders(path: str) -> None:

@@ -102,6 +102,34 @@ class Holds(NamedTuple):
         return set(self.every).union(*self.dtypes.values())
 
 
+class NewArray(NamedTuple):
+    """What is to be written box by box.
+
+    label: what errors begin with
+    extension: the one that it is written with
+    shape, dtype: of the array; ``box_shape`` is ``shape`` with the axes of length 1 that boxes keep
+    layout: the letters of its axes, where they are known
+    metadata: what else to write of a picture; packing: how it is packed
+    chunks: those of the array that it is made of, along axes that are not changed; None where that
+        has none. Axes that are pooled over may be shorter here.
+    """
+
+    label: str
+    extension: str
+    shape: tuple[int, ...]
+    box_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    layout: str | None = None
+    metadata: Metadata | None = None
+    packing: Packing = PLAIN
+    chunks: tuple[int, ...] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it would take."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
 Encode = Callable[..., Iterator["bytes | memoryview"]]
 """``encode(array, extension, layout, metadata, packing)`` gives the bytes of a file in pieces.
 
@@ -117,8 +145,11 @@ class Format(NamedTuple):
     begins: whether these are first bytes of such a file
     opener: opens a file of it: ``opener(opened)`` gives an :class:`OpenFile`
     encode: see :data:`Encode`
-    boxes: what writes it box by box into a file: ``boxes(label, file, shape, box_shape, dtype)``
-        gives a StoredOutput; None where it is written as a whole
+    boxes: what writes it box by box: ``boxes(file, new)`` gives a StoredOutput for an array like
+        this :class:`NewArray`, in a new file that is open for reading and writing; None where it is
+        written as a whole
+    folder: where it is a folder: whether that at a path is one of it. ``boxes`` gets the path of a
+        new, empty folder then in the place of a file
     stream: reads its arrays one after another from a pipe; None where all of it has to be there
     start: raises InputError for what cannot be the first bytes of an endless one
     holds: what pictures it can hold; None for what are no pictures
@@ -137,6 +168,7 @@ class Format(NamedTuple):
     stream: Callable[[Any, str, Reading, Format], Iterator[Source]] | None = None
     start: Callable[[bytes], None] | None = None
     holds: Holds | None = None
+    folder: Callable[[str], bool] | None = None
     is_text: bool = False
     is_archive: bool = False
     decoded: float = 1.0
@@ -253,8 +285,8 @@ class Decoded(NamedTuple):
 class Source:
     """One array of a file, a pipe or the command line, whose values may not have been read yet.
 
-    ``chunks`` is the shape of the boxes that are best read: that of the whole array where any
-    reading reads all, None where a box of any shape is as good.
+    ``chunks`` is the shape of the boxes that are best read, with the axes of the array: that of the
+    whole array where any reading reads all, None where a box of any shape is as good.
     """
 
     def __init__(
@@ -267,6 +299,11 @@ class Source:
         self.info, self.chunks = info, chunks
         self._load, self._max_bytes = load, max_bytes
         self._decoded: Decoded | None = None
+
+    @property
+    def is_read_whole(self) -> bool:
+        """Whether any reading reads all."""
+        return self.chunks == self.shape
 
     @property
     def content(self) -> Readable:

@@ -16,7 +16,15 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 import numpy as np
 
 from poolcli.errors import InputError, OutputError
-from poolcli.formats.base import Decoded, OpenFile, Reading, Source, SourceInfo, in_memory
+from poolcli.formats.base import (
+    Decoded,
+    NewArray,
+    OpenFile,
+    Reading,
+    Source,
+    SourceInfo,
+    in_memory,
+)
 from poolcli.formats.guard import (
     check_memory,
     explain_error,
@@ -316,6 +324,7 @@ class StoredNpy:
     """
 
     sequential = False
+    chunks = None
 
     def __init__(self, file: BinaryIO, header: NpyHeader) -> None:
         self._file, self._header = file, header
@@ -341,6 +350,9 @@ class StoredNpy:
 
     def finish(self) -> None:
         """Nothing is left to do."""
+
+    def keep(self, nbytes: int) -> None:
+        """Nothing is decoded."""
 
     def _read(self, buffer: memoryview, offset: int) -> None:
         while len(buffer):
@@ -368,26 +380,19 @@ class StoredNpy:
 class NpyOutput:
     """A new .npy file that is written box by box, in C order; several threads may write at once.
 
-    ``label`` names the file in errors. ``shape`` is the array's, and ``box_shape`` the same
-    with the axes of length 1 that boxes keep.
     Its space is reserved at once, so that a full disk shows before the work and not after it.
     """
 
-    def __init__(
-        self,
-        label: str,
-        file: BinaryIO,
-        shape: tuple[int, ...],
-        box_shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-    ) -> None:
-        self._label, self._file = label, file
+    chunks = None
+
+    def __init__(self, file: BinaryIO, new: NewArray) -> None:
+        self._label, self._file = new.label, file
         self._lock = threading.Lock()
-        self.shape, self.dtype = box_shape, dtype
-        file.write(header_bytes(shape, dtype))
+        self.shape, self.dtype = new.box_shape, new.dtype
+        file.write(header_bytes(new.shape, new.dtype))
         file.flush()
         self._offset = file.tell()
-        size = math.prod(shape) * dtype.itemsize
+        size = new.nbytes
         if size and hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), self._offset, size)
         else:
@@ -400,6 +405,9 @@ class NpyOutput:
         for offset, size in runs(self.shape, box, self.dtype.itemsize):
             self._write(data[done : done + size], self._offset + offset)
             done += size
+
+    def complete(self) -> None:
+        """Nothing is left to do."""
 
     def _write(self, data: memoryview, offset: int) -> None:
         while len(data):

@@ -18,12 +18,13 @@ import numpy as np
 from poolcli.engine.arrays import Gathered, Writable
 from poolcli.errors import OutputError
 from poolcli.formats import npy
-from poolcli.formats.atomic import Ready, atomic_target
-from poolcli.formats.base import PLAIN, Format, Packing
+from poolcli.formats.atomic import Ready, atomic_folder, atomic_target
+from poolcli.formats.base import PLAIN, Format, NewArray, Packing
 from poolcli.formats.guard import writing
 from poolcli.formats.table import NPY, WRITABLE, row_of
 
 if TYPE_CHECKING:
+    from poolcli.engine.arrays import StoredOutput
     from poolcli.formats.metadata import Metadata
 
 
@@ -95,15 +96,18 @@ class Kept:
 
 
 class Boxed:
-    """A sink whose file is written box by box."""
+    """A sink whose file or folder is written box by box."""
 
-    chunks = None
     array = None
-    lost: tuple[str, ...] = ()
     is_written = True
 
-    def __init__(self, content: Writable) -> None:
-        self.content = content
+    def __init__(self, content: StoredOutput, lost: tuple[str, ...]) -> None:
+        self.content, self.lost = content, lost
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Those of what is written."""
+        return self.content.chunks
 
 
 Open = Callable[[], AbstractContextManager[BinaryIO]]
@@ -133,20 +137,31 @@ def encoded(
 
 @contextmanager
 def boxed(
-    shaped: Shaped, row: Format, path: str, *, overwrite: bool = False, ready: Ready | None = None
+    new: NewArray,
+    row: Format,
+    path: str,
+    *,
+    lost: tuple[str, ...] = (),
+    overwrite: bool = False,
+    ready: Ready | None = None,
 ) -> Iterator[Boxed]:
-    """Give a sink that is written box by box into a file that becomes ``path``.
+    """Give a sink that is written box by box into a file, or a folder, that becomes ``path``.
 
-    Only for paths that are, or will be, regular files. Raises ``OutputError``, one line that starts
-    with the path; what the block raises passes as it is.
+    Only for paths that are, or will be, no devices. ``lost`` is what the result cannot say. Raises
+    ``OutputError``, one line that starts with the path; what the block raises passes as it is.
     """
     assert row.boxes is not None, row.name
-    target = atomic_target(path, overwrite, ready)
+    target: AbstractContextManager[BinaryIO | str]
+    if row.folder is None:
+        target = atomic_target(path, overwrite, ready)
+    else:
+        target = atomic_folder(path, row.folder, overwrite, ready)
     try:
         with writing(path):
-            file = target.__enter__()
-            content = row.boxes(path, file, shaped.shape, shaped.box_shape, shaped.dtype)
-        yield Boxed(content)
+            content = row.boxes(target.__enter__(), new)
+        yield Boxed(content, lost)
+        with writing(path):
+            content.complete()
     except BaseException:
         target.__exit__(*sys.exc_info())
         raise

@@ -85,6 +85,7 @@ class Weighted:
     """
 
     sequential = False
+    chunks = None
 
     def __init__(self, array: Array, channels: int | None, full: float, linear: bool) -> None:
         self._array, self._channels, self._full = array, channels, full
@@ -94,6 +95,9 @@ class Weighted:
 
     def finish(self) -> None:
         """Nothing is left to do."""
+
+    def keep(self, nbytes: int) -> None:
+        """Nothing is decoded."""
 
     def read_box(self, box: Box, out: Array) -> None:
         """Fill ``out`` with the weighted colours, and the alpha as it is, of a box."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poolcli.dtypes import number_type
-from poolcli.engine.arrays import Writable, write_whole
+from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
 from poolcli.errors import InputError, OutputError, labelled
 from poolcli.formats.base import PLAIN, Packing, Reading, Source, SourceInfo
 from poolcli.formats.sinks import Finished
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.formats.geotiff import GeoTags
+    from poolcli.formats.metadata import Metadata
     from poolcli.images.render import Rendering
 
 # Bytes for each number of a result, or for each pixel that has a key.
@@ -61,9 +62,19 @@ class ImageOptions(NamedTuple):
         can_be = format is None or (holds is not None and bool(holds.cmyk))
         return Reading(max_pixels=self.max_pixels, cmyk=written and as_it_is and can_be)
 
-    def are_concerned(self, info: SourceInfo) -> bool:
-        """Whether pooling the input is more than pooling its numbers."""
-        return info.row.holds is not None or not self.pools_numbers
+    def go_by_boxes(self, plan: OperationPlan, source: Source) -> bool:
+        """Whether an input need not be whole in memory, nor its result, as far as pooling goes.
+
+        Raises InputError, one line that starts with the label, for one that cannot be read.
+        """
+        if plan.single is None or not self.pools_numbers:
+            return False
+        if source.info.row.holds is None:
+            return True
+        if source.is_read_whole or self.rendering is not None:
+            return False
+        # What nobody sees is a matter of all windows, unless a value says what is missing.
+        return plan.single.request.nodata is not None or not _has_alpha(plan.layout, source)
 
     def plan(
         self, operation: Operation, info: SourceInfo, layout: str | None, format: str | None
@@ -143,12 +154,12 @@ class ImageOptions(NamedTuple):
         progress: Callable[[float], None],
     ) -> None:
         """Pool an input as ``plan`` says into ``out``. Raises InputError."""
-        if plan.single is not None and not self.are_concerned(source.info):
-            content = source.content
+        if self.go_by_boxes(plan, source):
+            content = _as_planned(plan, source, source.content)
             with labelled(source.label):
                 plan.run_into(content, out, progress=progress)
             return
-        array = _as_planned(plan, source)
+        array = read_whole(_as_planned(plan, source, source.array))
         with labelled(source.label):
             if plan.single is None:
                 plan.run_into(array, out)
@@ -188,21 +199,39 @@ class ImageOptions(NamedTuple):
     ) -> Finished:
         """Give the result as it is to be written. Raises OutputError."""
         seen = self._rendered(array, plan.output_layout, source, format, path)
+        # Planes that stand side by side lie nowhere.
+        is_one = _plane(seen.array, seen.layout) == _plane(array, plan.output_layout)
+        metadata, lost = self._placed(seen.metadata, plan, source, format, is_one=is_one)
+        return seen._replace(metadata=metadata, lost=lost)
+
+    def said(
+        self, plan: OperationPlan, source: Source, format: str
+    ) -> tuple[Metadata | None, tuple[str, ...]]:
+        """Give what is written of a result besides its numbers, and what is lost, in sentences."""
+        return self._placed(source.metadata, plan, source, format, is_one=True)
+
+    def _placed(
+        self,
+        metadata: Metadata | None,
+        plan: OperationPlan,
+        source: Source,
+        format: str,
+        *,
+        is_one: bool,
+    ) -> tuple[Metadata | None, tuple[str, ...]]:
+        """Say where the result lies; ``is_one``: its planes are those of the file, pooled."""
         geo = None if source.metadata is None else source.metadata.geo
         if geo is None:
-            return seen
+            return metadata, ()
         holds = holds_of(format)
         if holds is None or not holds.places:
             lost, advice = geo.without_place().without_values().lost, "; .tif has a place for it"
-            return seen._replace(lost=_sentence(lost, advice))
-        # Planes that stand side by side lie nowhere.
-        is_one = _plane(seen.array, seen.layout) == _plane(array, plan.output_layout)
+            return metadata, _sentence(lost, advice)
         geo = _moved(geo, plan, source) if is_one else geo.without_place()
         geo = geo if self.rendering is None else geo.without_values()
         from poolcli.formats.metadata import Metadata  # late: few results are pictures
 
-        metadata = (seen.metadata or Metadata())._replace(geo=geo)
-        return seen._replace(metadata=metadata, lost=_sentence(geo.lost))
+        return (metadata or Metadata())._replace(geo=geo), _sentence(geo.lost)
 
     def _rendered(
         self, array: NDArray[Any], layout: str, source: Source, format: str, path: str
@@ -235,13 +264,13 @@ class ImageOptions(NamedTuple):
         return Finished(*seen, metadata)
 
 
-def _as_planned(plan: OperationPlan, source: Source) -> NDArray[Any]:
-    """Give the array in memory, and a picture of one bit in the grey that ``plan`` is for."""
-    array = source.array
-    if source.info.row.holds is None or array.dtype != np.bool_ or plan.input_dtype == np.bool_:
-        return array
-    grey = plan.input_dtype
-    return np.asarray(array * grey.type(np.iinfo(grey).max))
+def _as_planned(plan: OperationPlan, source: Source, content: Readable) -> Readable:
+    """Give the cells as they are, and a picture of one bit in the grey that ``plan`` is for."""
+    if source.info.row.holds is None or content.dtype != np.bool_ or plan.input_dtype == np.bool_:
+        return content
+    from poolcli.images.one_bit import Grey  # late: few pictures have one bit
+
+    return Grey(content, plan.input_dtype)
 
 
 def _moved(geo: GeoTags, plan: OperationPlan, source: Source) -> GeoTags:

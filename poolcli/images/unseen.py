@@ -27,6 +27,7 @@ class Marked:
     """
 
     sequential = False
+    chunks = None
 
     def __init__(self, array: Array, channels: int, wide: np.dtype[Any], mark: float) -> None:
         self._array, self._channels, self._mark = array, channels, wide.type(mark)
@@ -35,6 +36,9 @@ class Marked:
 
     def finish(self) -> None:
         """Nothing is left to do."""
+
+    def keep(self, nbytes: int) -> None:
+        """Nothing is decoded."""
 
     def read_box(self, box: Box, out: Array) -> None:
         """Fill ``out`` with a box, marked."""

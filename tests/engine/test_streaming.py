@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
+from poolcli.formats.base import NewArray
 from poolcli.formats.readers import read_file
-from poolcli.formats.sinks import Shaped, boxed
+from poolcli.formats.sinks import boxed
 from poolcli.formats.table import NPY
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Global, Sliding
@@ -66,8 +67,8 @@ def check(request_of, x, tmp_path, ways=WAYS):
     for number, (threads, block_bytes) in enumerate(ways):
         plan = request_of(threads).plan(x.shape, x.dtype)
         path = tmp_path / f"y{number}.npy"
-        shaped = Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype)
-        with boxed(shaped, NPY, str(path)) as sink:
+        shapes = plan.output_shape, plan.kept_shape
+        with boxed(NewArray(str(path), ".npy", *shapes, plan.output_dtype), NPY, str(path)) as sink:
             plan.run_into(source, sink.content, block_bytes=block_bytes)
         assert path.read_bytes() == expected, (threads, block_bytes)
 
@@ -138,7 +139,10 @@ class Unopened:
     """Takes results and opens nothing."""
 
     def __init__(self, shape, dtype):
-        self.shape, self.dtype = shape, dtype
+        self.shape, self.dtype, self.chunks = shape, dtype, None
 
     def write_box(self, box, values):
+        pass
+
+    def complete(self):
         pass

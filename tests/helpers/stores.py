@@ -20,9 +20,13 @@ class Recorded:
         self._lock = threading.Lock()
 
     sequential = False
+    chunks = None
 
     def finish(self) -> None:
         """Nothing is left to do."""
+
+    def keep(self, nbytes: int) -> None:
+        """Nothing is decoded."""
 
     def read_box(self, box: Box, out: np.ndarray) -> None:
         place = tuple(slice(*part) for part in box)
@@ -44,9 +48,13 @@ class Synthetic:
         self.axes = tuple(range(len(shape)))
 
     sequential = False
+    chunks = None
 
     def finish(self) -> None:
         """Nothing is left to do."""
+
+    def keep(self, nbytes: int) -> None:
+        """Nothing is decoded."""
 
     def read_box(self, box: Box, out: np.ndarray) -> None:
         out[...] = np.arange(*box[-1]) % 100
@@ -54,6 +62,8 @@ class Synthetic:
 
 class Written:
     """Takes results; ``visits`` counts how often each was written."""
+
+    chunks = None
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.shape, self.dtype = shape, dtype
@@ -65,9 +75,14 @@ class Written:
         self.array[place] = values
         self.visits[place] += 1
 
+    def complete(self) -> None:
+        """Nothing is left to do."""
+
 
 class Nowhere:
     """Takes results and forgets them."""
+
+    chunks = None
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.shape, self.dtype = shape, dtype
@@ -75,3 +90,6 @@ class Nowhere:
     def write_box(self, box: Box, values: np.ndarray) -> None:
         assert values.shape == tuple(high - low for low, high in box)
         assert values.flags.c_contiguous
+
+    def complete(self) -> None:
+        """Nothing is left to do."""
