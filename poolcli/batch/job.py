@@ -258,25 +258,30 @@ class Task:
         job, source, plan = self.job, planned.source, planned.checked()
         self.tick(0)
         with labelled(source.label):
-            self._check_memory(planned, plan, kept)
+            self.check_memory(planned, plan, kept)
         winners = None
         if job.indices is not None:
             # Positions first: once the result is written, nothing should be left to go wrong.
             content = source.content
             with labelled(source.label):
                 winners = plan.winners(content)
-        with self._sink(planned, plan, number) as sink:
+        with self.sink(planned, plan, number) as sink:
             self.worker.images.run(plan, source, sink.content, self.tick)
-        is_small = math.prod(source.shape) <= SMALL
-        is_drawn = job.output is None and (is_small or source.info.row.holds is not None)
-        shown = source.array if is_drawn else None
-        notes = (*getattr(plan, "notes", ()), *sink.lost)
-        written = job.output if sink.is_written else None
-        result = Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
+        result = self.result(planned, plan, sink)
         if winners is None or job.indices is None:
             return result
         self._write_indices(job.indices, winners)
         return result._replace(indices=job.indices)
+
+    def result(self, planned: Planned, plan: OperationPlan, sink: Sink) -> Result:
+        """Say what came of an array, once its sink is complete."""
+        source, output = planned.source, self.job.output
+        is_small = math.prod(source.shape) <= SMALL
+        is_drawn = output is None and (is_small or source.info.row.holds is not None)
+        shown = source.array if is_drawn else None
+        notes = (*getattr(plan, "notes", ()), *sink.lost)
+        written = output if sink.is_written else None
+        return Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
 
     def _write_indices(self, path: str, winners: NDArray[Any]) -> None:
         self.make_folder(path)
@@ -306,9 +311,10 @@ class Task:
             return Memory(0)
         return plan.single.memory(chunks, chunks)  # those of the result are about the same
 
-    def _sink(
-        self, planned: Planned, plan: OperationPlan, number: int
+    def sink(
+        self, planned: Planned, plan: OperationPlan, number: int = 0
     ) -> AbstractContextManager[Sink]:
+        """Open what array ``number`` of the input is written to, which is complete at the end."""
         job, images, format = self.job, self.worker.images, planned.format
         shaped = Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype)
         row, path = BY_EXTENSION.get(format or ""), job.output
@@ -342,10 +348,19 @@ class Task:
     def _boxed(
         self, planned: Planned, plan: OperationPlan, row: Format, path: str
     ) -> AbstractContextManager[Sink]:
+        new, lost = self.new_array(planned, plan)
+        self.make_folder(path)
+        overwrite, ready = self.job.overwrite, self.ready(path)
+        return formats.boxed(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
+
+    def new_array(
+        self, planned: Planned, plan: OperationPlan
+    ) -> tuple[formats.NewArray, tuple[str, ...]]:
+        """Describe what is written box by box, and what of its input is lost, in sentences."""
         images, source, format = self.worker.images, planned.source, str(planned.format)
         metadata, lost = images.said(plan, source, format)
         new = formats.NewArray(
-            label=path,
+            label=str(self.job.output),
             extension=format,
             shape=plan.output_shape,
             box_shape=plan.kept_shape,
@@ -355,9 +370,7 @@ class Task:
             packing=images.packing,
             chunks=None if source.is_read_whole else source.chunks,
         )
-        self.make_folder(path)
-        overwrite, ready = self.job.overwrite, self.ready(path)
-        return formats.boxed(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
+        return new, lost
 
     def _stdout(self, format: str) -> formats.Target:
         if sys.stdout is None:
@@ -370,7 +383,7 @@ class Task:
             )
         return formats.to_stream(sys.stdout.buffer, packing=self.worker.images.packing)
 
-    def _check_memory(self, planned: Planned, plan: OperationPlan, kept: int) -> None:
+    def check_memory(self, planned: Planned, plan: OperationPlan, kept: int = 0) -> None:
         """Refuse what is too large for memory before anything is pooled."""
         limit = self.worker.max_bytes
         if plan.single is not None:

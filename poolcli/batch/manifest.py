@@ -81,6 +81,17 @@ class Manifest:
         if read:
             self.refresh()
 
+    @property
+    def file(self) -> str:
+        """The file of this run, which there is from its beginning on."""
+        assert self._file is not None
+        return self._file.path
+
+    @property
+    def kept_for(self) -> tuple[str, Recipe]:
+        """The folder, by a name that is good everywhere, and the recipe."""
+        return os.path.abspath(self._folder), self._recipe
+
     def knows(self, path: str) -> bool:
         """Tell whether the output was made by a run that kept this manifest, or would have been."""
         return self._key(path) in self._entries
@@ -127,8 +138,6 @@ class Manifest:
 
     def _read_on(self, path: str) -> bool:
         """Take in what a file says beyond what was read; False where it has vanished."""
-        if self._file is not None and path == self._file.path:
-            return True
         at = self._read.get(path, 0)
         try:
             with os.fdopen(open_to_read(path), "rb") as file:

@@ -77,7 +77,7 @@ def run(
         worker = worker._replace(operation=operation.with_threads(threads))
     tasks = [Task(job, worker) for job in jobs]
     if manifest is not None:
-        _check_usage(tasks)
+        check_usage(tasks)
         if not all(job.skip for job in jobs):
             manifest.begin(merge=alone)
     for folder in {os.path.dirname(path) for job in jobs for path in job.paths}:
@@ -92,7 +92,7 @@ def run(
             manifest.close()
 
 
-def _check_usage(tasks: Sequence[Task]) -> None:
+def check_usage(tasks: Sequence[Task]) -> None:
     """Plan for the first input for which that can be done, so that nothing is made in vain.
 
     Raises UsageError.

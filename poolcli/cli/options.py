@@ -229,6 +229,19 @@ SHARD = option(
     metavar="I/N|auto|auto/N",
 )
 
+CLUSTER = (
+    option(
+        "scheduler",
+        str | None,
+        "Work on the Dask cluster of this scheduler: tcp://HOST:PORT, tls://HOST:PORT, its "
+        "FILE.json, or auto for the variable DASK_SCHEDULER_ADDRESS.",
+        "--scheduler",
+        metavar="ADDRESS",
+    ),
+    switch("mixed", "Allow workers to have other versions of libraries.", "--mixed"),
+    switch("insecure", "Allow a scheduler beyond this machine without TLS.", "--insecure"),
+)
+
 # Where inputs are searched, and how they are read.
 SEARCH = (RECURSIVE, FILES_FROM)
 READING = (ARRAYS, MATRIX)
@@ -253,6 +266,7 @@ BATCH = (
     JOBS,
     MAX_MEMORY,
     SHARD,
+    *CLUSTER,
 )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from poolcli.cli import messages
 from poolcli.cli.command import Values
 from poolcli.cli.env import read_defaults
 from poolcli.cli.requests import (
+    cluster_of,
     find_sources,
     images_of,
     refuse_contradictions,
@@ -28,6 +30,7 @@ from poolcli.outcomes import Failed, Outcome, Result, Skipped, Watch
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
     from poolcli.batch.shards import Shard
+    from poolcli.cluster.run import Cluster
 
 # Seconds until a run that is no batch gets a bar.
 SLOW = 1.0
@@ -200,7 +203,7 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
     target = target_of(values, getattr(operation, "op", "pooled"))
     refuse_contradictions(values, target)
     batch.check_target(target)
-    images, shard = images_of(values, target), shard_of(values)
+    images, shard, cluster = images_of(values, target), shard_of(values), cluster_of(values, target)
     search = batch.Search(values.get("recursive", False), target.output)
     if sources is None:
         sources = find_sources(values, search)
@@ -221,7 +224,7 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
         return _dry_run(jobs, batch.Worker(operation, layouts, images=images), values)
     settings = settings_of(values, in_order=not values["as_json"])
     with RunReporter(jobs, values, is_batch=is_batch) as reporter:
-        outcomes = batch.run(
+        outcomes = _starter(cluster)(
             *(jobs, operation, layouts, settings),
             images=images,
             manifest=manifest,
@@ -232,6 +235,15 @@ def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | 
             for outcome in outcomes:
                 reporter.tell(outcome)
     return 1 if reporter.failed else 0
+
+
+def _starter(cluster: Cluster | None) -> Callable[..., Generator[Outcome, None, None]]:
+    """Give what does the jobs: on this machine or on a cluster."""
+    if cluster is None:
+        return batch.run
+    from poolcli.cluster.run import run as run_on_cluster
+
+    return partial(run_on_cluster, cluster=cluster)
 
 
 def _open_manifest(

@@ -11,14 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import NamedTuple
 
+from poolcli import formats
 from poolcli.batch.job import Beginning, Task, Worker
 from poolcli.batch.manifest import Manifest
 from poolcli.batch.outputs import Job
 from poolcli.batch.run import do_task
 from poolcli.cluster.software import difference, software
 from poolcli.errors import InputError, OutputError, PoolError, UsageError
+from poolcli.formats.table import BY_EXTENSION
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation
 from poolcli.outcomes import Failed, Outcome, Result, Skipped, Stopped, without_arrays
@@ -65,6 +68,22 @@ class Batch(NamedTuple):
     jobs: Mapping[int, Job]
 
 
+class Band(NamedTuple):
+    """Some of the blocks of one large array, ``first`` to ``stop - 1`` of ``blocks``.
+
+    They are written into what the client has begun to write at ``path``, in the format of
+    extension ``format``.
+    """
+
+    place: int
+    job: Job
+    format: str
+    path: str
+    first: int
+    stop: int
+    blocks: int
+
+
 class Problem(NamedTuple):
     """What went wrong with a job. Its own error may not be one that can be sent."""
 
@@ -103,38 +122,74 @@ class Differs(Exception):
 class Ways(NamedTuple):
     """How a batch that is being done is heard of, and how it hears.
 
-    ``tell`` is told which places have ended since last told. ``is_stopped`` says whether the batch
-    is no longer wanted. ``max_bytes`` is the memory that there is for it.
+    ``tell`` is told which places have ended since last told, and what part of a large input was
+    pooled. ``is_stopped`` says whether the batch is no longer wanted. ``max_bytes`` is the memory
+    that there is for it.
     """
 
-    tell: Callable[[Sequence[int]], None]
+    tell: Callable[[Sequence[int], float], None]
     is_stopped: Callable[[], bool]
     max_bytes: int | None = None
 
 
-def do_batch(common: Common, batch: Batch, ways: Ways) -> Done:
-    """Do the jobs of a batch, one after another.
-
-    Raises Differs, before anything is done, and Stopped.
-    """
-    begun, came = time.time(), {}
+def do(common: Common, work: Batch | Band, ways: Ways) -> Done:
+    """Do a batch or a band. Raises Differs, before anything is done, and Stopped."""
+    begun = time.time()
     with runs.working(common) as manifest:
         worker = _worker(common, ways, manifest)
-        ended: list[int] = []
-        last = time.monotonic()
-        for place, job in batch.jobs.items():
-            came[place] = [_sendable(outcome) for outcome in _do_again(job, worker)]
-            ended.append(place)
-            if time.monotonic() - last >= EVERY:
-                ways.tell(ended)
-                ended, last = [], time.monotonic()
+        if isinstance(work, Batch):
+            came = _do_batch(work, worker, ways)
+        else:
+            came = {work.place: _do_band(work, worker)}
     return Done(came, begun, time.time())
 
 
+def _do_batch(batch: Batch, worker: Worker, ways: Ways) -> Mapping[int, Sequence[Came]]:
+    """Do the jobs of a batch, one after another."""
+    came = {}
+    ended: list[int] = []
+    last = time.monotonic()
+    for place, job in batch.jobs.items():
+        came[place] = [_sendable(outcome) for outcome in _do_again(job, worker)]
+        ended.append(place)
+        if time.monotonic() - last >= EVERY:
+            ways.tell(ended, 0.0)
+            ended, last = [], time.monotonic()
+    return came
+
+
+def _do_band(band: Band, worker: Worker) -> Sequence[Came]:
+    """Pool some of the blocks of an array; nothing came of it but what is written."""
+    task = Task(band.job, worker)
+    try:
+        planned = task.only_array()
+        plan = planned.checked().single
+        assert plan is not None
+        new, _ = task.new_array(planned, plan)
+        with formats.shared(new, BY_EXTENSION[band.format], band.path) as out:
+            content = planned.source.content
+            if plan.count_blocks(content, out) != band.blocks:
+                raise Differs(f"{band.job.source.label} is cut there into other blocks than here")
+            some = replace(plan, blocks=(band.first, band.stop))
+            worker.images.run(some, planned.source, out, task.tick)
+    except PoolError as error:
+        return [Problem.of(error)]
+    finally:
+        task.close()
+    return []
+
+
 def _worker(common: Common, ways: Ways, manifest: Manifest | None) -> Worker:
-    def tick(_job: Job, _part: float) -> None:
+    part, last = 0.0, time.monotonic()
+
+    def tick(_job: Job, done: float) -> None:
+        nonlocal part, last
         if ways.is_stopped():
             raise Stopped
+        part += done
+        if time.monotonic() - last >= EVERY:
+            ways.tell((), part)
+            part, last = 0.0, time.monotonic()
 
     max_bytes = ways.max_bytes if common.max_bytes is None else common.max_bytes
     operation = common.operation.with_threads(1)

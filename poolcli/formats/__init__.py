@@ -35,6 +35,7 @@ from poolcli.formats.readers import (
     read_stdin,
 )
 from poolcli.formats.sinks import (
+    Boxed,
     Finished,
     Shaped,
     Sink,
@@ -42,6 +43,7 @@ from poolcli.formats.sinks import (
     boxed,
     encoded,
     kept,
+    shared,
     to_path,
     to_stream,
     write_bytes,
@@ -53,6 +55,7 @@ from poolcli.formats.sinks import (
 __all__ = [
     "ALL",
     "AS_USUAL",
+    "Boxed",
     "Finished",
     "Format",
     "Members",
@@ -86,6 +89,7 @@ __all__ = [
     "read_file",
     "read_stdin",
     "remove_if_dead",
+    "shared",
     "sweep",
     "to_path",
     "to_stream",

@@ -224,7 +224,8 @@ def atomic_target(
     # As long as this is open other runs see by the lock that the temporary file has an owner.
     owner = os.dup(descriptor) if os.name == "posix" else None
     try:
-        with _closing(os.fdopen(descriptor, "wb")) as file:
+        # By its path, so that it has a name, and is open already.
+        with _closing(open(temporary, "wb", opener=lambda *_: descriptor)) as file:
             if old_mode is not None:
                 with suppress(OSError):  # a file system without modes
                     os.chmod(temporary, old_mode)

@@ -385,13 +385,16 @@ class NpyOutput:
 
     chunks = None
 
-    def __init__(self, file: BinaryIO, new: NewArray) -> None:
+    def __init__(self, file: BinaryIO, new: NewArray, *, is_begun: bool = False) -> None:
         self._label, self._file = new.label, file
         self._lock = threading.Lock()
         self.shape, self.dtype = new.box_shape, new.dtype
-        file.write(header_bytes(new.shape, new.dtype))
+        header = header_bytes(new.shape, new.dtype)
+        self._offset = len(header)
+        if is_begun:
+            return
+        file.write(header)
         file.flush()
-        self._offset = file.tell()
         size = new.nbytes
         if size and hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), self._offset, size)
@@ -421,6 +424,11 @@ class NpyOutput:
         with self._lock:
             self._file.seek(offset)
             return self._file.write(data)
+
+
+def join_output(file: BinaryIO, new: NewArray) -> NpyOutput:
+    """Write boxes into what another process has begun."""
+    return NpyOutput(file, new, is_begun=True)
 
 
 def runs(shape: tuple[int, ...], box: Box, itemsize: int) -> Iterator[tuple[int, int]]:

@@ -96,13 +96,13 @@ class Kept:
 
 
 class Boxed:
-    """A sink whose file or folder is written box by box."""
+    """A sink that is written box by box, at ``path`` until it is complete."""
 
     array = None
     is_written = True
 
-    def __init__(self, content: StoredOutput, lost: tuple[str, ...]) -> None:
-        self.content, self.lost = content, lost
+    def __init__(self, content: StoredOutput, lost: tuple[str, ...], path: str) -> None:
+        self.content, self.lost, self.path = content, lost, path
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
@@ -158,8 +158,9 @@ def boxed(
         target = atomic_folder(path, row.folder, overwrite, ready)
     try:
         with writing(path):
-            content = row.boxes(target.__enter__(), new)
-        yield Boxed(content, lost)
+            file = target.__enter__()
+            content = row.boxes(file, new)
+        yield Boxed(content, lost, file if isinstance(file, str) else file.name)
         with writing(path):
             content.complete()
     except BaseException:
@@ -167,6 +168,25 @@ def boxed(
         raise
     with writing(path):
         target.__exit__(None, None, None)
+
+
+@contextmanager
+def shared(new: NewArray, row: Format, path: str) -> Iterator[StoredOutput]:
+    """Give what writes boxes into what another process has begun at ``path``, and will complete.
+
+    Raises ``OutputError``, one line that starts with the label of ``new``.
+    """
+    assert row.shared is not None, row.name
+    with writing(new.label):
+        file = path if row.folder is not None else open(path, "r+b", buffering=0)  # noqa: SIM115
+    try:
+        with writing(new.label):
+            content = row.shared(file, new)
+        yield content
+    finally:
+        if not isinstance(file, str):
+            with writing(new.label):  # whatever could not be written shows here at the latest
+                file.close()
 
 
 class Target(NamedTuple):

@@ -68,6 +68,7 @@ NPY = Format(
     lazy("npy", "NpyFile"),
     lazy("npy", "encode"),
     boxes=lazy("npy", "NpyOutput"),
+    shared=lazy("npy", "join_output"),
     stream=lazy("npy", "read_stream"),
 )
 NPZ = Format(

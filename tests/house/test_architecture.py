@@ -19,6 +19,8 @@ DESIGN = PROJECT / "docs" / "design.md"
 # Libraries that one room alone may know.
 ONLY_IN = {
     "typer": "cli",
+    "dask": "cluster",
+    "distributed": "cluster",
     "click": "",
     "rich": "report",
     "imageio": "formats",
