@@ -74,9 +74,7 @@ class Scheduler:
         self.address, self._run = address, run
         self._futures: dict[int, Any] = {}
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        # Its own words are many lines for what we say in one.
-        for name in ("distributed", "tornado", "asyncio"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        _hush()
         try:
             self._client = distributed.Client(
                 address, timeout=CONNECTING, set_as_default=False, name="poolcli"
@@ -117,14 +115,14 @@ class Scheduler:
                 raise self._unforeseen(problem, worker)
 
     def submit(self, number: int, common: Common, work: Batch | Band) -> None:
-        """Have it done by some worker."""
-        future = self._client.submit(
-            _perform,
-            number,
-            pickle.dumps((common, work)),
-            key=f"poolcli-{self._run}-{number}",
-            pure=False,
-        )
+        """Have it done by some worker. Raises ClusterError where the scheduler is gone."""
+        key, pickled = f"poolcli-{self._run}-{number}", pickle.dumps((common, work))
+        try:
+            future = self._client.submit(_perform, number, pickled, key=key, pure=False)
+        except Exception as error:
+            if self._client.status == "running":
+                raise
+            raise self._gone() from error
         self._futures[number] = future
         future.add_done_callback(lambda future: self._end(number, future))
 
@@ -161,22 +159,32 @@ class Scheduler:
             self._messages.put(Progress(number, rest[0], rest[1]))
 
     def _end(self, number: int, future: Any) -> None:
-        """Take what came of work; called by a thread of Dask's."""
-        if number not in self._futures or self._futures[number] is not future:
-            return  # cancelled by us
+        """Take what came of work; called by a thread of Dask's.
+
+        Where the worker that has it died, this waits until another has done the work again, or
+        until it is cancelled, as is heard of in the meantime.
+        """
+        if not self._wants(number, future):
+            return
         try:
             status = future.status
             if status == "finished":
-                message: Message = Finished(number, future.result(timeout=STARTING))
+                message: Message = Finished(number, future.result())
             elif status == "cancelled":
-                gone = f"{self.address}: the scheduler is gone; what was finished stays"
-                message = Broken(ClusterError(gone))
+                message = Broken(self._gone())
             else:
-                message = self._failure(number, future.exception(timeout=STARTING))
+                message = self._failure(number, future.exception())
+        except OSError:  # as all of Dask's that say that a connection is closed
+            message = Broken(self._gone())
         except Exception as error:
             message = Broken(self._unforeseen(error))
+        if not self._wants(number, future):
+            return
         self._futures.pop(number, None)  # so that the cluster need not keep it
         self._messages.put(message)
+
+    def _wants(self, number: int, future: Any) -> bool:
+        return number in self._futures and self._futures[number] is future
 
     def _failure(self, number: int, error: BaseException) -> Message:
         if isinstance(error, KilledWorker):
@@ -184,6 +192,9 @@ class Scheduler:
         if isinstance(error, Differs):
             return Broken(ClusterError(str(error)))
         return Broken(error if isinstance(error, PoolError) else self._unforeseen(error))
+
+    def _gone(self) -> ClusterError:
+        return ClusterError(f"{self.address}: the scheduler is gone; what was finished stays")
 
     def _unforeseen(self, error: BaseException, where: str | None = None) -> ClusterError:
         cause: BaseException | None = error
@@ -197,6 +208,13 @@ class Scheduler:
         failure = ClusterError(f"{where or self.address}: {type(error).__name__}: {text}")
         failure.__cause__ = error
         return failure
+
+
+def _hush() -> None:
+    """Keep Dask from saying in many lines what we say in one."""
+    for name in logging.root.manager.loggerDict:
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _topic(run: str) -> str:
@@ -213,7 +231,7 @@ def _check(pickled: bytes) -> str | None:
 
 
 async def _forget(run: str) -> None:
-    """In a worker: a run is over. Nobody waits for it, as somebody does for what is no coroutine."""
+    """In a worker: a run is over. As it is a coroutine, nobody has to wait for it."""
     runs.forget(run)
 
 

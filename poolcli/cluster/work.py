@@ -136,11 +136,10 @@ def do(common: Common, work: Batch | Band, ways: Ways) -> Done:
     """Do a batch or a band. Raises Differs, before anything is done, and Stopped."""
     begun = time.time()
     with runs.working(common) as manifest:
-        worker = _worker(common, ways, manifest)
         if isinstance(work, Batch):
-            came = _do_batch(work, worker, ways)
+            came = _do_batch(work, _worker(common, ways, manifest), ways)
         else:
-            came = {work.place: _do_band(work, worker)}
+            came = {work.place: _do_band(work, _worker(common, ways, manifest, is_told=True))}
     return Done(came, begun, time.time())
 
 
@@ -179,7 +178,10 @@ def _do_band(band: Band, worker: Worker) -> Sequence[Came]:
     return []
 
 
-def _worker(common: Common, ways: Ways, manifest: Manifest | None) -> Worker:
+def _worker(
+    common: Common, ways: Ways, manifest: Manifest | None, *, is_told: bool = False
+) -> Worker:
+    """Give what jobs here have in common; ``is_told``: the client hears how far one of them is."""
     part, last = 0.0, time.monotonic()
 
     def tick(_job: Job, done: float) -> None:
@@ -187,7 +189,7 @@ def _worker(common: Common, ways: Ways, manifest: Manifest | None) -> Worker:
         if ways.is_stopped():
             raise Stopped
         part += done
-        if time.monotonic() - last >= EVERY:
+        if is_told and time.monotonic() - last >= EVERY:
             ways.tell((), part)
             part, last = 0.0, time.monotonic()
 

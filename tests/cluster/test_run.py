@@ -1,4 +1,4 @@
-"""What a run does with a cluster, whose workers are pretended: they die when and as often as told."""
+"""What a run does with a cluster whose workers are pretended: they die when and as often as told."""
 
 from __future__ import annotations
 
@@ -277,7 +277,9 @@ def test_json_has_an_object_for_every_input(poolcli: Run, pretended: type[Preten
     assert len(records) == 9  # of the archive both arrays
     (failed,) = [record for record in records if "error" in record]
     assert failed["error"].startswith("in/in000.npy: ")
-    print(records[1])
+    assert {record["written"] for record in records if "error" not in record} == {
+        f"out/{path.name}" for path in Path("in").iterdir() if path.name != "in000.npy"
+    }
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,16 @@ def test_libraries_stay_in_their_rooms() -> None:
     assert not strays
 
 
+def test_one_module_is_the_door_to_dask() -> None:
+    doors = {
+        str(path.relative_to(PACKAGE))
+        for path in ROOMS
+        for name in imports(path)
+        if name.split(".")[0] in ("dask", "distributed")
+    }
+    assert doors == {"cluster/scheduler.py"}
+
+
 def test_what_stands_on_the_standard_library_alone() -> None:
     standing = {name: PACKAGE / f"{name}.py" for name in WITHOUT_NUMPY}
     assert all(path.exists() for path in standing.values())
