@@ -7,11 +7,12 @@ SHELL := /bin/sh
 VENV := .venv
 BENCH := .venv-bench
 PARITY := .venv-parity
+SITE := .venv-site
 BIN := $(VENV)/bin
 KERNELS := hatch_build.py $(wildcard poolcli/kernels/*.cpp poolcli/kernels/*.h poolcli/kernels/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format docs pictures man parity bench campaign sanitize clean
+.PHONY: help demo test lint format docs pictures man site parity conformance bench campaign sanitize clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
@@ -21,8 +22,10 @@ help:
 	@echo 'make docs    renew docs/ops.md, docs/play.html and the examples in README.md and docs/'
 	@echo 'make pictures  draw the pictures in README.md and docs/ again: terminals and animations'
 	@echo 'make man     write the manual page, man/poolcli.1'
+	@echo 'make site    build the documents as a site, build/site/index.html, and check their links'
 	@echo 'make campaign  pool 10,000 pictures in one folder and print time and memory'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
+	@echo 'make conformance  count random cases beside every other library, write docs/conformance.md'
 	@echo 'make sanitize  run every kernel under the address and undefined-behaviour sanitizers'
 	@echo 'make bench   measure beside other libraries, write docs/benchmarks.md (QUICK=1, LARGE=1)'
 	@echo 'make clean   remove everything that make made'
@@ -68,11 +71,18 @@ pictures: $(VENV)/tools
 man: $(VENV)/installed
 	$(BIN)/python docs/tools/make_man.py man/poolcli.1
 
+site: $(SITE)/installed
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet
+	@echo 'build/site/index.html'
+
 campaign: $(VENV)/installed
 	$(BIN)/python -m tests.helpers.many 10000
 
 parity: $(PARITY)/installed
 	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity tests/numbers/test_elsewhere.py
+
+conformance: $(PARITY)/installed
+	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 $(PARITY)/bin/python docs/tools/make_conformance.py
 
 bench: $(VENV)/installed $(BENCH)/installed
 	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(LARGE),--large)
@@ -88,7 +98,7 @@ build/check: $(KERNELS) poolcli/kernels/check/main.cpp
 	  poolcli/kernels/*.cpp poolcli/kernels/check/main.cpp -o $@
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(PARITY) demo_output man build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(PARITY) $(SITE) demo_output man build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/python:
 	@set -e; \
@@ -123,4 +133,9 @@ $(PARITY)/installed: $(VENV)/python pyproject.toml tests/parity/requirements.txt
 	$(BIN)/python -m venv $(PARITY)
 	$(PARITY)/bin/python -m pip --disable-pip-version-check --quiet install \
 	  --editable '.[dev]' -r tests/parity/requirements.txt
+	@touch $@
+
+$(SITE)/installed: $(VENV)/python
+	$(BIN)/python -m venv $(SITE)
+	$(SITE)/bin/python -m pip --disable-pip-version-check --quiet install 'mkdocs>=1.6,<2' 'mkdocs-material>=9.5'
 	@touch $@

@@ -102,7 +102,7 @@ def read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
         settings |= {name: values[name] for name in _DIVISION if name in values}
         request = Request(
             op.name,
-            family.place(values),
+            family.make_geometry(values),
             params={param.name: values[param.name] for param in op.params if param.name in values},
             **common,
             **settings,

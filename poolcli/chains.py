@@ -205,7 +205,7 @@ class ChainPlan:
         return self.stages[-1].plan.nodata
 
     @property
-    def kept_shape(self) -> tuple[int, ...]:
+    def keepdims_shape(self) -> tuple[int, ...]:
         """The shape of the result: boxes of it have no other axes."""
         return self.output_shape
 

@@ -105,7 +105,7 @@ class Family(NamedTuple):
                 said.append(f"[{param.name}={param.metavar}]")
         return " ".join([*([] if self.slides else [self.name]), "OP", *said])
 
-    def place(self, values: Mapping[str, Any]) -> Geometry:
+    def make_geometry(self, values: Mapping[str, Any]) -> Geometry:
         """The geometry with these values, by the names of ``params``; None is left to itself."""
         names = [param.name for param in self.params if not param.of_request]
         said = {name: values[name] for name in names if values.get(name) is not None}

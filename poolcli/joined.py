@@ -61,7 +61,7 @@ class JoinedPlan:
         return tuple(lengths[letter] for letter in self.output_layout)
 
     @property
-    def kept_shape(self) -> tuple[int, ...]:
+    def keepdims_shape(self) -> tuple[int, ...]:
         """The shape of the result, which has no other axes."""
         return self.output_shape
 

@@ -72,7 +72,7 @@ class OperationPlan(Protocol):
     @property
     def output_dtype(self) -> np.dtype[Any]: ...
     @property
-    def kept_shape(self) -> tuple[int, ...]:
+    def keepdims_shape(self) -> tuple[int, ...]:
         """The shape of the result with all axes kept: boxes of it have these."""
 
     @property
@@ -115,7 +115,7 @@ class OperationPlan(Protocol):
         """Pool ``x`` into a new array."""
 
     def run_into(self, x: Readable, out: Writable, *, progress: Progress | None = None) -> None:
-        """Pool ``x`` into ``out``, whose boxes have all axes (``kept_shape``)."""
+        """Pool ``x`` into ``out``, whose boxes have all axes (``keepdims_shape``)."""
 
     def winners(self, x: Readable) -> NDArray[np.int64]:
         """The position of each window's winner. Raises UsageError where there is none."""

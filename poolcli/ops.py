@@ -51,9 +51,9 @@ class Op(NamedTuple):
     params: tuple[Param, ...] = ()
     winner: MakeKernel | None = None
     """For ops that pick a cell by its value: the kernel that gives the picked cell's position."""
-    by_place: bool = False
+    by_position: bool = False
     """Whether it takes cells by where they stand in the window, whatever their values."""
-    blends: bool = False
+    averages: bool = False
     """Whether results are means: of colours weighted by alpha, and in linear light if wanted."""
     per_window: str = ""
     """What a window gives, where "of each window" after the summary does not say it."""
@@ -109,14 +109,14 @@ def in_python(function: Callable[..., Any], result: str = "real") -> MakeKernel:
     return kernel
 
 
-def told(function: str, *args: object) -> Callable[[WindowValues, Mapping[str, Any]], Any]:
+def arithmetic(function: str, *args: object) -> Callable[[WindowValues, Mapping[str, Any]], Any]:
     """A function of ``poolcli.analysis.arithmetic``, which is imported when first used."""
 
-    def tell(window: WindowValues, params: Mapping[str, Any]) -> Any:
+    def make_text(window: WindowValues, params: Mapping[str, Any]) -> Any:
         make = getattr(importlib.import_module("poolcli.analysis.arithmetic"), function)
         return make(window, *args, **params)
 
-    return tell
+    return make_text
 
 
 _METHOD = Param(
@@ -134,7 +134,7 @@ ROWS = (
         formula="max(x)",
         source="Zhou & Chellappa 1988; ONNX MaxPool",
         kernel=compiled("max"),
-        equation=told("listed", "max"),
+        equation=arithmetic("listed", "max"),
         winner=compiled("argmax", "place"),
     ),
     Op(
@@ -143,7 +143,7 @@ ROWS = (
         formula="min(x)",
         source="max pooling of the negated values",
         kernel=compiled("min"),
-        equation=told("listed", "min"),
+        equation=arithmetic("listed", "min"),
         winner=compiled("argmin", "place"),
     ),
     Op(
@@ -153,8 +153,8 @@ ROWS = (
         formula="Σx / n",
         source="LeCun et al. 1989; ONNX AveragePool",
         kernel=compiled("avg", "real"),
-        equation=told("mean"),
-        blends=True,
+        equation=arithmetic("mean"),
+        averages=True,
         divides=True,
     ),
     Op(
@@ -163,7 +163,7 @@ ROWS = (
         formula="Σx",
         source="avg pooling without its division",
         kernel=compiled("sum", "sum"),
-        equation=told("total"),
+        equation=arithmetic("total"),
     ),
     Op(
         name="lp",
@@ -171,7 +171,7 @@ ROWS = (
         formula="(Σ|x|^p)^(1/p)",
         source="Boureau, Ponce & LeCun 2010; ONNX LpPool",
         kernel=compiled_with(parameters.lp),
-        equation=told("power_sum"),
+        equation=arithmetic("power_sum"),
         params=(
             Param("norm", float, 2.0, "p of the norm; inf for the largest magnitude"),
             Param("signed", bool, False, "keep the sign of x^p, as torch does; not for norm inf"),
@@ -183,8 +183,8 @@ ROWS = (
         formula="(Σx² / n)^(1/2)",
         source="lp with p = 2 of a mean instead of a sum",
         kernel=compiled("rms", "real"),
-        equation=told("root_mean_square"),
-        blends=True,
+        equation=arithmetic("root_mean_square"),
+        averages=True,
     ),
     Op(
         name="median",
@@ -192,8 +192,8 @@ ROWS = (
         formula="x₍₍ₙ₋₁₎/₂₎ of x₍₀₎ ≤ … ≤ x₍ₙ₋₁₎",
         source="Tukey 1977; scipy.ndimage.median_filter",
         kernel=compiled_with(parameters.median),
-        equation=told("between_ranks"),
-        winner=compiled_with(parameters.median_place),
+        equation=arithmetic("between_ranks"),
+        winner=compiled_with(parameters.median_position),
         params=(_METHOD,),
     ),
     Op(
@@ -202,9 +202,9 @@ ROWS = (
         formula="x₍₍ₙ₋₁₎q₎ of x₍₀₎ ≤ … ≤ x₍ₙ₋₁₎",
         source="Hyndman & Fan 1996, definition 7; numpy.quantile",
         kernel=compiled_with(parameters.quantile),
-        equation=told("between_ranks"),
+        equation=arithmetic("between_ranks"),
         per_window="the value below which a fraction q of each window lies",
-        picked=compiled_with(parameters.quantile_place),
+        picked=compiled_with(parameters.quantile_position),
         params=(
             Param("q", float, 0.5, "the fraction, from 0 to 1"),
             _METHOD,
@@ -216,7 +216,7 @@ ROWS = (
         formula="argmax over v of |{x = v}|",
         source="majority filters; GDAL's mode resampling",
         kernel=compiled("mode", digits=parameters.RANKED_BITS, one_pass=True),
-        equation=told("most_frequent"),
+        equation=arithmetic("most_frequent"),
         gives_cells=lambda _params: True,
     ),
     Op(
@@ -225,7 +225,7 @@ ROWS = (
         formula="max(x) − min(x)",
         source="the morphological gradient of a flat window",
         kernel=compiled("range", "sum"),
-        equation=told("extent"),
+        equation=arithmetic("extent"),
     ),
     Op(
         name="std",
@@ -233,7 +233,7 @@ ROWS = (
         formula="(Σ(x − mean)² / (n − ddof))^(1/2)",
         source="Chan, Golub & LeVeque 1979",
         kernel=compiled_with(parameters.std),
-        equation=told("deviation"),
+        equation=arithmetic("deviation"),
         params=(Param("ddof", int, 0, "what is taken from n before dividing"),),
     ),
     Op(
@@ -242,7 +242,7 @@ ROWS = (
         formula="Σ(x − mean)² / (n − ddof)",
         source="Chan, Golub & LeVeque 1979",
         kernel=compiled_with(parameters.var),
-        equation=told("variance"),
+        equation=arithmetic("variance"),
         params=(Param("ddof", int, 0, "what is taken from n before dividing"),),
     ),
     Op(
@@ -251,8 +251,8 @@ ROWS = (
         formula="x drawn with P(x) = x / Σx; expected: Σx² / Σx",
         source="Zeiler & Fergus 2013",
         kernel=compiled_with(parameters.stochastic),
-        equation=told("draw"),
-        odds=told("odds"),
+        equation=arithmetic("draw"),
+        odds=arithmetic("odds"),
         per_window="a value drawn with P(x) = x / Σx",
         gives_cells=lambda params: params["mode"] == "sample",
         params=(
@@ -279,8 +279,8 @@ ROWS = (
         formula="(Σ max(x, eps)^p / n)^(1/p)",
         source="Radenović, Tolias & Chum 2018",
         kernel=compiled_with(parameters.gem),
-        equation=told("generalised_mean"),
-        blends=True,
+        equation=arithmetic("generalised_mean"),
+        averages=True,
         params=(
             Param("p", float, 3.0, "1 is the mean, and the larger the nearer to max"),
             Param("eps", float, 1e-6, "smaller values count as this"),
@@ -292,8 +292,8 @@ ROWS = (
         formula="Σx·eˣ / Σeˣ",
         source="SoftPool: Stergiou, Poppe & Kalliatakis 2021",
         kernel=compiled("soft", "real"),
-        equation=told("soft"),
-        blends=True,
+        equation=arithmetic("soft"),
+        averages=True,
     ),
     Op(
         name="lse",
@@ -301,8 +301,8 @@ ROWS = (
         formula="log(Σe^(r·x) / n) / r",
         source="Pinheiro & Collobert 2015",
         kernel=compiled_with(parameters.lse),
-        equation=told("log_mean_exponential"),
-        blends=True,
+        equation=arithmetic("log_mean_exponential"),
+        averages=True,
         params=(Param("r", float, 1.0, "near 0 it is the mean, and large it is max"),),
     ),
     Op(
@@ -311,8 +311,8 @@ ROWS = (
         formula="α·max(x) + (1 − α)·Σx / n",
         source="Lee, Gallagher & Tu 2016",
         kernel=compiled_with(parameters.mixed),
-        equation=told("blend"),
-        blends=True,
+        equation=arithmetic("mixed"),
+        averages=True,
         divides=True,
         params=(Param("alpha", float, 0.5, "the share of max"),),
     ),
@@ -322,8 +322,8 @@ ROWS = (
         formula="Σw·x with w the binomial coefficients / 2^(k−1), by axis",
         source="BlurPool: Zhang 2019",
         kernel=compiled("blur", "real", mirrors=True, whole=True),
-        equation=told("weighted_mean"),
-        blends=True,
+        equation=arithmetic("weighted_mean"),
+        averages=True,
         padding="center",
     ),
     Op(
@@ -332,8 +332,8 @@ ROWS = (
         formula="x₀",
         source="strided slicing",
         kernel=compiled("subsample"),
-        by_place=True,
-        equation=told("first"),
+        by_position=True,
+        equation=arithmetic("first"),
         gives_cells=lambda _params: True,
     ),
 )

@@ -41,7 +41,7 @@ def quantile(q: float, method: str) -> Compiled:
     return Compiled("quantile", result, q=_quantile(q, method), digits=RANKED_BITS)
 
 
-def quantile_place(q: float, method: str) -> Compiled:
+def quantile_position(q: float, method: str) -> Compiled:
     """The position of the quantile; of the lower one, where it lies between two values."""
     codes = _quantile(q, method)
     if method not in PICKING:
@@ -54,9 +54,9 @@ def median(method: str) -> Compiled:
     return quantile(0.5, method)
 
 
-def median_place(method: str) -> Compiled:
+def median_position(method: str) -> Compiled:
     """The position of the median."""
-    return quantile_place(0.5, method)
+    return quantile_position(0.5, method)
 
 
 def _quantile(q: float, method: str) -> tuple[int, int, int]:

@@ -16,10 +16,10 @@ from poolcli.engine.arrays import (
     Readable,
     Writable,
     allocate,
+    input_view,
     memory_order,
+    output_view,
     read_whole,
-    source_of,
-    target_of,
     view_order,
 )
 from poolcli.engine.blocks import Memory, Progress, count_blocks, memory_of, run
@@ -252,7 +252,7 @@ class Plan:
     layout: str
     input_shape: tuple[int, ...]
     input_dtype: np.dtype[Any]
-    kept_shape: tuple[int, ...]
+    keepdims_shape: tuple[int, ...]
     """The shape of the result with all axes kept."""
     output_dtype: np.dtype[Any]
     windows: tuple[Windows, ...]
@@ -274,7 +274,7 @@ class Plan:
         """The shape of the result."""
         return tuple(
             n
-            for letter, n in zip(self.layout, self.kept_shape, strict=True)
+            for letter, n in zip(self.layout, self.keepdims_shape, strict=True)
             if letter in self.output_layout
         )
 
@@ -294,7 +294,7 @@ class Plan:
         ``read`` and ``written`` are the chunks of the input and of what is written.
         """
         x = Outline(self.input_shape, self.input_dtype, read)
-        out = Outline(self.kept_shape, self.output_dtype, written)
+        out = Outline(self.keepdims_shape, self.output_dtype, written)
         return memory_of(self._task(self.kernel, x, out), threads=self.request.threads)
 
     @property
@@ -385,7 +385,7 @@ class Plan:
         block_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Pool ``x`` into what is written in boxes that have all axes (``kept_shape``)."""
+        """Pool ``x`` into what is written in boxes that have all axes (``keepdims_shape``)."""
         self._run(self.kernel, x, out, block_bytes, progress)
 
     def winners(self, x: Readable, *, block_bytes: int | None = None) -> NDArray[np.int64]:
@@ -418,10 +418,10 @@ class Plan:
         Of an array it reads no more than these need, and their results are the same to the bit.
         """
         windows = tuple(w.part(a, b) for w, a, b in zip(self.windows, first, stop, strict=True))
-        kept = list(self.kept_shape)
+        kept = list(self.keepdims_shape)
         for axis, w in zip(Layout(self.layout).spatial, windows, strict=True):
             kept[axis] = w.out
-        return replace(self, windows=windows, kept_shape=tuple(kept), part_of=(self, first))
+        return replace(self, windows=windows, keepdims_shape=tuple(kept), part_of=(self, first))
 
     def count_blocks(self, x: Readable, out: Writable) -> int:
         """How many blocks ``x`` is cut into, by which several processes can share its pooling.
@@ -448,9 +448,9 @@ class Plan:
         self._run(self.kernel, x, values, None, None)
         lead, order = self._view(x)
         out = allocate(self.output_shape, np.dtype(np.int64))
-        results, places = (self._with_all_axes(a).transpose(order) for a in (values, out))
+        results, positions = (self._with_all_axes(a).transpose(order) for a in (values, out))
         task = self._task(self.kernel, x, values)
-        places[...] = positions_of(
+        positions[...] = positions_of(
             results,
             read_whole(x).transpose(order),
             task.windows,
@@ -482,13 +482,13 @@ class Plan:
             name=request.op,
             kernel=kernel,
             result=result,
-            source=source_of(x, order),
-            target=target_of(out, order),
+            source=input_view(x, order),
+            target=output_view(out, order),
             windows=whole.windows,
             ranges=tuple((a, a + w.out) for a, w in zip(first, self.windows, strict=True)),
             lead=lead,
-            cell_coefs=self._places(self._index_order(), self.input_shape, order),
-            window_coefs=self._places("NCDHW", whole.kept_shape, order),
+            cell_coefs=self._coefficients(self._index_order(), self.input_shape, order),
+            window_coefs=self._coefficients("NCDHW", whole.keepdims_shape, order),
             missing=self._missing(kernel, result, out.dtype),
             refuse_nan=self._refuses_nan and kernel is self.kernel,
             divisor=request.divisor,
@@ -519,9 +519,9 @@ class Plan:
             if not isinstance(x, np.ndarray):
                 x.finish()
         except NanFound as found:
-            place = dict(zip(self._view(x)[1], found.place, strict=True))
+            position = dict(zip(self._view(x)[1], found.position, strict=True))
             letters = Layout(self.layout).letters
-            where = ", ".join(f"{AXIS_NAMES[c]} {place[i]}" for i, c in enumerate(letters))
+            where = ", ".join(f"{AXIS_NAMES[c]} {position[i]}" for i, c in enumerate(letters))
             raise InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`") from None
 
     @property
@@ -535,7 +535,7 @@ class Plan:
         convention = self.index_convention
         return {"plane": "DHW", "tensor": self.layout, "channels-last": "DHWC"}[convention]
 
-    def _places(
+    def _coefficients(
         self, letters: str, shape: tuple[int, ...], order: tuple[int, ...]
     ) -> tuple[int, ...]:
         """Coefficients, for the view's axes, that number cells in C order of ``letters``."""

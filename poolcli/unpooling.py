@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from poolcli.engine.blocks import Progress
 
 
-class Slides(NamedTuple):
+class SlidingAxes(NamedTuple):
     """The sliding windows of a pooling, a number or a pair for each spatial axis."""
 
     sizes: tuple[int, ...]
@@ -134,7 +134,7 @@ class Unpool:
 
     def _slides(
         self, size: int | tuple[int, ...], names: tuple[str, ...], preset: Preset
-    ) -> Slides:
+    ) -> SlidingAxes:
         """The windows of the pooling."""
         sizes = axis_values("size", size, names, least=1)
         strides = (1,) * len(names) if preset.unit_stride else sizes
@@ -145,7 +145,7 @@ class Unpool:
             if isinstance(padding, str):
                 raise UsageError(f"padding {padding!r}: unpooling needs the numbers")
             paddings.append(padding)
-        return Slides(sizes, strides, tuple(paddings))
+        return SlidingAxes(sizes, strides, tuple(paddings))
 
 
 def _unpooled(
@@ -174,7 +174,7 @@ class UnpoolPlan:
     input_dtype: np.dtype[Any]
     output_shape: tuple[int, ...]
     output_dtype: np.dtype[Any]
-    slides: Slides | None
+    slides: SlidingAxes | None
     """The windows; None where the output size alone was given."""
 
     single = None
@@ -224,7 +224,7 @@ class UnpoolPlan:
         return doubtful(self.axes, self.input_shape)
 
     @property
-    def kept_shape(self) -> tuple[int, ...]:
+    def keepdims_shape(self) -> tuple[int, ...]:
         """The shape of the result, which has all axes."""
         return self.output_shape
 
@@ -281,11 +281,11 @@ class UnpoolPlan:
         indices = self.request.indices
         if len(x.shape) < len(self.axes.letters):
             x, indices = (np.expand_dims(array, self.axes.spatial) for array in (x, indices))
-        places, some = flat_places(self.axes, convention, indices, self.output_shape)
+        positions, some = flat_positions(self.axes, convention, indices, self.output_shape)
         native = x.dtype.newbyteorder("=")
         values = np.empty(x.shape, self.output_dtype)
         convert(x.astype(native, copy=False), values, self.request.fit)
-        put, cells, flat = values[some], places[some], out.reshape(-1)
+        put, cells, flat = values[some], positions[some], out.reshape(-1)
         flat[cells] = put
         overwritten = (flat[cells] != put) & (put == put)  # NaN is put like any other value
         if overwritten.any():
@@ -305,7 +305,7 @@ _ADVICE = (
 )
 
 
-def flat_places(
+def flat_positions(
     axes: Layout,
     convention: str,
     indices: NDArray[Any],

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from poolcli.analysis.arithmetic import number_text
 from poolcli.analysis.explain import Explanation
 from poolcli.analysis.palette import FAINT, HUES, INK, PADDING
-from poolcli.analysis.steps import Place, Step
+from poolcli.analysis.steps import Position, Step
 from poolcli.analysis.timing import SECONDS, check_seconds
 from poolcli.errors import InputError
 from poolcli.formats.animation import (
@@ -37,15 +37,15 @@ MOST_WINDOWS = 62
 _EASY_WINDOWS, _EASY_CELL = 16, 44
 _NEUTRAL, _PALE_INK = "#f1f3f5", "#4d5a68"
 
-TilePlace = tuple[int, int, int]
+TilePosition = tuple[int, int, int]
 """A panel, and a row and a column in it."""
 
 
 class Part(NamedTuple):
     """How many windows of how many are shown along each axis of the first grid of windows."""
 
-    shown: Place
-    of: Place
+    shown: Position
+    of: Position
 
     @property
     def is_whole(self) -> bool:
@@ -54,13 +54,13 @@ class Part(NamedTuple):
 
 
 def make_storyboard(
-    told: Sequence[Explanation], title: str, *, seconds: float = SECONDS
+    explanations: Sequence[Explanation], title: str, *, seconds: float = SECONDS
 ) -> tuple[Storyboard, Part]:
     """Make the frames of a pooling, and say how much of it they show.
 
     Parameters
     ----------
-    told: what :func:`~poolcli.analysis.explain.explain` gives.
+    explanations: what :func:`~poolcli.analysis.explain.explain` gives.
     title: the op and its windows, for the top of each frame.
     seconds: how long each window is seen; the first frame is shorter and the last one longer.
 
@@ -78,32 +78,36 @@ def make_storyboard(
     [('the largest value of each window', 700), ('4×4 → 2×2', 2500)]
     """
     seconds = check_seconds(seconds)
-    scene = _fitting(told)
+    scene = _fitting(explanations)
     steps = list(scene.steps())
-    frames = [scene.frame(steps, 0, told[0].summary, seconds * 7 / 9)]
+    frames = [scene.frame(steps, 0, explanations[0].summary, seconds * 7 / 9)]
     for number, (_, step) in enumerate(steps, 1):
         frames.append(scene.frame(steps, number, step.text, seconds))
     frames.append(scene.frame(steps, None, scene.result_text(), seconds * 25 / 9))
-    return Storyboard(title, scene.panels, frames), Part(scene.shown(told[0]), told[0].shape)
+    return Storyboard(title, scene.panels, frames), Part(
+        scene.shown(explanations[0]), explanations[0].shape
+    )
 
 
-def _fitting(told: Sequence[Explanation]) -> _Scene:
+def _fitting(explanations: Sequence[Explanation]) -> _Scene:
     """The whole scene, or the largest part of it that is easily seen."""
-    counts = [max(one.shape[axis] for one in told) for axis in range(len(told[0].shape))]
-    whole = _Scene(told, tuple(counts))
+    counts = [
+        max(one.shape[axis] for one in explanations) for axis in range(len(explanations[0].shape))
+    ]
+    whole = _Scene(explanations, tuple(counts))
     if whole.count <= MOST_WINDOWS and whole.cell >= SMALLEST_LEGIBLE_CELL:
         return whole
     caps = [min(count, _EASY_WINDOWS) for count in counts]
-    scene = _Scene(told, tuple(caps))
+    scene = _Scene(explanations, tuple(caps))
     while max(caps) > 1 and (scene.count > _EASY_WINDOWS or scene.cell < _EASY_CELL):
         # The longest side gives way, the later one of two that are as long.
         reach = [
             (cap > 1, n, axis) for axis, (cap, n) in enumerate(zip(caps, scene.extent, strict=True))
         ]
         caps[max(reach)[2]] -= 1
-        scene = _Scene(told, tuple(caps))
+        scene = _Scene(explanations, tuple(caps))
     if scene.cell == 0:
-        size = show_shape(tuple(w.largest for w in told[0].windows)).replace("x", "×")
+        size = show_shape(tuple(w.largest for w in explanations[0].windows)).replace("x", "×")
         raise InputError(f"windows of {size} cells are more than a picture can show")
     return scene
 
@@ -111,9 +115,9 @@ def _fitting(told: Sequence[Explanation]) -> _Scene:
 class _Scene:
     """Where everything stands, with at most ``caps`` windows along each axis."""
 
-    def __init__(self, told: Sequence[Explanation], caps: Place) -> None:
-        self._told, self._caps = told, caps
-        first = told[0]
+    def __init__(self, explanations: Sequence[Explanation], caps: Position) -> None:
+        self._explanations, self._caps = explanations, caps
+        first = explanations[0]
         self._unpools = first.unpools
         self._low, self._high = self._bounds()
         self.extent = tuple(map(operator.sub, self._high, self._low))
@@ -121,7 +125,7 @@ class _Scene:
         cells = _grids(self.extent)
         results: list[tuple[int, int]] = []
         self._first_result = []
-        for one in told:
+        for one in explanations:
             self._first_result.append(len(results))
             results += _grids(self.shown(one))
         before, after = (results, cells) if self._unpools else (cells, results)
@@ -138,28 +142,28 @@ class _Scene:
     @property
     def count(self) -> int:
         """How many windows are shown."""
-        return sum(math.prod(self.shown(one)) for one in self._told)
+        return sum(math.prod(self.shown(one)) for one in self._explanations)
 
     @cached_property
     def cell(self) -> int:
         """The pixels of a cell."""
         return cell_size(self.panels, self.count + 2)
 
-    def shown(self, one: Explanation) -> Place:
+    def shown(self, one: Explanation) -> Position:
         """How many windows of a grid are shown along each axis."""
         return tuple(map(min, one.shape, self._caps))
 
     def steps(self) -> Iterator[tuple[int, Step]]:
         """Tell all windows that are shown, each with the number of its grid."""
-        for number, one in enumerate(self._told):
+        for number, one in enumerate(self._explanations):
             for at in itertools.product(*map(range, self.shown(one))):
                 yield number, one.step(at)
 
     def result_text(self) -> str:
         """What became of what: ``4×4 → 2×2``."""
-        first = self._told[0]
+        first = self._explanations[0]
         sides = [show_shape(first.cells.shape)]
-        sides.append(" and ".join(show_shape(one.shape) for one in self._told))
+        sides.append(" and ".join(show_shape(one.shape) for one in self._explanations))
         text = " → ".join(reversed(sides) if self._unpools else sides).replace("x", "×")
         if self.shown(first) != first.shape:
             shown = show_shape(self.shown(first)).replace("x", "×")
@@ -171,21 +175,21 @@ class _Scene:
     ) -> Frame:
         """Draw the steps up to the one whose number, from 1, is ``now``: None for the end."""
         done = len(steps) if now is None else now
-        told = steps[:done]
-        tiles: dict[TilePlace, Tile] = {}
-        tiles.update(self._cell_tiles(told, now))
-        tiles.update(self._result_tiles(told))
-        outlines = list(self._outlines(*told[-1])) if now else []
+        done_steps = steps[:done]
+        tiles: dict[TilePosition, Tile] = {}
+        tiles.update(self._cell_tiles(done_steps, now))
+        tiles.update(self._result_tiles(done_steps))
+        outlines = list(self._outlines(*done_steps[-1])) if now else []
         is_quiet = now is None or now == 0
         return Frame(tiles, outlines, caption, is_quiet, round(seconds * 100) * 10)
 
     # -------------------------------------------------------------- the plane of cells
 
-    def _bounds(self) -> tuple[Place, Place]:
+    def _bounds(self) -> tuple[Position, Position]:
         """The first cell that is drawn along each axis, padding counted below 0, and the end."""
         lows, highs = [], []
         for axis, cap in enumerate(self._caps):
-            windows = [one.windows[axis] for one in self._told]
+            windows = [one.windows[axis] for one in self._explanations]
             is_whole = all(w.out <= cap for w in windows)
             first = windows[0]
             low = min(0, *(w.starts[0] for w in windows), -first.pad_before)
@@ -196,14 +200,16 @@ class _Scene:
 
     def _gaps(self) -> list[set[int]]:
         """Along each axis the drawn cells that a window begins with, where windows lie apart."""
-        if len(self._told) > 1 or not self._told[0].disjoint:
+        if len(self._explanations) > 1 or not self._explanations[0].disjoint:
             return [set() for _ in self._low]
         return [
             {start - low for start in w.starts[1:cap] if w.largest > 1}
-            for w, low, cap in zip(self._told[0].windows, self._low, self._caps, strict=True)
+            for w, low, cap in zip(
+                self._explanations[0].windows, self._low, self._caps, strict=True
+            )
         ]
 
-    def _cell_place(self, cell: Place) -> TilePlace:
+    def _cell_place(self, cell: Position) -> TilePosition:
         depth, row, column = _plane(tuple(map(operator.sub, cell, self._low)), 0)
         return depth + self._first_cell_panel, row, column
 
@@ -212,10 +218,10 @@ class _Scene:
         return len(self.panels.before) if self._unpools else 0
 
     def _cell_tiles(
-        self, told: Sequence[tuple[int, Step]], now: int | None
-    ) -> Iterator[tuple[TilePlace, Tile]]:
-        one = self._told[0]
-        looks = dict(self._coloured(told, now))
+        self, done_steps: Sequence[tuple[int, Step]], now: int | None
+    ) -> Iterator[tuple[TilePosition, Tile]]:
+        one = self._explanations[0]
+        looks = dict(self._coloured(done_steps, now))
         for cell in itertools.product(*map(range, self._low, self._high)):
             inside = all(0 <= c < n for c, n in zip(cell, one.cells.shape, strict=True))
             tile = looks.get(cell)
@@ -227,25 +233,25 @@ class _Scene:
                 tile = self._plain(one, cell)
             yield self._cell_place(cell), tile
 
-    def _plain(self, one: Explanation, cell: Place) -> Tile:
+    def _plain(self, one: Explanation, cell: Position) -> Tile:
         text = number_text(one.cells[cell])[0]
-        if all(grid.is_dropped(cell) for grid in self._told):
+        if all(grid.is_dropped(cell) for grid in self._explanations):
             return Tile(text, None, FAINT, struck=True)
         return Tile(text, _NEUTRAL, _PALE_INK)
 
     def _coloured(
-        self, told: Sequence[tuple[int, Step]], now: int | None
-    ) -> Iterator[tuple[Place, Tile]]:
-        """The cells of the window that is told now, and of those before if none covers another."""
-        apart = self._told[0].disjoint and len(self._told) == 1
-        seen = told if apart or self._unpools else told[-1:] if now else []
-        for grid, step in seen if self._unpools else told[-1:] if now else []:
-            yield from self._window_ground(self._told[grid], step)
+        self, done_steps: Sequence[tuple[int, Step]], now: int | None
+    ) -> Iterator[tuple[Position, Tile]]:
+        """The cells of the window that is explained now; of those before where none overlap."""
+        apart = self._explanations[0].disjoint and len(self._explanations) == 1
+        seen = done_steps if apart or self._unpools else done_steps[-1:] if now else []
+        for grid, step in seen if self._unpools else done_steps[-1:] if now else []:
+            yield from self._window_ground(self._explanations[grid], step)
         for number, (grid, step) in enumerate(seen):
             is_now = bool(now) and number == len(seen) - 1
-            yield from self._window_tiles(self._told[grid], step, is_now)
+            yield from self._window_tiles(self._explanations[grid], step, is_now)
 
-    def _window_ground(self, one: Explanation, step: Step) -> Iterator[tuple[Place, Tile]]:
+    def _window_ground(self, one: Explanation, step: Step) -> Iterator[tuple[Position, Tile]]:
         """What is neither a value nor a winner: padding, or where nothing is put back."""
         for cell in self._window(one, step):
             inside = all(0 <= c < n for c, n in zip(cell, one.cells.shape, strict=True))
@@ -254,7 +260,7 @@ class _Scene:
 
     def _window_tiles(
         self, one: Explanation, step: Step, is_now: bool
-    ) -> Iterator[tuple[Place, Tile]]:
+    ) -> Iterator[tuple[Position, Tile]]:
         hue, missing = HUES[step.hue], one.missing
         for number, cell in enumerate(step.cells):
             is_winner = cell == step.winner
@@ -271,7 +277,7 @@ class _Scene:
             ground = hue.strong if is_winner else hue.tint
             yield cell, Tile(text, ground, INK if strong else _PALE_INK, strong, note=note)
 
-    def _window(self, one: Explanation, step: Step) -> Iterable[Place]:
+    def _window(self, one: Explanation, step: Step) -> Iterable[Position]:
         """All cells of a window, padding included; where values are put back, those that can be."""
         if self._unpools:
             return step.cells
@@ -280,19 +286,21 @@ class _Scene:
 
     # -------------------------------------------------------------- results and outlines
 
-    def _result_place(self, grid: int, at: Place) -> TilePlace:
+    def _result_place(self, grid: int, at: Position) -> TilePosition:
         depth, row, column = _plane(at, 0)
         first = self._first_result[grid] + (0 if self._unpools else len(self.panels.before))
         return first + depth, row, column
 
-    def _result_tiles(self, told: Sequence[tuple[int, Step]]) -> Iterator[tuple[TilePlace, Tile]]:
-        for grid, one in enumerate(self._told):
+    def _result_tiles(
+        self, done_steps: Sequence[tuple[int, Step]]
+    ) -> Iterator[tuple[TilePosition, Tile]]:
+        for grid, one in enumerate(self._explanations):
             for at in itertools.product(*map(range, self.shown(one))):
                 tile = Tile("", border=True)
                 if self._unpools:
                     tile = Tile(number_text(one.results[at])[0], _NEUTRAL, _PALE_INK)
                 yield self._result_place(grid, at), tile
-        for grid, step in told:
+        for grid, step in done_steps:
             text = number_text(step.result)[0]
             tile = Tile(text, HUES[step.hue].strong, INK, bold=True)
             yield self._result_place(grid, step.at), tile
@@ -300,7 +308,7 @@ class _Scene:
     def _outlines(self, grid: int, step: Step) -> Iterator[Outline]:
         """One around the window in each slice of depth, or around each cell of a dilated one."""
         yield Outline(*self._result_place(grid, step.at))
-        one = self._told[grid]
+        one = self._explanations[grid]
         if self._unpools and not step.cells:
             return
         cells = [self._cell_place(cell) for cell in self._window(one, step)]
@@ -313,7 +321,7 @@ class _Scene:
             yield Outline(panel, top, left, max(rows) - top + 1, max(columns) - left + 1)
 
 
-def _grids(extent: Place) -> list[tuple[int, int]]:
+def _grids(extent: Position) -> list[tuple[int, int]]:
     """The rows and columns of each slice of depth."""
     depth, rows, columns = _plane(extent)
     return [(rows, columns)] * depth

@@ -337,7 +337,7 @@ def log_mean_exponential(window: WindowValues, r: float) -> Equation:
     return Equation(f"log(({inside}) / {len(window.values)}){after}", write.rounded)
 
 
-def blend(window: WindowValues, alpha: float) -> Equation:
+def mixed(window: WindowValues, alpha: float) -> Equation:
     """``0.5 · 6 + 0.5 · (1 + 3 + 5 + 6) / 4``."""
     write = Numbers()
     shares = write(alpha), write(float(1 - as_typed(alpha)))

@@ -23,7 +23,7 @@ MOST_RAISED = 1024  # cells of a window that are raised in turn; of more of them
 _WORK = 2**26  # cells that may be pooled on that account
 
 
-class Comparison(NamedTuple):
+class Measurement(NamedTuple):
     """What one op makes of an array.
 
     ``output`` is the result itself, or None where it is not wanted; ``low``, ``high`` and ``mean``
@@ -58,7 +58,7 @@ def compare(
     layout: str | None = None,
     *,
     outputs: bool = True,
-) -> Iterator[Comparison | Refused]:
+) -> Iterator[Measurement | Refused]:
     """Pool ``x`` as each of the requests says, and give what can be measured of each result.
 
     ``layout`` is what the file tells, if it does; without ``outputs`` the figures alone are given,
@@ -132,7 +132,7 @@ def _measure(
     real: NDArray[np.float64],
     noise: NDArray[np.float64] | None,
     span: float,
-) -> Comparison:
+) -> Measurement:
     known = output[~np.isnan(output)] if output.dtype.kind == "f" else output
     low = high = mean = similar = ratio = peaks = outlier = changed = bias = None
     if known.size:
@@ -146,7 +146,7 @@ def _measure(
         outlier = _outlier(exact, real, base, span)
         if not draws(plan.request.op):
             changed, bias = _spread_of(exact.run(real + noise) - base, NOISE * span)
-    return Comparison(
+    return Measurement(
         plan, output, span, low, high, mean, ratio, similar, peaks, outlier, changed, bias
     )
 

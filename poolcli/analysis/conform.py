@@ -86,7 +86,7 @@ def _compared(
         return replace(empty, refused=f"it has no {op} pooling")
     for reason in framework.refusals(op, wanted, params):
         return replace(empty, refused=reason)
-    geometry = RuledSliding(**vars(windows), place_axis=framework.place)
+    geometry = RuledSliding(**vars(windows), resolve_axis=framework.resolve_axis)
     request = Request(
         op,
         geometry,

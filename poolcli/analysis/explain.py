@@ -8,21 +8,21 @@ page) takes everything from these records:
 >>> from poolcli.windows import Sliding
 >>> from poolcli.plan import Request
 >>> x = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
->>> (told,) = explain(Request("max", Sliding(2)), x)
->>> told.summary, told.shape, told.axes[0].text
+>>> (explanation,) = explain(Request("max", Sliding(2)), x)
+>>> explanation.summary, explanation.shape, explanation.axes[0].text
 ('the largest value of each window', (2, 2), '⌊(4 − 2) / 2⌋ + 1 = 2')
->>> step = told.step((0, 1))
+>>> step = explanation.step((0, 1))
 >>> step.cells, step.winner, step.text, step.hue
 (((0, 2), (0, 3), (1, 2), (1, 3)), (0, 3), 'max(2, 4, 1, 2) = 4', 1)
->>> [step.text for step in told.steps()][2:]
+>>> [step.text for step in explanation.steps()][2:]
 ['max(2, 4, 1, 2) = 4', 'max(0, 1, 3, 4) = 4']
 
-``told.cells`` is the plane that windows stand on and ``told.results`` the plane with one value for
-each of them (pooled when asked for; of large ones ask for a part, ``results_of``);
-``told.unpools`` says that the one is made of the other the other way round. ``told.windows`` has
-the cells of each axis, padding included (``Windows.starts``, ``size(i)``, ``dilation``),
-``told.missing`` is True for cells that do not count, ``told.disjoint`` tells whether one picture
-can show all windows at once, and ``told.is_dropped(place)`` whether no window covers a cell.
+``cells`` is the plane that windows stand on and ``results`` the plane with one value for each of
+them (pooled when asked for; of large ones ask for a part, ``results_of``); ``unpools`` says that
+the one is made of the other the other way round. ``windows`` has the cells of each axis, padding
+included (``Windows.starts``, ``size(i)``, ``dilation``), ``missing`` is True for cells that do not
+count, ``disjoint`` tells whether one picture can show all windows at once, and
+``is_dropped(position)`` whether no window covers a cell.
 Colours are ``palette.HUES[step.hue]``.
 
 A step is a :class:`~poolcli.analysis.steps.Step`: ``at``, ``output_at``, ``hue``, ``along``,
@@ -49,7 +49,7 @@ from poolcli.analysis.output_size import (
     placed_formula,
     unpooled_formula,
 )
-from poolcli.analysis.steps import Array, Place, Pooling, Step, StepMaker, Unpooling
+from poolcli.analysis.steps import Array, Pooling, Position, Step, StepMaker, Unpooling
 from poolcli.engine.arrays import StoredInput, read_whole, shape_of
 from poolcli.engine.mirrored import mirror
 from poolcli.errors import InputError
@@ -57,7 +57,7 @@ from poolcli.joined import JoinedPlan
 from poolcli.layout import AXIS_NAMES, Layout
 from poolcli.ops import Op, find_op
 from poolcli.plan import Plan, Request
-from poolcli.unpooling import Unpool, UnpoolPlan, flat_places
+from poolcli.unpooling import Unpool, UnpoolPlan, flat_positions
 from poolcli.windows import Windows
 
 
@@ -85,7 +85,7 @@ class Explanation:
     """Whether padding mirrors the cells inside the edge instead of holding nothing."""
 
     @property
-    def shape(self) -> Place:
+    def shape(self) -> Position:
         """How many windows there are along each spatial axis."""
         return tuple(w.out for w in self.windows)
 
@@ -94,11 +94,11 @@ class Explanation:
         """How many windows there are."""
         return math.prod(self.shape)
 
-    def place_of(self, output_at: Place) -> Place | None:
+    def position_of(self, output_at: Position) -> Position | None:
         """Return which window gives the result at a place of the output; None if no one here does.
 
         >>> from poolcli.windows import Sliding
-        >>> explain(Request("max", Sliding(2)), np.ones((4, 4)))[0].place_of((2, 0)) is None
+        >>> explain(Request("max", Sliding(2)), np.ones((4, 4)))[0].position_of((2, 0)) is None
         True
         """
         if self.first_index is None:
@@ -113,7 +113,7 @@ class Explanation:
         """One value for each window, spatial axes only."""
         return self.results_of((0,) * len(self.shape), self.shape)
 
-    def results_of(self, first: Place, stop: Place) -> Array:
+    def results_of(self, first: Position, stop: Position) -> Array:
         """Return the results of the windows ``first .. stop-1`` of each axis alone."""
         return self.maker.results(first, stop)
 
@@ -127,7 +127,7 @@ class Explanation:
         """Whether no two windows share a cell and none has gaps: one picture can show them all."""
         return all(map(_is_disjoint, self.windows))
 
-    def step(self, at: Place) -> Step:
+    def step(self, at: Position) -> Step:
         """Tell one window. ``at`` is within ``shape``."""
         index = at
         if self.first_index is not None:
@@ -136,35 +136,35 @@ class Explanation:
 
     def steps(self) -> Iterator[Step]:
         """Tell every window, in C order."""
-        return map(self.step, self.places())
+        return map(self.step, self.positions())
 
-    def places(self) -> Iterator[Place]:
+    def positions(self) -> Iterator[Position]:
         """Give the place of every window, in C order."""
         return itertools.product(*(range(n) for n in self.shape))
 
-    def value_at(self, place: Place) -> Any | None:
+    def value_at(self, position: Position) -> Any | None:
         """Return the value of a cell; of padding None, or what it mirrors where it does."""
         if self.mirrors:
-            place = tuple(
-                int(mirror(np.array(i), n)) for i, n in zip(place, self.cells.shape, strict=True)
+            position = tuple(
+                int(mirror(np.array(i), n)) for i, n in zip(position, self.cells.shape, strict=True)
             )
-        return self.cells[place] if _is_within(place, self.cells.shape) else None
+        return self.cells[position] if _is_within(position, self.cells.shape) else None
 
-    def is_padding(self, place: Place) -> bool:
+    def is_padding(self, position: Position) -> bool:
         """Whether a place lies outside the plane."""
-        return not _is_within(place, self.cells.shape)
+        return not _is_within(position, self.cells.shape)
 
-    def is_dropped(self, place: Place) -> bool:
+    def is_dropped(self, position: Position) -> bool:
         """Whether no window covers this cell."""
-        return not all(covered[i] for covered, i in zip(self._covered, place, strict=True))
+        return not all(covered[i] for covered, i in zip(self._covered, position, strict=True))
 
     @cached_property
     def _covered(self) -> tuple[NDArray[np.bool_], ...]:
         return tuple(_covered(w) for w in self.windows)
 
 
-def _is_within(place: Place, shape: Place) -> bool:
-    return all(0 <= i < n for i, n in zip(place, shape, strict=True))
+def _is_within(position: Position, shape: Position) -> bool:
+    return all(0 <= i < n for i, n in zip(position, shape, strict=True))
 
 
 def _is_disjoint(w: Windows) -> bool:
@@ -204,14 +204,14 @@ def can_explain(asked: object) -> bool:
 def _(asked: Request, content: Any, layout: str | None = None) -> tuple[Explanation, ...]:
     whole = asked.plan(shape_of(content), content.dtype, layout)
     plane = _first_plane(content, Layout(whole.layout))
-    told, first = [], 0
+    found, first = [], 0
     for number, part in enumerate(whole.parts):
         one = _explanation(whole, part, plane)
         if whole.single is None:
             one = replace(one, level=(number, len(whole.parts)), first_index=first)
-        told.append(one)
+        found.append(one)
         first += math.prod(one.shape)
-    return tuple(told)
+    return tuple(found)
 
 
 def _explanation(whole: Plan | JoinedPlan, plan: Plan, plane: Array) -> Explanation:
@@ -241,7 +241,7 @@ def _(asked: Unpool, content: Any, layout: str | None = None) -> tuple[Explanati
     unpooled, indices = plan.run(values), asked.indices.astype(np.int64)
     if values.ndim < len(plan.axes.letters):
         values, indices = (np.expand_dims(x, plan.axes.spatial) for x in (values, indices))
-    flat, some = flat_places(plan.axes, plan.index_convention, indices, plan.output_shape)
+    flat, some = flat_positions(plan.axes, plan.index_convention, indices, plan.output_shape)
     first = tuple(0 if c in "NC" else slice(None) for c in plan.axes.letters)
     cells = _not_empty(unpooled, plan.axes)[first]
     every = np.unravel_index(flat[first], unpooled.shape)
@@ -263,7 +263,7 @@ def _(asked: Unpool, content: Any, layout: str | None = None) -> tuple[Explanati
     )
 
 
-def _unpooled_windows(plan: UnpoolPlan, cells: Place, values: Place) -> tuple[Windows, ...]:
+def _unpooled_windows(plan: UnpoolPlan, cells: Position, values: Position) -> tuple[Windows, ...]:
     """The windows that the values came from; where that is not known each may be from anywhere."""
     names = plan.axes.spatial_names
     if plan.slides is None:
@@ -290,7 +290,7 @@ def _summary(op: Op) -> str:
     return op.per_window or f"{op.summary.partition(':')[0].partition(',')[0]} of each window"
 
 
-def _planes(shape: Place, layout: str) -> dict[str, int]:
+def _planes(shape: Position, layout: str) -> dict[str, int]:
     names = {"N": "batch", "C": "channels"}
     sizes = zip(layout, shape, strict=True)
     return {names[letter]: n for letter, n in sizes if letter in names and n > 1}

@@ -36,7 +36,7 @@ FAINT = "#7d8794"
 """Of what is not meant just now."""
 
 
-def hue_of(place: Sequence[int]) -> int:
+def hue_of(position: Sequence[int]) -> int:
     """Which of ``HUES`` the window of an output has: neighbours never share one.
 
     On a line of windows all four take turns, as more than two can overlap there; on a plane the
@@ -45,6 +45,6 @@ def hue_of(place: Sequence[int]) -> int:
     >>> hue_of((0, 0)), hue_of((0, 1)), hue_of((1, 0)), hue_of((7, 1, 1)), hue_of((6,))
     (0, 1, 2, 3, 2)
     """
-    if len(place) == 1:
-        return place[0] % len(HUES)
-    return 2 * (place[-2] % 2) + place[-1] % 2
+    if len(position) == 1:
+        return position[0] % len(HUES)
+    return 2 * (position[-2] % 2) + position[-1] % 2

@@ -20,13 +20,13 @@ from poolcli.ops import Op
 from poolcli.plan import Plan
 from poolcli.windows import Windows
 
-Place = tuple[int, ...]
+Position = tuple[int, ...]
 Array = NDArray[Any]
 
 LITTLE_WORK = 1 << 18
 """So many values are pooled at once, without asking how many of the results are wanted."""
 TILE = {1: 64, 2: 8, 3: 4}
-MOST_TOLD = 12
+MOST_VALUES = 12
 """The arithmetic of windows of more cells than this is not written out."""
 
 
@@ -34,9 +34,9 @@ MOST_TOLD = 12
 class Step:
     """One window, and what it gives."""
 
-    at: Place
+    at: Position
     """Of the window in its grid, and so of its result: one number for each spatial axis."""
-    output_at: Place
+    output_at: Position
     """Of the result in the output: ``at``, or the place in the one axis of a pyramid's output."""
     hue: int
     along: tuple[tuple[int, ...], ...]
@@ -45,7 +45,7 @@ class Step:
     """Of its cells, in C order, in one axis."""
     counts: NDArray[np.bool_]
     """Whether each of the cells counts: missing ones do not."""
-    winner: Place | None
+    winner: Position | None
     """The cell whose value is the result, by the engine's own indices."""
     result: Any
     text: str
@@ -55,11 +55,11 @@ class Step:
     """The mean of all draws."""
 
     @property
-    def cells(self) -> tuple[Place, ...]:
+    def cells(self) -> tuple[Position, ...]:
         """The positions of the real cells, in C order."""
         return tuple(itertools.product(*self.along))
 
-    def number_of(self, cell: Place) -> int:
+    def number_of(self, cell: Position) -> int:
         """Which of the values is that of a cell of this window."""
         number = 0
         for along, i in zip(self.along, cell, strict=True):
@@ -70,9 +70,9 @@ class Step:
 class StepMaker(Protocol):
     """Tells one window of an explanation, and which cells count."""
 
-    def results(self, first: Place, stop: Place) -> Array: ...
+    def results(self, first: Position, stop: Position) -> Array: ...
     def missing(self, cells: Array) -> NDArray[np.bool_]: ...
-    def step(self, at: Place) -> Step: ...
+    def step(self, at: Position) -> Step: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class Pooling:
     plane: Array
     """With all axes of the plan, each but the spatial ones of length 1."""
     mirrors: bool
-    tiles: dict[Place, tuple[Array, NDArray[np.int64] | None]] = field(default_factory=dict)
+    tiles: dict[Position, tuple[Array, NDArray[np.int64] | None]] = field(default_factory=dict)
 
     @property
     def windows(self) -> tuple[Windows, ...]:
@@ -105,20 +105,20 @@ class Pooling:
         return self.plan.missing()
 
     @cached_property
-    def tile(self) -> Place:
+    def tile(self) -> Position:
         """How many windows are pooled at once, along each axis."""
         shape = tuple(w.out for w in self.windows)
         work = math.prod(w.out * min(w.largest, w.n) for w in self.windows)
         return shape if work <= LITTLE_WORK else (TILE[len(shape)],) * len(shape)
 
-    def results(self, first: Place, stop: Place) -> Array:
+    def results(self, first: Position, stop: Position) -> Array:
         shape = [b - a for a, b in zip(first, stop, strict=True)]
         return self.plan.part(first, stop).run(self.plane).reshape(shape)
 
     def missing(self, cells: Array) -> NDArray[np.bool_]:
         return np.zeros(cells.shape, bool) if self.rule is None else self.rule.mask(cells)
 
-    def _pooled(self, at: Place) -> tuple[Any, int | None]:
+    def _pooled(self, at: Position) -> tuple[Any, int | None]:
         """The result of a window, and the flat position of the cell that was picked."""
         key = tuple(i // n for i, n in zip(at, self.tile, strict=True))
         if key not in self.tiles:
@@ -135,7 +135,7 @@ class Pooling:
         inside = tuple(i % n for i, n in zip(at, self.tile, strict=True))
         return results[inside], None if positions is None else int(positions[inside])
 
-    def step(self, at: Place) -> Step:
+    def step(self, at: Position) -> Step:
         weights = [
             _along(w, i, mirrors=self.mirrors) for w, i in zip(self.windows, at, strict=True)
         ]
@@ -178,7 +178,7 @@ class Pooling:
         probabilities[counts] = odds.probabilities
         return replace(step, probabilities=probabilities, expected=odds.expected)
 
-    def _divisor(self, at: Place, count: int, real: int) -> Any:
+    def _divisor(self, at: Position, count: int, real: int) -> Any:
         if self.plan.request.divisor is not None:
             return self.plan.request.divisor
         if not self.plan.request.counts_padding:
@@ -192,7 +192,7 @@ class Pooling:
         if self.rule is not None and self.rule.short(np.array(count), real):
             text = f"only {count} of {real} there" if count else "no cell counts"
             return Equation(text)
-        if count > MOST_TOLD:
+        if count > MOST_VALUES:
             return Equation(f"{self.op.name} of {count} values")
         if self.op.equation is None:
             return listed(window, self.op.name)
@@ -214,13 +214,13 @@ class Unpooling:
     placed: bool
     """Whether the windows that the values came from are known."""
 
-    def results(self, first: Place, stop: Place) -> Array:
+    def results(self, first: Position, stop: Position) -> Array:
         return self.values[tuple(map(slice, first, stop))]
 
     def missing(self, cells: Array) -> NDArray[np.bool_]:
         return np.zeros(cells.shape, bool)
 
-    def step(self, at: Place) -> Step:
+    def step(self, at: Position) -> Step:
         target, value = int(self.targets[at]), self.values[at]
         goes = None
         if target >= 0:
@@ -252,7 +252,7 @@ def _along(w: Windows, i: int, *, mirrors: bool) -> dict[int, int]:
             cell = int(mirror(np.array(cell), w.n))
         if 0 <= cell < w.n:
             # Few windows are told in words, and only their weights are ever looked at.
-            weight = math.comb(size - 1, m) if size <= MOST_TOLD else 1
+            weight = math.comb(size - 1, m) if size <= MOST_VALUES else 1
             weights[cell] = weights.get(cell, 0) + weight
     return dict(sorted(weights.items()))
 

@@ -56,7 +56,7 @@ def rows(
     axes = find_layout(known, shape, find_preset(like).layouts)
     first = Row("input", shape, axes.letters, *_one_each(axes), {}, Fraction(1))
     yield first
-    trails = [Trail(shape[axis]) for axis in axes.spatial]
+    trails = [AxisHistory(shape[axis]) for axis in axes.spatial]
     cells = max(1, math.prod(shape))
     before = first
     for staged in chain.plans(shape, np.dtype(dtype), axes.letters):
@@ -82,7 +82,7 @@ def _one_each(axes: Layout) -> tuple[tuple[int, ...], tuple[Fraction, ...]]:
     return (1,) * len(axes.spatial), (Fraction(1),) * len(axes.spatial)
 
 
-class Trail:
+class AxisHistory:
     """The windows of one axis of the input, stage by stage, as far as it can be followed."""
 
     def __init__(self, cells: int) -> None:
@@ -122,7 +122,7 @@ class Trail:
         self.everything = max(ends) - min(starts) + 1
 
 
-def _follow(trails: list[Trail], plan: Planned) -> None:
+def _follow(trails: list[AxisHistory], plan: Planned) -> None:
     for axis, trail in enumerate(trails):
         if isinstance(plan, LayerPlan) and not plan.windows:
             trail.flatten()

@@ -1,25 +1,25 @@
 """Which inputs go to which outputs, checked before any work; then the work, failure by failure.
 
 What few runs need is not handed out here but by its own module, loaded when a run needs it:
-manifests, recipes, dry runs and templates of names.
+manifests, fingerprints, dry runs and templates of names.
 """
 
 from poolcli.batch.conflicts import assign, check_target
-from poolcli.batch.inputs import Search, Source, find_sources
+from poolcli.batch.inputs import Input, Search, find_inputs
 from poolcli.batch.job import Worker
 from poolcli.batch.outputs import STDOUT, Job, Target, is_many
 from poolcli.batch.run import processors, run
 
 __all__ = [
     "STDOUT",
+    "Input",
     "Job",
     "Search",
-    "Source",
     "Target",
     "Worker",
     "assign",
     "check_target",
-    "find_sources",
+    "find_inputs",
     "is_many",
     "processors",
     "run",

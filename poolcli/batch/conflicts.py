@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from poolcli.batch.inputs import Search, Source
+from poolcli.batch.inputs import Input, Search
 from poolcli.batch.outputs import STDOUT, Job, Target, is_special, name_outputs
 from poolcli.errors import UsageError
 
@@ -19,7 +19,7 @@ Identity = tuple[int, int]
 
 
 def assign(
-    sources: Sequence[Source],
+    inputs: Sequence[Input],
     target: Target,
     manifest: Manifest | None = None,
     search: Search = Search(),  # noqa: B008 (it is immutable)
@@ -37,34 +37,34 @@ def assign(
         an input, a folder that is missing or overlaps an input folder, a format that cannot be
         written.
     """
-    jobs = name_outputs(sources, target)
-    _check_overlap(sources, target, search)
+    jobs = name_outputs(inputs, target)
+    _check_overlap(inputs, target, search)
     _check_distinct(jobs, target)
-    inputs = _Inputs(sources)
+    input_files = _InputFiles(inputs)
     if shard is not None:
-        own = shard.takes([source.label for source in sources])
+        own = shard.takes([item.label for item in inputs])
         jobs = [job for place, job in enumerate(jobs) if place in own]
-    return [_settled(job, target, manifest, inputs) for job in jobs]
+    return [_settled(job, target, manifest, input_files) for job in jobs]
 
 
 def check_target(target: Target) -> None:
     """Refuse places that cannot be, whatever the inputs. Raises UsageError."""
-    for place in (target.output, target.indices):
-        if place is None or place == STDOUT:
+    for path in (target.output, target.indices):
+        if path is None or path == STDOUT:
             continue
-        parent = os.path.dirname(place.rstrip(os.sep)) or os.curdir
+        parent = os.path.dirname(path.rstrip(os.sep)) or os.curdir
         if not os.path.isdir(parent):
-            raise UsageError(f"{place}: there is no folder {parent}; make it first")
-        is_there = place.endswith(os.sep) and os.path.lexists(place.rstrip(os.sep))
-        if is_there and not os.path.isdir(place):
-            raise UsageError(f"{place}: is there and no folder; name another folder")
+            raise UsageError(f"{path}: there is no folder {parent}; make it first")
+        is_there = path.endswith(os.sep) and os.path.lexists(path.rstrip(os.sep))
+        if is_there and not os.path.isdir(path):
+            raise UsageError(f"{path}: is there and no folder; name another folder")
 
 
-def _check_overlap(sources: Sequence[Source], target: Target, search: Search) -> None:
+def _check_overlap(inputs: Sequence[Input], target: Target, search: Search) -> None:
     if target.output is None or not target.is_folder or target.overwrite:
         return
     output = os.path.realpath(target.output)
-    for root in {source.root for source in sources if source.root is not None}:
+    for root in {item.root for item in inputs if item.root is not None}:
         folder = os.path.realpath(root)
         nested = search.recursive and (_within(folder, output) or _within(output, folder))
         if folder == output or nested:
@@ -82,7 +82,7 @@ def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
     taken: dict[str, tuple[str, str]] = {}
     real = cache(os.path.realpath)  # of folders, of which there are few
     for job in jobs:
-        label = job.source.label
+        label = job.input.label
         for path, what in ((job.output, label), (job.indices, f"the positions in {label}")):
             if path is None or path == STDOUT:
                 continue
@@ -97,7 +97,7 @@ def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
                 same = os.path.realpath(path)
             if same in taken:
                 advice = ""
-                if job.source.member is not None and target.template is None:
+                if job.input.member is not None and target.template is None:
                     advice = "; `name_template='{stem}_{array}{ext}'` tells arrays apart"
                 raise UsageError(
                     f"{path}: would be written for both {taken[same][1]} and {what}{advice}"
@@ -119,15 +119,15 @@ def _check_no_folder(taken: Mapping[str, tuple[str, str]]) -> None:
             folder = os.path.dirname(folder)
 
 
-def _settled(job: Job, target: Target, manifest: Manifest | None, inputs: _Inputs) -> Job:
+def _settled(job: Job, target: Target, manifest: Manifest | None, input_files: _InputFiles) -> Job:
     """Decide what becomes of outputs that exist."""
     there = [path for path in job.paths if os.path.isfile(path)]
     for path in there:
-        inputs.check(path, job.source)
+        input_files.check(path, job.input)
     if target.resume and manifest is not None:
         if not all(map(manifest.knows, there)):
             manifest.refresh()  # another run may have made them since; it notes them first
-        if manifest.is_done(job.source.file, job.source.member, job.paths):
+        if manifest.is_done(job.input.file, job.input.member, job.paths):
             return job._replace(skip=True)
         there = [path for path in there if not manifest.knows(path)]
         if not there:
@@ -136,39 +136,39 @@ def _settled(job: Job, target: Target, manifest: Manifest | None, inputs: _Input
         return job
     if target.skip_existing:
         return job._replace(skip=True)
-    why = "is the input itself" if inputs.is_own(there[0], job.source) else "exists"
+    why = "is the input itself" if input_files.is_own(there[0], job.input) else "exists"
     advice = "`overwrite` replaces it"
     if target.resume:
         why, advice = "exists and was not made by such a run", "`overwrite` takes it as unfinished"
-    elif len(inputs) > 1:
+    elif len(input_files) > 1:
         advice += ", `skip_existing` keeps it, `resume` does what is left of an earlier run"
     raise UsageError(f"{there[0]}: {why}; {advice}")
 
 
-class _Inputs:
+class _InputFiles:
     """The files that are read, by what is the same for all names of one file."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = sources
+    def __init__(self, inputs: Sequence[Input]) -> None:
+        self._inputs = inputs
         self._labels: dict[Identity, str] | None = None
 
     def __len__(self) -> int:
-        return len(self._sources)
+        return len(self._inputs)
 
-    def is_own(self, path: str, source: Source) -> bool:
+    def is_own(self, path: str, item: Input) -> bool:
         """Tell whether ``path`` is the source's own file."""
-        return source.file is not None and _identity(path) == _identity(source.file)
+        return item.file is not None and _identity(path) == _identity(item.file)
 
-    def check(self, path: str, source: Source) -> None:
+    def check(self, path: str, item: Input) -> None:
         """Refuse an output that is another source's file: it might be read before or after."""
         if self._labels is None:  # not looked up where no output exists, as it takes some time
-            found = {_identity(s.file): s.label for s in self._sources if s.file is not None}
+            found = {_identity(s.file): s.label for s in self._inputs if s.file is not None}
             self._labels = {identity: found[identity] for identity in found if identity is not None}
         identity = _identity(path)
         other = self._labels.get(identity) if identity is not None else None
-        if other is not None and other != source.label and not self.is_own(path, source):
+        if other is not None and other != item.label and not self.is_own(path, item):
             raise UsageError(
-                f"{path}: would be replaced by the result for {source.label}, and is the input "
+                f"{path}: would be replaced by the result for {item.label}, and is the input "
                 f"{other}; choose another folder"
             )
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from poolcli import formats
 from poolcli.errors import InputError, UsageError
 from poolcli.formats import base
-from poolcli.formats.base import ALL, AS_USUAL, Members, OpenFile, Reading
+from poolcli.formats.base import ALL, DEFAULT_READING, SNIFFED, Dialect, Members, OpenFile, Reading
 from poolcli.formats.table import WRITABLE, format_of
 
 STDIN = "-"
@@ -140,35 +140,36 @@ def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
 
 
-class Source(NamedTuple):
+class Input(NamedTuple):
     """Something to pool.
 
-    ``opens`` opens it. ``path`` is None for what is no file: standard input, a typed matrix.
+    ``opener`` opens it. ``path`` is None for what is no file: standard input, a typed matrix.
     ``root`` is the folder that was named, for a file found in it, and ``folder`` where below it, or
-    below what stands before the ``**`` of a pattern, the file lies. ``fails`` says that opening it
-    only raises the error to report, as for a folder with nothing in it. ``members`` are the arrays
-    that are meant where it is an archive.
+    below what stands before the ``**`` of a pattern, the file lies. ``is_unreadable`` says that
+    opening it only raises the error to report, as for a folder with nothing in it. ``members`` are
+    the arrays that are meant where it is an archive, and ``dialect`` is how text is written.
     """
 
     label: str
-    opens: Callable[[Reading], OpenFile]
+    opener: Callable[[Reading], OpenFile]
     path: str | None = None
     root: str | None = None
     folder: str = ""
-    fails: bool = False
+    is_unreadable: bool = False
     members: Members = ALL
+    dialect: Dialect = SNIFFED
 
-    def open(self, settings: Reading = AS_USUAL) -> OpenFile:
+    def open(self, settings: Reading = DEFAULT_READING) -> OpenFile:
         """Open it. Raises InputError."""
-        return self.opens(settings._replace(members=self.members))
+        return self.opener(settings._replace(members=self.members, dialect=self.dialect))
 
-    def read(self, settings: Reading = AS_USUAL) -> Iterator[formats.Source]:
+    def read(self, settings: Reading = DEFAULT_READING) -> Iterator[formats.Source]:
         """Open it and give its arrays. Raises InputError."""
         return formats.read_arrays(self.open(settings))
 
-    def choosing(self, members: Members) -> Source:
-        """The same source, of which these arrays are meant where it is an archive."""
-        return self._replace(members=members)
+    def reading(self, members: Members, dialect: Dialect) -> Input:
+        """The same input, of which these arrays are meant, written in this dialect."""
+        return self._replace(members=members, dialect=dialect)
 
     @property
     def from_folder(self) -> bool:
@@ -203,39 +204,39 @@ class Search(NamedTuple):
     leave_out: str | None = None
 
 
-def find_sources(
-    inputs: Sequence[str],
+def find_inputs(
+    names: Sequence[str],
     matrices: Sequence[str] = (),
     lists: Sequence[str] = (),
     search: Search = Search(),  # noqa: B008 (it is immutable)
     typed: str = "matrix",
-) -> list[Source]:
+) -> list[Input]:
     """Turn what was named, typed or listed into sources; folders and globs become their files.
 
     ``typed`` is what people call a matrix that has no name.
 
     Raises UsageError where standard input is named twice, or a list cannot be read.
     """
-    if [*inputs, *lists].count(STDIN) > 1:
+    if [*names, *lists].count(STDIN) > 1:
         raise UsageError("- is named twice, but standard input can be read only once")
-    sources = [_typed(text, typed) for text in matrices]
-    for name in inputs:
-        sources += _sources_named(name, search)
+    inputs = [_typed(text, typed) for text in matrices]
+    for name in names:
+        inputs += _inputs_named(name, search)
     for name in [name for file in lists for name in read_list(file)]:
         is_folder = os.path.isdir(name)
-        sources += _sources_in_folder(name, search) if is_folder else [_file_named(name)]
-    return sources
+        inputs += _inputs_in_folder(name, search) if is_folder else [_file_named(name)]
+    return inputs
 
 
-def _typed(text: str, label: str) -> Source:
-    return Source(label, partial(formats.open_matrix, text, label=label))
+def _typed(text: str, label: str) -> Input:
+    return Input(label, partial(formats.open_matrix, text, label=label))
 
 
-def _sources_named(name: str, search: Search) -> list[Source]:
+def _inputs_named(name: str, search: Search) -> list[Input]:
     if name == STDIN:
-        return [Source(STDIN, _open_stdin)]
+        return [Input(STDIN, _open_stdin)]
     if os.path.isdir(name):
-        return _sources_in_folder(name, search)
+        return _inputs_in_folder(name, search)
     if not os.path.lexists(name):
         matches = [_found(match) for match in find_matches(name, search.leave_out)]
         if matches:
@@ -243,7 +244,7 @@ def _sources_named(name: str, search: Search) -> list[Source]:
     return [_file_named(name)]
 
 
-def _file_named(name: str) -> Source:
+def _file_named(name: str) -> Input:
     """What is named like a folder and is none has no name to give to an output."""
     if not name.endswith(os.sep):
         return _file(name)
@@ -251,36 +252,36 @@ def _file_named(name: str) -> Source:
     return _failing(name, f"{name}: {os.strerror(why)}")
 
 
-def _found(found: Found) -> Source:
+def _found(found: Found) -> Input:
     """A file as a walk has found it, or the folder that it could not look into."""
     if found.problem is not None:
         return _failing(found.path, f"{found.path}: {found.problem}")
     return _file(found.path, found=True)._replace(folder=found.folder)
 
 
-def _sources_in_folder(root: str, search: Search) -> list[Source]:
-    sources = []
+def _inputs_in_folder(root: str, search: Search) -> list[Input]:
+    inputs = []
     for found in walk(root, recursive=search.recursive, leave_out=search.leave_out):
         if found.problem is not None or _is_input(found.path):
-            source = _found(found)
-            sources.append(source if source.fails else source._replace(root=root))
-    if not sources:
+            item = _found(found)
+            inputs.append(item if item.is_unreadable else item._replace(root=root))
+    if not inputs:
         where = "in or below this folder" if search.recursive else "in this folder"
         return [_failing(root, f"{root}: no file {where} can be pooled")]
-    return sources
+    return inputs
 
 
-def _file(path: str, *, found: bool = False) -> Source:
+def _file(path: str, *, found: bool = False) -> Input:
     """A file that was named, or ``found`` in a folder: only a pipe that was named is waited for."""
     streams = not found and base.is_stream(path)
-    return Source(path, partial(formats.open_file, path, streams=streams), path)
+    return Input(path, partial(formats.open_file, path, streams=streams), path)
 
 
-def _failing(label: str, message: str) -> Source:
-    def opens(_: Reading) -> OpenFile:
+def _failing(label: str, message: str) -> Input:
+    def opener(_: Reading) -> OpenFile:
         raise InputError(message)
 
-    return Source(label, opens, fails=True)
+    return Input(label, opener, is_unreadable=True)
 
 
 def _open_stdin(settings: Reading) -> OpenFile:

@@ -17,7 +17,7 @@ from poolcli.engine.blocks import Memory
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
 from poolcli.formats.base import Format, OpenFile, Source, SourceInfo
 from poolcli.formats.guard import shape_text
-from poolcli.formats.sinks import Finished, Shaped, Sink
+from poolcli.formats.sinks import Finished, ResultShape, Sink
 from poolcli.formats.table import BY_EXTENSION, NPY
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation, OperationPlan
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SMALL = 1000  # cells of an input that can be shown beside its result
 
 
-class Beginning:
+class StartLatch:
     """Whether something was done, after which a mistake in the usage is one of an input.
 
     Any thread may ask; of one that begins and one that refuses at the same time, one comes first.
@@ -62,7 +62,7 @@ class Worker(NamedTuple):
     bounds the memory of one input, and ``images`` says what is asked of pictures. ``manifest`` is
     told of outputs before they get their names. ``tick`` is called again and again with the job
     and what part of its input was pooled since; by raising it ends the job, which leaves nothing.
-    ``beginning`` is told before anything is made.
+    ``latch`` is set before anything is made.
     """
 
     operation: Operation
@@ -71,7 +71,7 @@ class Worker(NamedTuple):
     images: ImageOptions = ImageOptions()
     manifest: Manifest | None = None
     tick: Callable[[Job, float], None] = lambda _job, _part: None
-    beginning: Beginning = Beginning(made=True)
+    latch: StartLatch = StartLatch(made=True)
 
     def plan(self, info: SourceInfo, format: str | None) -> OperationPlan:
         """Say what will be done to an array whose result is written in ``format``."""
@@ -129,7 +129,7 @@ class Task:
         if self._planned is None and self._problem is None:
             try:
                 file = self._open()
-                if file.is_told or self._size <= read:
+                if file.has_header or self._size <= read:
                     self._planned = deque()
                     self._planned += map(self._plan, file.sources())
             except PoolError as error:
@@ -152,13 +152,13 @@ class Task:
 
     def _open(self) -> OpenFile:
         if self._file is None:
-            job, worker, path = self.job, self.worker, self.job.source.file
+            job, worker, path = self.job, self.worker, self.job.input.file
             written = job.output is not None and job.output != STDOUT
             settings = worker.images.reading(job.format, written=written)
             # Before it is opened: what is written is the result of the file in this state.
             is_file = path is not None and os.path.isfile(path)
             self._before = os.stat(path) if path is not None and is_file else None
-            self._file = job.source.open(settings._replace(max_bytes=worker.max_bytes))
+            self._file = job.input.open(settings._replace(max_bytes=worker.max_bytes))
         return self._file
 
     def _plan(self, source: Source) -> Planned:
@@ -195,7 +195,7 @@ class Task:
         path = job.indices or job.output
         advice = "" if path == job.indices else "write an .npz, or "
         raise InputError(
-            f"{job.source.label}: holds several arrays and {path} takes one; {advice}pool one of"
+            f"{job.input.label}: holds several arrays and {path} takes one; {advice}pool one of"
             " them"
         )
 
@@ -277,9 +277,9 @@ class Task:
         """Say what came of an array, once its sink is complete."""
         source, output = planned.source, self.job.output
         is_small = math.prod(source.shape) <= SMALL
-        is_drawn = output is None and (is_small or source.info.row.holds is not None)
+        is_drawn = output is None and (is_small or source.info.row.pictures is not None)
         shown = source.array if is_drawn else None
-        notes = (*getattr(plan, "notes", ()), *sink.lost)
+        notes = (*source.info.notes, *getattr(plan, "notes", ()), *sink.lost)
         written = output if sink.is_written else None
         return Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
 
@@ -316,10 +316,10 @@ class Task:
     ) -> AbstractContextManager[Sink]:
         """Open what array ``number`` of the input is written to, which is complete at the end."""
         job, images, format = self.job, self.worker.images, planned.format
-        shaped = Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype)
+        shaped = ResultShape(plan.output_shape, plan.keepdims_shape, plan.output_dtype)
         row, path = BY_EXTENSION.get(format or ""), job.output
         if path is None or (row is not None and row.is_archive and path != STDOUT):
-            return formats.kept(shaped)
+            return formats.memory_sink(shaped)
         by_boxes = self.writes_boxes(planned, plan)
         if by_boxes is not None:
             return self._boxed(planned, plan, by_boxes, path)
@@ -336,14 +336,14 @@ class Task:
             if path != STDOUT:
                 self.make_folder(path)
                 return finished
-            self.worker.beginning.make()
+            self.worker.latch.make()
             if row is not None and row.is_text and array.ndim == 2 and number:
                 # Without it the rows would be read as more of the matrix before.
                 shape = f"# shape: {array.shape[0]}x{array.shape[1]}\n"
                 sys.stdout.buffer.write(shape.encode("ascii"))
             return finished
 
-        return formats.encoded(shaped, str(format), target, finish)
+        return formats.encoded_sink(shaped, str(format), target, finish)
 
     def _boxed(
         self, planned: Planned, plan: OperationPlan, row: Format, path: str
@@ -351,7 +351,7 @@ class Task:
         new, lost = self.new_array(planned, plan)
         self.make_folder(path)
         overwrite, ready = self.job.overwrite, self.ready(path)
-        return formats.boxed(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
+        return formats.box_sink(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
 
     def new_array(
         self, planned: Planned, plan: OperationPlan
@@ -363,7 +363,7 @@ class Task:
             label=str(self.job.output),
             extension=format,
             shape=plan.output_shape,
-            box_shape=plan.kept_shape,
+            box_shape=plan.keepdims_shape,
             dtype=plan.output_dtype,
             layout=plan.output_layout,
             metadata=metadata,
@@ -372,7 +372,7 @@ class Task:
         )
         return new, lost
 
-    def _stdout(self, format: str) -> formats.Target:
+    def _stdout(self, format: str) -> formats.OutputFile:
         if sys.stdout is None:
             raise OutputError("standard output is closed, and the result was to go there")
         row = BY_EXTENSION.get(format)
@@ -393,7 +393,9 @@ class Task:
             what = f"its chunks, {shape_text(planned.source.chunks or ())} each,"
             formats.check_memory(self.memory(planned, plan).needed, limit, what)
             return
-        nbytes = kept + Shaped(plan.output_shape, plan.kept_shape, plan.output_dtype).nbytes
+        nbytes = (
+            kept + ResultShape(plan.output_shape, plan.keepdims_shape, plan.output_dtype).nbytes
+        )
         advice = ""
         if self.goes_by_boxes(planned, plan):
             advice = f"; `output='FILE{NPY.extensions[0]}'` writes it block by block"
@@ -406,7 +408,7 @@ class Task:
 
     def make_folder(self, path: str) -> None:
         """Make the folders of ``path``: that there is one to make them in was checked before."""
-        self.worker.beginning.make()
+        self.worker.latch.make()
         folder = os.path.dirname(path)
         try:
             if folder:
@@ -416,7 +418,7 @@ class Task:
 
     def ready(self, path: str, *, whole: bool = True) -> formats.Ready:
         """Give what happens just before ``path`` gets its name; not ``whole``: some have failed."""
-        source, manifest, before = self.job.source, self.worker.manifest, self._before
+        source, manifest, before = self.job.input, self.worker.manifest, self._before
 
         def ready(output: os.stat_result) -> None:
             self.tick(0)

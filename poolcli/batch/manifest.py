@@ -1,9 +1,9 @@
 """What the outputs in a folder were made of, so that an interrupted run can be taken up again.
 
 The manifest gets a line when an output is complete, just before that gets its name: its size and
-time, those of its input, and which recipe (what is done, with which options) it was made by. An
-output is done when all of them still agree; whatever the moment of a kill, the worst is a line for
-an output that is not there, which is then made again.
+time, those of its input, and the fingerprint (what is done, with which options) of the run that made
+it. An output is done when all of them still agree; whatever the moment of a kill, the worst is a
+line for an output that is not there, which is then made again.
 
 Several runs may work into one folder at the same time, on several machines: each writes a file of
 its own, and all files are read (:mod:`poolcli.batch.manifest_file`). Each line begins with a line
@@ -33,7 +33,7 @@ FEW, FEW_FILES = 1000, 16
 # So many times the files are looked for again that others have merged meanwhile.
 LOOKS = 100
 
-Recipe = Mapping[str, str]
+Fingerprint = Mapping[str, str]
 
 
 class Stamp(NamedTuple):
@@ -44,7 +44,7 @@ class Stamp(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One output: its own state, its input's path and state, and the number of its recipe.
+    """One output: its own state, its input's path and state, and the digest of its fingerprint.
 
     ``array`` is the one of the input that was named, or None where all that it holds is meant.
     Not ``whole`` is an output that lacks arrays of its input, as they failed.
@@ -52,26 +52,26 @@ class Entry(NamedTuple):
 
     output: Stamp
     input: str
-    source: Stamp
-    recipe: str
+    input_stamp: Stamp
+    fingerprint: str
     array: str | None = None
     whole: bool = True
 
 
 class Manifest:
-    """The manifest of one output folder, for a run with one recipe.
+    """The manifest of one output folder, for a run with one fingerprint.
 
     ``writer`` is what the file that this run writes is called, before what makes its name unique.
     ``read``: what it says is read at once.
     """
 
     def __init__(
-        self, folder: str, recipe: Recipe, writer: str = "run", *, read: bool = True
+        self, folder: str, fingerprint: Fingerprint, writer: str = "run", *, read: bool = True
     ) -> None:
         self._folder, self._writer = folder, writer
-        self._recipe = dict(recipe)
-        self._number = _number(recipe)
-        self._recipes: dict[str, Recipe] = {}
+        self._fingerprint = dict(fingerprint)
+        self._digest = _digest(fingerprint)
+        self._fingerprints: dict[str, Fingerprint] = {}
         # Where two runs make one output at the same time, the file may be of either.
         self._entries: dict[str, list[Entry]] = {}
         self._file: ManifestFile | None = None
@@ -88,16 +88,16 @@ class Manifest:
         return self._file.path
 
     @property
-    def kept_for(self) -> tuple[str, Recipe]:
-        """The folder, by a name that is good everywhere, and the recipe."""
-        return os.path.abspath(self._folder), self._recipe
+    def kept_for(self) -> tuple[str, Fingerprint]:
+        """The folder, by a name that is good everywhere, and the fingerprint."""
+        return os.path.abspath(self._folder), self._fingerprint
 
     def knows(self, path: str) -> bool:
         """Tell whether the output was made by a run that kept this manifest, or would have been."""
         return self._key(path) in self._entries
 
     def is_done(self, source: str | None, array: str | None, paths: Sequence[str]) -> bool:
-        """Tell whether all outputs are as this recipe made them of the input as it is now."""
+        """Tell whether all outputs are as this fingerprint made them of the input as it is now."""
         if source is None or not paths:
             return False
         return all(self._is_done(source, array, path) for path in paths)
@@ -108,21 +108,21 @@ class Manifest:
         except OSError:
             return False
         for made in self._entries.get(self._key(path), []):
-            same_input = made.input == os.path.abspath(source) and made.source == stamp(now)
+            same_input = made.input == os.path.abspath(source) and made.input_stamp == stamp(now)
             # An input that was replaced by its own output is no longer what it was, and is done.
-            same_work = made.recipe == self._number and made.array == array and made.whole
+            same_work = made.fingerprint == self._digest and made.array == array and made.whole
             if made.output == stamp(output) and same_work:
                 return same_input or os.path.samestat(output, now)
         return False
 
     def difference(self) -> str | None:
-        """Say how the recipe of other outputs in the folder differs; None where none differs."""
-        latest = {key: _latest(made).recipe for key, made in self._entries.items()}
-        others = {number: key for key, number in latest.items() if number != self._number}
+        """Say how the fingerprint of other outputs there differs; None where none differs."""
+        latest = {key: _latest(made).fingerprint for key, made in self._entries.items()}
+        others = {number: key for key, number in latest.items() if number != self._digest}
         for number, key in others.items():
             if os.path.lexists(os.path.join(self._folder, key)):
-                other = self._recipes.get(number, {})
-                return _difference(other, self._recipe)
+                other = self._fingerprints.get(number, {})
+                return _difference(other, self._fingerprint)
         return None
 
     def refresh(self) -> None:
@@ -158,7 +158,7 @@ class Manifest:
             record = json.loads(line)
             if "recipe" in record and "options" in record:
                 number, options = _text(record["recipe"]), record["options"]
-                self._recipes[number] = {name: _text(options[name]) for name in options}
+                self._fingerprints[number] = {name: _text(options[name]) for name in options}
             else:
                 key, made = _text(record["output"]), _entry(record)
                 self._entries.setdefault(key, []).append(made)
@@ -172,7 +172,7 @@ class Manifest:
         ``merge``: what runs that are over have left is taken into it where that is much.
         Raises OutputError where that cannot be.
         """
-        first = _line({"recipe": self._number, "options": self._recipe})
+        first = _line({"recipe": self._digest, "options": self._fingerprint})
         try:
             formats.make_folders(self._folder)
             self._file = ManifestFile(self._folder, self._writer, first)
@@ -197,7 +197,7 @@ class Manifest:
         Raises OutputError where it cannot be noted; the output should then not get its name.
         """
         state, of = stamp(output), stamp(before)
-        entry = Entry(state, os.path.abspath(source), of, self._number, array, whole)
+        entry = Entry(state, os.path.abspath(source), of, self._digest, array, whole)
         assert self._file is not None
         try:
             self._file.append(_line(_record(self._key(path), entry)))
@@ -216,9 +216,9 @@ class Manifest:
         """
         self.refresh()
         made = {key: self._current(key) for key in self._entries}
-        used = {entry.recipe for entry in made.values()}
-        for number, options in self._recipes.items():
-            if number in used and number != self._number:
+        used = {entry.fingerprint for entry in made.values()}
+        for number, options in self._fingerprints.items():
+            if number in used and number != self._digest:
                 file.append(_line({"recipe": number, "options": options}))
         for key, entry in made.items():
             file.append(_line(_record(key, entry)))
@@ -248,7 +248,7 @@ def _latest(made: Sequence[Entry]) -> Entry:
     return max(made, key=lambda entry: entry.output.mtime_ns)
 
 
-def _difference(then: Recipe, now: Recipe) -> str:
+def _difference(then: Fingerprint, now: Fingerprint) -> str:
     names = [name for name in sorted({**then, **now}) if then.get(name) != now.get(name)]
     missing = "not given"
     return ", ".join(
@@ -271,8 +271,8 @@ def _entry(record: Mapping[str, Any]) -> Entry:
     return Entry(
         output=_stamp(record["state"]),
         input=_text(record["input"]),
-        source=_stamp(record["of"]),
-        recipe=_text(record["by"]),
+        input_stamp=_stamp(record["of"]),
+        fingerprint=_text(record["by"]),
         array=None if array is None else _text(array),
         whole=record.get("whole", True) is True,
     )
@@ -295,8 +295,8 @@ def _record(key: str, entry: Entry) -> dict[str, Any]:
         "output": key,
         "state": entry.output,
         "input": entry.input,
-        "of": entry.source,
-        "by": entry.recipe,
+        "of": entry.input_stamp,
+        "by": entry.fingerprint,
     }
     if entry.array is not None:
         record["array"] = entry.array
@@ -305,27 +305,27 @@ def _record(key: str, entry: Entry) -> dict[str, Any]:
     return record
 
 
-def _number(recipe: Recipe) -> str:
+def _digest(fingerprint: Fingerprint) -> str:
     import hashlib
 
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest()[:16]
 
 
 # How the work is shared out changes no byte of the results.
-WITHOUT_MEANING = {"threads", "max_pixels"}
+NOT_FINGERPRINTED = {"threads", "max_pixels"}
 
 
-def recipe_of(
+def fingerprint_of(
     operation: Operation,
     layouts: Mapping[int, str],
     format: str | None,
     images: ImageOptions = ImageOptions(),  # noqa: B008 (it is immutable)
-) -> Recipe:
+) -> Fingerprint:
     """Give everything that the bytes of the results depend on, beside the inputs.
 
     >>> from poolcli.windows import Sliding
     >>> from poolcli.plan import Request
-    >>> recipe_of(Request("max", Sliding(2)), {}, ".npy")["geometry.size"]
+    >>> fingerprint_of(Request("max", Sliding(2)), {}, ".npy")["geometry.size"]
     '2'
     """
     words = dict(_words("", operation)) | dict(_words("images", images))
@@ -338,7 +338,7 @@ def _words(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if fields is not None:
         yield name or "operation", type(value).__name__
         for field in fields:
-            if field not in WITHOUT_MEANING:
+            if field not in NOT_FINGERPRINTED:
                 yield from _words(_below(name, field), getattr(value, field))
     elif isinstance(value, Mapping):
         for key, item in value.items():

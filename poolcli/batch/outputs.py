@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from poolcli.batch.inputs import Source
+from poolcli.batch.inputs import Input
 from poolcli.errors import UsageError
 from poolcli.formats.table import PICTURES, TEXTS, WRITABLE
 
@@ -148,7 +148,7 @@ class Job(NamedTuple):
     ``skip`` says that the outputs are there already and are left as they are.
     """
 
-    source: Source
+    input: Input
     output: str | None
     format: str | None
     overwrite: bool
@@ -168,7 +168,7 @@ class Job(NamedTuple):
         return [path for path in both if path is not None and path != STDOUT]
 
 
-def name_outputs(sources: Sequence[Source], target: Target) -> list[Job]:
+def name_outputs(inputs: Sequence[Input], target: Target) -> list[Job]:
     """Give each source its output; whether that can be written is not looked at.
 
     Raises
@@ -179,52 +179,52 @@ def name_outputs(sources: Sequence[Source], target: Target) -> list[Job]:
         raise UsageError(f"`name_template` names files in a folder: say `output='DIR{os.sep}'`")
     if target.format is not None:
         _check_format(target.format, f"`format` {target.format}")
-    jobs = _with_outputs(sources, target)
+    jobs = _with_outputs(inputs, target)
     if target.indices is not None:
         jobs = [
-            _with_indices(job, number, len(sources), target) for number, job in enumerate(jobs, 1)
+            _with_indices(job, number, len(inputs), target) for number, job in enumerate(jobs, 1)
         ]
     return jobs
 
 
-def is_many(sources: Sequence[Source]) -> bool:
+def is_many(inputs: Sequence[Input]) -> bool:
     """Tell whether there are several inputs, or could be another time."""
-    return len(sources) > 1 or any(source.from_folder for source in sources)
+    return len(inputs) > 1 or any(item.from_folder for item in inputs)
 
 
-def _with_outputs(sources: Sequence[Source], target: Target) -> list[Job]:
+def _with_outputs(inputs: Sequence[Input], target: Target) -> list[Job]:
     output = target.output
     if output is None:
-        return [Job(source, None, None, target.overwrite) for source in sources]
+        return [Job(item, None, None, target.overwrite) for item in inputs]
     if output == STDOUT:
         format = target.format
-        if is_many(sources):
+        if is_many(inputs):
             format = format or ".npy"
             if format != ".npy":
                 raise UsageError(
                     f"`output='-'`: only npy can follow npy on standard output, not {format[1:]}"
                 )
-        return [Job(source, STDOUT, format, target.overwrite) for source in sources]
+        return [Job(item, STDOUT, format, target.overwrite) for item in inputs]
     if target.is_folder:
-        return [_job_in_folder(source, number, target) for number, source in enumerate(sources, 1)]
-    if is_many(sources):
+        return [_job_in_folder(item, number, target) for number, item in enumerate(inputs, 1)]
+    if is_many(inputs):
         raise UsageError(
-            f"{output}: one file for {len(sources)} inputs; name a folder: "
+            f"{output}: one file for {len(inputs)} inputs; name a folder: "
             f"`output={output + os.sep!r}`"
         )
-    return [_job_with_file(sources[0], target)]
+    return [_job_with_file(inputs[0], target)]
 
 
 def _with_indices(job: Job, number: int, count: int, target: Target) -> Job:
-    source, indices = job.source, str(target.indices)
+    item, indices = job.input, str(target.indices)
     if indices == STDOUT:
         raise UsageError("`indices='-'`: standard output is for results; name a file for positions")
-    if source.fails:
+    if item.is_unreadable:
         return job
     if names_folder(indices):
-        name = _name(source, number, target, indices, "indices", ".npy")
+        name = _name(item, number, target, indices, "indices", ".npy")
         return job._replace(indices=os.path.join(indices, name))
-    if count > 1 or source.from_folder:
+    if count > 1 or item.from_folder:
         raise UsageError(
             f"{indices}: one file for the positions of {count} inputs; "
             f"name a folder: `indices={indices + os.sep!r}`"
@@ -234,13 +234,13 @@ def _with_indices(job: Job, number: int, count: int, target: Target) -> Job:
     return job._replace(indices=indices)
 
 
-def _job_with_file(source: Source, target: Target) -> Job:
+def _job_with_file(item: Input, target: Target) -> Job:
     path = str(target.output)
     format = target.format or extension_of(path)
     if is_special(path):
         format = format or ".npy"  # which has no extension to go by
     _check_format(format, path)
-    return Job(source, path, format, target.overwrite)
+    return Job(item, path, format, target.overwrite)
 
 
 def _check_format(format: str, where: str) -> None:
@@ -249,31 +249,31 @@ def _check_format(format: str, where: str) -> None:
         raise UsageError(f"{where}: {named}; those written are {' '.join(WRITABLE)}")
 
 
-def _job_in_folder(source: Source, number: int, target: Target) -> Job:
+def _job_in_folder(item: Input, number: int, target: Target) -> Job:
     folder = str(target.output)
-    if source.fails:
-        return Job(source, None, None, target.overwrite)
-    name = _name(source, number, target, folder, "output", target.format)
+    if item.is_unreadable:
+        return Job(item, None, None, target.overwrite)
+    name = _name(item, number, target, folder, "output", target.format)
     format = target.format or extension_of(name)
     known = format if format in WRITABLE else None
-    return Job(source, os.path.join(folder, name), known, target.overwrite)
+    return Job(item, os.path.join(folder, name), known, target.overwrite)
 
 
 def _name(
-    source: Source, number: int, target: Target, folder: str, option: str, extension: str | None
+    item: Input, number: int, target: Target, folder: str, option: str, extension: str | None
 ) -> str:
     """Give the name for the source's output in ``folder``: its own, or as the template says."""
-    if source.file is None:
+    if item.file is None:
         raise UsageError(
-            f"{source.label}: has no name to keep in {folder}; say `{option}='FILE'` for it"
+            f"{item.label}: has no name to keep in {folder}; say `{option}='FILE'` for it"
         )
     if target.template is not None:
         template = target.template
-        name = template.name(source.file, source.member, extension, target.op, number)
+        name = template.name(item.file, item.member, extension, target.op, number)
     else:
-        stem, own = os.path.splitext(os.path.basename(source.file))
+        stem, own = os.path.splitext(os.path.basename(item.file))
         name = stem + (own if extension is None else extension)
-    return os.path.join(source.folder, name)
+    return os.path.join(item.folder, name)
 
 
 def extension_of(path: str) -> str:

@@ -90,7 +90,7 @@ _BLOCKS, _LEAST = 8 << 20, 1 << 18
 
 def estimate_memory(task: Task) -> int:
     """Estimate the memory that a job takes at most, in bytes; it is opened and planned for that."""
-    if task.job.skip or task.job.source.path is None:
+    if task.job.skip or task.job.input.path is None:
         return 0
     if not task.prepare():
         return _LEAST + task.unplanned_bytes if task.unplanned_bytes else 0
@@ -159,7 +159,7 @@ class JobPool:
 
         running: dict[Future[_Done], int] = {}
         finished: dict[int, _Done] = {}
-        begun = told = 0
+        begun = given = 0
         failed = False
         keep_freed_memory(self._limit)
         pool = ThreadPoolExecutor(self._size)
@@ -175,9 +175,9 @@ class JobPool:
                     finished[number] = done
                     self._watch.end(self._tasks[number].job, done.how)
                     failed |= self._settings.fail_fast and done.how is Failed
-                while finished and (told in finished or not self._settings.in_order):
-                    done = finished.pop(told if self._settings.in_order else min(finished))
-                    told += 1
+                while finished and (given in finished or not self._settings.in_order):
+                    done = finished.pop(given if self._settings.in_order else min(finished))
+                    given += 1
                     yield from done.outcomes
                     if done.held is not None:
                         self._budget.give_back(done.held)

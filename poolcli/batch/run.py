@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from poolcli import formats
 from poolcli.batch.inputs import STDIN
-from poolcli.batch.job import Beginning, Task, Worker
+from poolcli.batch.job import StartLatch, Task, Worker
 from poolcli.batch.outputs import STDOUT, Job
 from poolcli.errors import InputError, OutputError, PoolError, UsageError
 from poolcli.images.options import ImageOptions
@@ -63,8 +63,8 @@ def run(
             raise Stopped
         watch.tick(job, part)
 
-    beginning = Beginning(made=manifest is not None)
-    worker = Worker(operation, layouts, settings.max_bytes, images, manifest, tick, beginning)
+    latch = StartLatch(made=manifest is not None)
+    worker = Worker(operation, layouts, settings.max_bytes, images, manifest, tick, latch)
     at_once = min(settings.at_once or processors(), len(jobs))
     # A stream is read, or written, by one after the other.
     if any(job.output == STDOUT or _is_stream(job) for job in jobs):
@@ -110,9 +110,9 @@ def check_usage(tasks: Sequence[Task]) -> None:
 
 def _is_stream(job: Job) -> bool:
     """Whether reading may wait for somebody to write: a thread in that cannot be stopped."""
-    file = job.source.file
+    file = job.input.file
     named_pipe = file is not None and os.path.exists(file) and not os.path.isfile(file)
-    return job.source.label == STDIN or named_pipe
+    return job.input.label == STDIN or named_pipe
 
 
 def processors() -> int:
@@ -143,12 +143,12 @@ def do_task(task: Task) -> Iterator[Outcome]:
         return
     try:
         for came in task.run():
-            worker.beginning.make()
+            worker.latch.make()
             yield came if isinstance(came, Result) else Failed(job, came)
     except UsageError as error:
-        if worker.beginning.refuse():
+        if worker.latch.refuse():
             raise
-        yield Failed(job, InputError(f"{job.source.label}: {error}"))
+        yield Failed(job, InputError(f"{job.input.label}: {error}"))
     except OutputError as error:
         # Another run with the same aim may have been quicker.
         yield Skipped(job) if _is_done_meanwhile(job, worker.manifest) else Failed(job, error)
@@ -157,7 +157,7 @@ def do_task(task: Task) -> Iterator[Outcome]:
     except (BrokenPipeError, Stopped):
         raise
     except Exception as error:
-        yield Failed(job, _unforeseen(error, job.source.label))
+        yield Failed(job, _unforeseen(error, job.input.label))
 
 
 def _is_done_meanwhile(job: Job, manifest: Manifest | None) -> bool:
@@ -165,7 +165,7 @@ def _is_done_meanwhile(job: Job, manifest: Manifest | None) -> bool:
         return False
     with suppress(OutputError):  # whatever keeps it from being read; the failure is told anyway
         manifest.refresh()
-    return manifest.is_done(job.source.file, job.source.member, job.paths)
+    return manifest.is_done(job.input.file, job.input.member, job.paths)
 
 
 def _unforeseen(error: Exception, label: str) -> InputError:
@@ -186,7 +186,7 @@ def dry_run(job: Job, worker: Worker) -> Iterator[Result | InputError]:
     UsageError: for standard input, which can be read only once.
     PoolError: what the job itself would raise before it pools.
     """
-    source = job.source
+    source = job.input
     if source.label == STDIN:
         raise UsageError("`dry_run`: what standard input holds shows only when it is read, once")
     if _is_stream(job):

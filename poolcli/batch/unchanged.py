@@ -57,7 +57,7 @@ class UnchangedPlan:
         return {}
 
     @property
-    def kept_shape(self) -> tuple[int, ...]:
+    def keepdims_shape(self) -> tuple[int, ...]:
         """The shape of the result."""
         return self.input_shape
 

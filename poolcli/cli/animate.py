@@ -37,10 +37,10 @@ def build() -> Any:
 def _command(op: Op, family: Family) -> object:
     def body(values: Values) -> int:
         extension = _extension(values)
-        from poolcli.cli.requests import find_sources, request_of
+        from poolcli.cli.requests import find_inputs, request_of
 
         operation = request_of(op, family, {**values, "threads": None})
-        return _animate(operation, find_sources(values), extension, values)
+        return _animate(operation, find_inputs(values), extension, values)
 
     help = f"Write how every window becomes {op.summary}: {op.formula}."
     return build_command(op.name, help, options.of_animating(op, family), body)
@@ -49,8 +49,8 @@ def _command(op: Op, family: Family) -> object:
 def _unpool_command() -> Any:
     def body(values: Values) -> int:
         extension = _extension(values)
-        operation, sources = unpool.read_unpool(values)
-        return _animate(operation, sources, extension, values)
+        operation, inputs = unpool.read_unpool(values)
+        return _animate(operation, inputs, extension, values)
 
     return build_command(
         "unpool",
@@ -85,34 +85,34 @@ def _seconds(values: Values) -> float:
     return SECONDS if values["seconds"] is None else check_seconds(values["seconds"])
 
 
-def _animate(operation: Any, sources: Sequence[Any], extension: str, values: Values) -> int:
+def _animate(operation: Any, inputs: Sequence[Any], extension: str, values: Values) -> int:
     from poolcli import formats
     from poolcli.analysis.explain import explain
     from poolcli.cli.env import read_defaults
 
-    loaded = _only_array(sources)
+    loaded = _only_array(inputs)
     layout = loaded.layout or read_defaults(values["like"]).layouts.get(len(loaded.shape))
     try:
-        told = explain(operation, loaded.content, layout)
-        content, notes = _WRITERS[extension](operation, told, extension, values)
+        explanations = explain(operation, loaded.content, layout)
+        content, notes = _WRITERS[extension](operation, explanations, extension, values)
     except InputError as error:
         raise InputError(f"{loaded.label}: {error}") from error
-    if told[0].plan.warning is not None:
-        messages.warn(f"{loaded.label}: {told[0].plan.warning}")
+    if explanations[0].plan.warning is not None:
+        messages.warn(f"{loaded.label}: {explanations[0].plan.warning}")
     for note in () if values["quiet"] else notes:
         messages.hint(f"{loaded.label}: {note}")
     formats.write_bytes(values["output"], content, overwrite=values["overwrite"])
     return 0
 
 
-def _only_array(sources: Sequence[Any]) -> Any:
+def _only_array(inputs: Sequence[Any]) -> Any:
     """Read the one input's one array."""
-    if len(sources) > 1 or sources[0].from_folder:
+    if len(inputs) > 1 or inputs[0].from_folder:
         raise UsageError("animate takes one input: a file, - for standard input, or a --matrix")
-    large = (loaded for loaded in sources[0].read() if not loaded.beside)
+    large = (loaded for loaded in inputs[0].read() if not loaded.beside)
     loaded = next(large)
     if next(large, None) is not None:
-        raise InputError(f"{sources[0].label}: holds several arrays; name one: FILE.npz:name")
+        raise InputError(f"{inputs[0].label}: holds several arrays; name one: FILE.npz:name")
     return loaded
 
 
@@ -120,22 +120,24 @@ Written = tuple[bytes, Sequence[str]]
 """What to write, and what there is to say of it."""
 
 
-def _moving(_: Any, told: Sequence[Explanation], extension: str, values: Values) -> Written:
+def _moving(_: Any, explanations: Sequence[Explanation], extension: str, values: Values) -> Written:
     from poolcli.analysis.animate import make_storyboard
     from poolcli.formats.animation import encode_animation
 
-    board, part = make_storyboard(told, _title(told), seconds=_seconds(values))
-    notes = _planes(told)
+    board, part = make_storyboard(explanations, _title(explanations), seconds=_seconds(values))
+    notes = _planes(explanations)
     if not part.is_whole:
         shown, of = (_times(counts) for counts in part)
         notes.append(f"of {of} windows the first {shown} are shown")
     return encode_animation(board, extension), notes
 
 
-def _page(operation: Any, told: Sequence[Explanation], _extension: str, values: Values) -> Written:
+def _page(
+    operation: Any, explanations: Sequence[Explanation], _extension: str, values: Values
+) -> Written:
     from poolcli.analysis.page import MOST_CELLS, make_page
 
-    cells, notes = told[0].cells, _planes(told)
+    cells, notes = explanations[0].cells, _planes(explanations)
     part = cells[(slice(MOST_CELLS),) * cells.ndim]
     if part.shape != cells.shape:
         notes.append(f"of {_times(cells.shape)} cells a page shows the first {_times(part.shape)}")
@@ -147,16 +149,16 @@ def _page(operation: Any, told: Sequence[Explanation], _extension: str, values: 
         raise InputError(f"{error}, in the {_times(part.shape)} cells that a page shows") from error
 
 
-def _planes(told: Sequence[Explanation]) -> list[str]:
+def _planes(explanations: Sequence[Explanation]) -> list[str]:
     """Say of which plane it is, where there are several."""
-    planes = [f"{count} {name}" for name, count in told[0].planes.items()]
+    planes = [f"{count} {name}" for name, count in explanations[0].planes.items()]
     return [f"shown is the first of {' and of '.join(planes)}"] if planes else []
 
 
-def _title(told: Sequence[Explanation]) -> str:
+def _title(explanations: Sequence[Explanation]) -> str:
     from poolcli.report.glyphs import UNICODE
 
-    title: str = told[0].plan.describe(UNICODE.times)
+    title: str = explanations[0].plan.describe(UNICODE.times)
     return title
 
 

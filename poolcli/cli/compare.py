@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from poolcli.analysis.compare import Comparison
+    from poolcli.analysis.compare import Measurement
     from poolcli.formats.base import Source
     from poolcli.plan import Request
 
@@ -55,7 +55,7 @@ def _check_sheet(values: Values) -> None:
             raise UsageError("--overwrite is for the sheet that -o FILE writes")
         return
     from poolcli import batch
-    from poolcli.cli.requests import find_sources
+    from poolcli.cli.requests import find_inputs
     from poolcli.formats.table import PICTURES
 
     target = batch.Target(values["output"], overwrite=values["overwrite"])
@@ -63,14 +63,14 @@ def _check_sheet(values: Values) -> None:
     if target.is_stdout or target.is_folder or f".{extension}" not in PICTURES:
         raise UsageError(f"-o {values['output']}: a sheet is a picture; name it, such as sheet.png")
     batch.check_target(target)
-    sources = find_sources(values)
-    if batch.is_many(sources):
+    inputs = find_inputs(values)
+    if batch.is_many(inputs):
         raise UsageError(f"-o {values['output']}: one sheet for several inputs; name one of them")
-    batch.assign(sources, target)
+    batch.assign(inputs, target)
 
 
 def _show(requests: Sequence[Request], values: Values, loaded: Source) -> bool:
-    from poolcli.analysis.compare import Comparison, compare
+    from poolcli.analysis.compare import Measurement, compare
     from poolcli.report import compare as report
 
     draws = values["output"] is not None
@@ -78,8 +78,8 @@ def _show(requests: Sequence[Request], values: Values, loaded: Source) -> bool:
     layout = layout_of(loaded, values)
     x = array_of(loaded)
     rows = list(compare(x, requests, layout, outputs=draws))
-    found = [row for row in rows if isinstance(row, Comparison)]
-    refused = [row for row in rows if not isinstance(row, Comparison)]
+    found = [row for row in rows if isinstance(row, Measurement)]
+    refused = [row for row in rows if not isinstance(row, Measurement)]
     if not found:
         raise InputError(f"{refused[0].op}: {refused[0].error}")
     if (warning := found[0].plan.warning) is not None:
@@ -96,7 +96,7 @@ def _show(requests: Sequence[Request], values: Values, loaded: Source) -> bool:
     return refuse_or_leave_out(refused, loaded.label, values)
 
 
-def _write_sheet(label: str, x: NDArray[Any], found: Sequence[Comparison], values: Values) -> None:
+def _write_sheet(label: str, x: NDArray[Any], found: Sequence[Measurement], values: Values) -> None:
     from poolcli import formats
     from poolcli.report.sheet import draw_sheet
 

@@ -24,14 +24,14 @@ def build() -> Any:
 
 
 def _conform(values: Values) -> int:
-    from poolcli.cli.requests import find_sources, windows_of
+    from poolcli.cli.requests import find_inputs, windows_of
 
-    windows = SLIDING.place(windows_of(SLIDING, values, "conform"))
+    windows = SLIDING.make_geometry(windows_of(SLIDING, values, "conform"))
 
     failed = False
-    for source in find_sources(values):
+    for item in find_inputs(values):
         try:
-            for loaded in source.read():
+            for loaded in item.read():
                 if loaded.info.beside:
                     messages.hint(f"{loaded.label}: left out, of 0 or 1 axes beside larger arrays")
                 else:
@@ -39,7 +39,7 @@ def _conform(values: Values) -> int:
         except UsageError:
             raise
         except PoolError as error:
-            messages.complain_of_input(source.label, error, as_json=values["as_json"])
+            messages.complain_of_input(item.label, error, as_json=values["as_json"])
             failed = True
     return 1 if failed else 0
 

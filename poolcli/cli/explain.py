@@ -40,10 +40,10 @@ def build() -> Any:
 
 def _command(op: Op, family: Family) -> object:
     def body(values: Values) -> int:
-        from poolcli.cli.requests import find_sources, request_of
+        from poolcli.cli.requests import find_inputs, request_of
 
         operation = request_of(op, family, {**values, "threads": None})
-        return _explain(operation, find_sources(values), values)
+        return _explain(operation, find_inputs(values), values)
 
     help = f"Show how every window becomes {op.summary}: {op.formula}."
     return build_command(op.name, help, options.of_explaining(op, family), body)
@@ -51,8 +51,8 @@ def _command(op: Op, family: Family) -> object:
 
 def _unpool_command() -> Any:
     def body(values: Values) -> int:
-        operation, sources = unpool.read_unpool(values)
-        return _explain(operation, sources, values)
+        operation, inputs = unpool.read_unpool(values)
+        return _explain(operation, inputs, values)
 
     return build_command(
         "unpool",
@@ -63,7 +63,7 @@ def _unpool_command() -> Any:
     )
 
 
-def _explain(operation: Any, sources: Sequence[Any], values: Values) -> int:
+def _explain(operation: Any, inputs: Sequence[Any], values: Values) -> int:
     """Tell of every array of every source; give the exit code."""
     given = [flag for flag in ("at", "all", "region") if values[flag]]
     if len(given) > 1:
@@ -71,41 +71,43 @@ def _explain(operation: Any, sources: Sequence[Any], values: Values) -> int:
     if values["as_json"] and values["step"]:
         raise UsageError("--json tells of all windows at once, and --step of one after another")
     failed, shown = False, 0
-    for source in sources:
+    for item in inputs:
         try:
-            for loaded in source.read():
+            for loaded in item.read():
                 if loaded.info.beside:
                     messages.hint(f"{loaded.label}: left out, of 0 or 1 axes beside larger arrays")
                     continue
-                titled = len(sources) > 1 or shown > 0
-                _tell(operation, loaded, values, titled=titled, first=shown == 0)
+                titled = len(inputs) > 1 or shown > 0
+                _print_explanation(operation, loaded, values, titled=titled, first=shown == 0)
                 shown += 1
         except UsageError:
             raise
         except PoolError as error:
-            messages.complain_of_input(source.label, error, as_json=values["as_json"])
+            messages.complain_of_input(item.label, error, as_json=values["as_json"])
             failed = True
     return 1 if failed else 0
 
 
-def _tell(operation: Any, loaded: Any, values: Values, *, titled: bool, first: bool) -> None:
+def _print_explanation(
+    operation: Any, loaded: Any, values: Values, *, titled: bool, first: bool
+) -> None:
     """Tell of one array. Everything is pooled before anything is written."""
     from poolcli.analysis.explain import explain
     from poolcli.cli.env import read_defaults
 
     layout = loaded.layout or read_defaults(values["like"]).layouts.get(len(loaded.shape))
     try:
-        told = explain(operation, loaded.content, layout)
-        boxes = _boxes(told, values)
-        if told[0].plan.warning is not None:
-            messages.warn(f"{loaded.label}: {told[0].plan.warning}")
+        explanations = explain(operation, loaded.content, layout)
+        boxes = _boxes(explanations, values)
+        if explanations[0].plan.warning is not None:
+            messages.warn(f"{loaded.label}: {explanations[0].plan.warning}")
         if values["as_json"]:
             from poolcli.report.explain_json import explanation_json
 
-            pieces = explanation_json(loaded.label, told, boxes, word=messages.as_typed)
+            pieces = explanation_json(loaded.label, explanations, boxes, word=messages.as_typed)
             print(*pieces, sep="", file=messages.results())
         else:
-            _show(loaded.label if titled else None, told, boxes, values, first=first)
+            _show(loaded.label if titled else None, explanations, boxes, values, first=first)
     except InputError as error:
         raise InputError(f"{loaded.label}: {error}") from error
     messages.results().flush()
@@ -113,7 +115,7 @@ def _tell(operation: Any, loaded: Any, values: Values, *, titled: bool, first: b
 
 def _show(
     label: str | None,
-    told: Sequence[Explanation],
+    explanations: Sequence[Explanation],
     boxes: Sequence[Box | None],
     values: Values,
     *,
@@ -126,17 +128,17 @@ def _show(
 
     stream, every = messages.results(), values["all"]
     screen = Screen(stream, terminal=stream.isatty(), word=messages.as_typed)
-    page = [] if values["step"] else explanation_page(told, boxes, screen, every=every)
+    page = [] if values["step"] else explanation_page(explanations, boxes, screen, every=every)
     screen.show([] if first else [[]])
     if label is not None:
         screen.show([text_line(safe(label), "bold"), []])
     screen.show(page)
     if values["step"]:
-        _step(told, boxes, screen, every=every)
+        _step(explanations, boxes, screen, every=every)
 
 
 def _step(
-    told: Sequence[Explanation], boxes: Sequence[Box | None], screen: Screen, *, every: bool
+    explanations: Sequence[Explanation], boxes: Sequence[Box | None], screen: Screen, *, every: bool
 ) -> None:
     """Go from window to window, by keys where there are some."""
     from poolcli.cli.keys import keyboard
@@ -145,9 +147,9 @@ def _step(
 
     steps = [
         (one, box, at)
-        for one, box in zip(told, boxes, strict=True)
+        for one, box in zip(explanations, boxes, strict=True)
         if box is not None
-        for at in box.places()
+        for at in box.positions()
     ]
 
     def page(number: int, *, whole: bool = True, below: int = 0) -> Block:
@@ -196,27 +198,27 @@ def _print_steps(page: Any, total: int, screen: Screen, *, every: bool) -> None:
         screen.show(block if number == 0 else [[], *block])
 
 
-def _boxes(told: Sequence[Explanation], values: Values) -> list[Box | None]:
+def _boxes(explanations: Sequence[Explanation], values: Values) -> list[Box | None]:
     """Give the windows to tell of in each explanation; None where there are none."""
     from poolcli.report.windows.grid import Box
 
     if values["at"] is not None:
-        return list(_at(told, values["at"]))
+        return list(_at(explanations, values["at"]))
     if values["region"] is not None:
-        boxes = [_within(one, values["region"]) for one in told]
+        boxes = [_within(one, values["region"]) for one in explanations]
         if not any(boxes):
             raise UsageError(f"--region {values['region']}: no window lies within it as a whole")
         return boxes
-    return [Box((0,) * len(one.shape), one.shape) for one in told]
+    return [Box((0,) * len(one.shape), one.shape) for one in explanations]
 
 
-def _at(told: Sequence[Explanation], text: str) -> Iterator[Box | None]:
+def _at(explanations: Sequence[Explanation], text: str) -> Iterator[Box | None]:
     """Give the one window whose result stands at a place of the output."""
     from poolcli.report.windows.grid import Box
 
     numbers = [part.strip() for part in text.split(",")]
-    joins = told[0].first_index is not None
-    axes = 1 if joins else len(told[0].shape)
+    joins = explanations[0].first_index is not None
+    axes = 1 if joins else len(explanations[0].shape)
     example = ",".join("0" * axes)
     if len(numbers) != axes or not all(re.fullmatch(r"[0-9]{1,18}", n) for n in numbers):
         raise UsageError(
@@ -225,28 +227,28 @@ def _at(told: Sequence[Explanation], text: str) -> Iterator[Box | None]:
         )
     at = tuple(map(int, numbers))
     found = False
-    for one in told:
-        own = one.place_of(at)
+    for one in explanations:
+        own = one.position_of(at)
         found |= own is not None
         yield None if own is None else Box(own, tuple(i + 1 for i in own))
     if not found:
-        shape = (sum(one.size for one in told),) if joins else told[0].shape
+        shape = (sum(one.size for one in explanations),) if joins else explanations[0].shape
         whole = "x".join(map(str, shape))
         raise UsageError(
             f"--at {text[:40]}: outside the output of {whole}; places count from {example}"
         )
 
 
-def _within(told: Explanation, text: str) -> Box | None:
+def _within(explanation: Explanation, text: str) -> Box | None:
     """Give the windows whose real cells all lie in a region of the input."""
     from poolcli.report.windows.grid import Box
 
     parts = text.split(",")
-    if len(parts) != len(told.shape):
-        example = ",".join(["0:8"] * len(told.shape))
+    if len(parts) != len(explanation.shape):
+        example = ",".join(["0:8"] * len(explanation.shape))
         raise UsageError(f"--region {text[:40]}: one range per axis is meant, as in {example}")
     first, stop = [], []
-    for part, w in zip(parts, told.windows, strict=True):
+    for part, w in zip(parts, explanation.windows, strict=True):
         matched = re.fullmatch(r"\s*([0-9]{0,18}):([0-9]{0,18})\s*", part)
         if matched is None:
             raise UsageError(f"--region {text[:40]}: {part[:20]!r} is no range such as 0:8")

@@ -11,7 +11,7 @@ from poolcli.cli.command import Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 
 if TYPE_CHECKING:
-    from poolcli.batch.inputs import Source
+    from poolcli.batch.inputs import Input
     from poolcli.formats.base import SourceInfo
 
 
@@ -23,33 +23,33 @@ def build() -> Any:
 
 def _info(values: Values) -> int:
     from poolcli.batch.inputs import Search
-    from poolcli.cli.requests import find_sources
+    from poolcli.cli.requests import find_inputs
 
     failed = False
-    for source in find_sources(values, Search(values["recursive"])):
+    for item in find_inputs(values, Search(values["recursive"])):
         try:
-            for described in _described(source, values):
+            for described in _described(item, values):
                 record = _facts(described, values)
                 line = _json(record) if values["as_json"] else _line(record)
                 print(line, file=messages.results(), flush=True)
         except UsageError:
             raise
         except PoolError as error:
-            messages.complain_of_input(source.label, error, as_json=values["as_json"])
+            messages.complain_of_input(item.label, error, as_json=values["as_json"])
             failed = True
     return 1 if failed else 0
 
 
-def _described(source: Source, values: Values) -> Iterator[SourceInfo]:
+def _described(item: Input, values: Values) -> Iterator[SourceInfo]:
     """Describe the arrays of a source by their headers; what has none is read."""
     from poolcli.formats.base import Reading
 
     limit = values["max_pixels"]
     # Nothing is decoded, so that no size is too large unless somebody says so.
-    file = source.open(Reading(max_pixels=limit or sys.maxsize))
-    if not file.is_told and source.is_stored and limit is None:
+    file = item.open(Reading(max_pixels=limit or sys.maxsize))
+    if not file.has_header and item.is_stored and limit is None:
         file.close()
-        file = source.open()
+        file = item.open()
     yield from (found.info for found in file.sources())
     file.close()
 

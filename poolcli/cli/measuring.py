@@ -62,12 +62,12 @@ def each_input(values: Values, show: Callable[[Source], bool]) -> int:
 
     ``show`` tells whether all went well.
     """
-    from poolcli.cli.requests import find_sources
+    from poolcli.cli.requests import find_inputs
 
     failed = False
-    for source in find_sources(values):
+    for item in find_inputs(values):
         try:
-            for loaded in source.read():
+            for loaded in item.read():
                 if loaded.beside:
                     messages.hint(f"{loaded.label}: left out, of 0 or 1 axes beside larger arrays")
                 elif not _labelled(show, loaded):
@@ -75,7 +75,7 @@ def each_input(values: Values, show: Callable[[Source], bool]) -> int:
         except UsageError:
             raise
         except PoolError as error:
-            messages.complain_of_input(source.label, error, as_json=values["as_json"])
+            messages.complain_of_input(item.label, error, as_json=values["as_json"])
             failed = True
     return 1 if failed else 0
 

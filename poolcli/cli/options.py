@@ -244,7 +244,33 @@ CLUSTER = (
 
 # Where inputs are searched, and how they are read.
 SEARCH = (RECURSIVE, FILES_FROM)
-READING = (ARRAYS, MATRIX)
+TABLES = (
+    option(
+        "delimiter",
+        str | None,
+        "What separates the columns of text: one character, or tab, space, comma, semicolon "
+        "(default: what the rows have).",
+        "--delimiter",
+        metavar="CHARACTER",
+        words=("tab", "space", "comma", "semicolon"),
+    ),
+    option(
+        "skip_header",
+        int | None,
+        "Lines before the numbers of text (default: one, if it is a heading).",
+        "--skip-header",
+        min=0,
+        metavar="N",
+    ),
+    option(
+        "missing",
+        list[str] | None,
+        "One more word for a missing number in text, beside NA, N/A, null and empty cells.",
+        "--missing",
+        metavar="WORD",
+    ),
+)
+READING = (ARRAYS, MATRIX, *TABLES)
 BATCH = (
     *SEARCH,
     option(
@@ -517,7 +543,7 @@ TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
         argument("name", str | None, "[NAME]", "An op.", default=None),
         switch("as_json", "One JSON object per op.", "--json"),
     ),
-    "info": (INPUTS, *AXES, JSON, *SEARCH, MATRIX, ARRAYS, MAX_PIXELS),
+    "info": (INPUTS, *AXES, JSON, *SEARCH, *READING, MAX_PIXELS),
     "completion": (argument("shell", Shell, "|".join(Shell), "Your shell."),),
 }
 
@@ -537,7 +563,7 @@ def of_pooling(op: Op, family: Family) -> Sequence[inspect.Parameter]:
     return [
         *(INPUTS, *of_windows(op, family)),
         *(WINNERS if picks else ()),
-        *([LINEAR] if op.blends and not family.joins else ()),
+        *([LINEAR] if op.averages and not family.joins else ()),
         *([BY] if picks else ()),
         *(*AXES, *VALUES, *OUTPUT, *PICTURES, THREADS, *BATCH, *READING),
     ]

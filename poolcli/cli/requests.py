@@ -63,7 +63,7 @@ def request_of(op: Op, family: Family, values: Values) -> Request:
     """Say in the library's words what the options of a command that pools ask for."""
     return Request(
         op=op.name,
-        geometry=family.place(windows_of(family, values, op.name)),
+        geometry=family.make_geometry(windows_of(family, values, op.name)),
         layout=values["layout"],
         like=read_defaults(values["like"]).like,
         nan=values["nan"].value,
@@ -222,7 +222,7 @@ def images_of(values: Values, target: batch.Target) -> ImageOptions:
 
     Raises UsageError for what is meaningless whatever the input.
     """
-    from poolcli.formats.base import PLAIN, Packing
+    from poolcli.formats.base import DEFAULT_PACKING, Packing
     from poolcli.images.options import ImageOptions
 
     linear, by = values.get("linear", False), values.get("by")
@@ -246,7 +246,7 @@ def images_of(values: Values, target: batch.Target) -> ImageOptions:
         rendering.check()
     packing = Packing(values.get("quality"), values.get("compression"))
     extension = _extension(target)
-    if extension is not None and packing != PLAIN:
+    if extension is not None and packing != DEFAULT_PACKING:
         from poolcli.formats.limits import meaningless
 
         if problem := meaningless(extension, packing):
@@ -280,22 +280,29 @@ def refuse_contradictions(values: Values, target: batch.Target) -> None:
         raise UsageError("--clip needs something to fit: --dtype, or a picture as --output")
 
 
-def find_sources(
+HOW_READ = ("arrays", "delimiter", "skip_header", "missing")
+"""Keywords of what changes the arrays that are read."""
+
+
+def find_inputs(
     values: Values,
     search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
-) -> list[batch.Source]:
+) -> list[batch.Input]:
     """Give every input that was named, listed or typed."""
     if not gc.isenabled():  # as cli.main has left it, so that modules load faster
         gc.freeze()  # they stay to the end, and need no looking at
         gc.enable()
     inputs, lists = values["inputs"] or [], values.get("files_from") or []
-    sources = batch.find_sources(inputs, values["matrix"] or [], lists, search, "--matrix")
-    if not sources:
+    found = batch.find_inputs(inputs, values["matrix"] or [], lists, search, "--matrix")
+    if not found:
         raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
     rows = (values["layout"] or "").upper() == "W"
     patterns = tuple(values["arrays"] or ())
-    if patterns or rows:
-        from poolcli.formats.base import Members
+    table = [values["delimiter"], values["skip_header"], values["missing"]]
+    if not patterns and not rows and table == [None] * 3:
+        return found
+    from poolcli.formats.base import Members
+    from poolcli.formats.dialect import dialect_of
 
-        return [source.choosing(Members(patterns, small=rows)) for source in sources]
-    return sources
+    dialect = dialect_of(*table)
+    return [item.reading(Members(patterns, small=rows), dialect) for item in found]

@@ -15,8 +15,9 @@ from poolcli.cli import messages
 from poolcli.cli.command import Values
 from poolcli.cli.env import read_defaults
 from poolcli.cli.requests import (
+    HOW_READ,
     cluster_of,
-    find_sources,
+    find_inputs,
     images_of,
     refuse_contradictions,
     settings_of,
@@ -47,7 +48,7 @@ class RunReporter(Watch):
     def __init__(self, jobs: Sequence[batch.Job], values: Values, *, is_batch: bool) -> None:
         self._values, self._is_batch = values, is_batch
         self._todo = [job for job in jobs if not job.skip]
-        self._sizes = {id(job.source): _size(job) for job in self._todo}
+        self._sizes = {id(job.input): _size(job) for job in self._todo}
         self._ticked: dict[int, float] = {}
         self._meter = report.Meter(len(self._todo), sum(self._sizes.values()))
         self._counts = dict.fromkeys((Result, Skipped, Failed), 0)
@@ -104,7 +105,7 @@ class RunReporter(Watch):
 
     def tick(self, job: batch.Job, part: float) -> None:
         """Count a part of a job's input."""
-        key = id(job.source)
+        key = id(job.input)
         done = self._ticked.get(key, 0.0)
         part = min(part, 1 - done)  # each array of an archive is a whole to itself
         self._ticked[key] = done + part
@@ -114,7 +115,7 @@ class RunReporter(Watch):
         """Count a job."""
         self._counts[how] += 1
         self._left -= not job.skip
-        key = id(job.source)
+        key = id(job.input)
         if key in self._sizes:
             left = 1 - self._ticked.pop(key, 0.0)
             self._meter.advance(left, left * self._sizes[key])
@@ -131,11 +132,11 @@ class RunReporter(Watch):
     def _tell(self, outcome: Outcome) -> None:
         as_json = self._values["as_json"]
         if isinstance(outcome, Failed):
-            label = outcome.job.source.label
+            label = outcome.job.input.label
             messages.complain_of_input(label, outcome.error, as_json=as_json)
         elif isinstance(outcome, Skipped):
             if as_json:
-                _print(report.skipped_json(outcome.job.source.label, outcome.job.paths))
+                _print(report.skipped_json(outcome.job.input.label, outcome.job.paths))
         else:
             self._show(outcome)
 
@@ -190,36 +191,37 @@ def _print(line: str) -> None:
 
 def _size(job: batch.Job) -> int:
     try:
-        return os.path.getsize(job.source.file) if job.source.file is not None else 0
+        return os.path.getsize(job.input.file) if job.input.file is not None else 0
     except OSError:
         return 0
 
 
-def run(operation: Operation, values: Values, sources: Sequence[batch.Source] | None = None) -> int:
+def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | None = None) -> int:
     """Do what is asked of every input, show or write each result, and give the exit code.
 
-    ``sources`` are the inputs where they are not simply those that were named or typed.
+    ``inputs`` are the inputs where they are not simply those that were named or typed.
     """
     target = target_of(values, getattr(operation, "op", "pooled"))
     refuse_contradictions(values, target)
     batch.check_target(target)
     images, shard, cluster = images_of(values, target), shard_of(values), cluster_of(values, target)
     search = batch.Search(values.get("recursive", False), target.output)
-    if sources is None:
-        sources = find_sources(values, search)
+    if inputs is None:
+        inputs = find_inputs(values, search)
     layouts = read_defaults(values["like"]).layouts
-    is_batch = target.is_folder and batch.is_many(sources)
+    is_batch = target.is_folder and batch.is_many(inputs)
     manifest = None
     if is_batch or target.resume:
-        from poolcli.batch.manifest import recipe_of
+        from poolcli.batch.manifest import fingerprint_of
 
-        recipe = recipe_of(operation, layouts, target.format, images)
-        if values["arrays"]:
-            recipe = {**recipe, "arrays": " ".join(values["arrays"])}
-        manifest = _open_manifest(target, recipe, shard)
-    jobs = batch.assign(sources, target, manifest, search, shard)
+        fingerprint = fingerprint_of(operation, layouts, target.format, images)
+        chosen = {name: values[name] for name in HOW_READ}
+        given = {name: str(value) for name, value in chosen.items() if value is not None}
+        fingerprint = {**fingerprint, **given}
+        manifest = _open_manifest(target, fingerprint, shard)
+    jobs = batch.assign(inputs, target, manifest, search, shard)
     if not jobs and not values["quiet"]:
-        messages.summary(f"shard {shard}: of {len(sources)} inputs none is for it; nothing to do")
+        messages.summary(f"shard {shard}: of {len(inputs)} inputs none is for it; nothing to do")
     if values.get("dry_run"):
         return _dry_run(jobs, batch.Worker(operation, layouts, images=images), values)
     settings = settings_of(values, in_order=not values["as_json"])
@@ -247,13 +249,13 @@ def _starter(cluster: Cluster | None) -> Callable[..., Generator[Outcome, None, 
 
 
 def _open_manifest(
-    target: batch.Target, recipe: Mapping[str, str], shard: Shard | None
+    target: batch.Target, fingerprint: Mapping[str, str], shard: Shard | None
 ) -> Manifest:
     from poolcli.batch.manifest import Manifest
 
     folder = str(target.output)
     writer = "run" if shard is None else f"shard-{shard.number}-of-{shard.parts}"
-    manifest = Manifest(folder, recipe, writer)
+    manifest = Manifest(folder, fingerprint, writer)
     difference = manifest.difference() if target.resume and not target.overwrite else None
     if difference is not None:
         raise UsageError(
@@ -272,7 +274,7 @@ def _dry_run(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) ->
         try:
             for came in [] if job.skip else dry_run(job, worker):
                 if isinstance(came, PoolError):
-                    messages.complain_of_input(job.source.label, came, as_json=as_json)
+                    messages.complain_of_input(job.input.label, came, as_json=as_json)
                     failed = True
                     continue
                 if came.plan.warning is not None:
@@ -285,6 +287,6 @@ def _dry_run(jobs: Sequence[batch.Job], worker: batch.Worker, values: Values) ->
         except UsageError:
             raise
         except PoolError as error:
-            messages.complain_of_input(job.source.label, error, as_json=as_json)
+            messages.complain_of_input(job.input.label, error, as_json=as_json)
             failed = True
     return 1 if failed else 0

@@ -11,7 +11,7 @@ from poolcli.errors import InputError, UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from poolcli.batch.inputs import Source
+    from poolcli.batch.inputs import Input
     from poolcli.unpooling import Unpool
 
 
@@ -31,11 +31,11 @@ def build() -> Any:
 def _unpool(values: Values) -> int:
     from poolcli.cli.runner import run
 
-    operation, sources = read_unpool(values)
-    return run(operation, {**values, "indices": None, "index": None}, sources)
+    operation, inputs = read_unpool(values)
+    return run(operation, {**values, "indices": None, "index": None}, inputs)
 
 
-def read_unpool(values: Values) -> tuple[Unpool, list[Source]]:
+def read_unpool(values: Values) -> tuple[Unpool, list[Input]]:
     """Give the operation, and the one source of values."""
     if values["indices"] is None:
         raise UsageError(
@@ -46,23 +46,23 @@ def read_unpool(values: Values) -> tuple[Unpool, list[Source]]:
             "unpool needs the window size of the pooling: --size 2; or, for other windows, the "
             "size of what was pooled: --output-size 240x320"
         )
-    from poolcli.cli.requests import find_sources, unpool_of
+    from poolcli.cli.requests import find_inputs, unpool_of
 
-    sources = find_sources({**values, "inputs": [*(values["inputs"] or []), values["indices"]]})
-    if len(sources) != 2 or any(source.from_folder for source in sources):
+    inputs = find_inputs({**values, "inputs": [*(values["inputs"] or []), values["indices"]]})
+    if len(inputs) != 2 or any(item.from_folder for item in inputs):
         raise UsageError("unpool takes one input and one file of positions")
-    positions = sources.pop()
+    positions = inputs.pop()
     array = _only_array(positions)
     try:
         operation = unpool_of(values, array, options.UNPOOL_WINDOWS)
     except InputError as error:
         raise InputError(f"{positions.label}: {error}") from error
-    return operation, sources
+    return operation, inputs
 
 
-def _only_array(source: Source) -> NDArray[Any]:
-    arrays = source.read()
+def _only_array(item: Input) -> NDArray[Any]:
+    arrays = item.read()
     loaded = next(arrays)
     if next(arrays, None) is not None:
-        raise InputError(f"{source.label}: holds several arrays; name one, such as FILE.npz:name")
+        raise InputError(f"{item.label}: holds several arrays; name one, such as FILE.npz:name")
     return loaded.array

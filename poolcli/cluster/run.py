@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli import formats
-from poolcli.batch.job import Beginning, Planned, Task, Worker
+from poolcli.batch.job import Planned, StartLatch, Task, Worker
 from poolcli.batch.outputs import Job
 from poolcli.batch.run import check_usage, do_task
 from poolcli.cluster import scheduler as door
@@ -66,10 +66,10 @@ def run(
     ------
     ClusterError: there is no scheduler or no worker, they differ from this machine, or are lost.
     """
-    beginning = Beginning(made=manifest is not None)
+    latch = StartLatch(made=manifest is not None)
     worker = Worker(
         *(operation.with_threads(1), layouts, settings.max_bytes, images, manifest, watch.tick),
-        beginning,
+        latch,
     )
     if manifest is not None:
         check_usage([Task(job, worker) for job in jobs])
@@ -111,7 +111,7 @@ def _skipped(jobs: Sequence[Job], watch: Watch) -> Iterator[Outcome]:
 
 def _sights(jobs: Sequence[Job], manifest: Manifest | None) -> Iterator[Sight]:
     """Give what every worker should see: some inputs, and where outputs go."""
-    files = [job.source.file for job in jobs if not job.skip and job.source.is_stored]
+    files = [job.input.file for job in jobs if not job.skip and job.input.is_stored]
     for file in files[:: max(1, len(files) // LOOKED_AT)]:
         info = os.stat(str(file))
         yield Sight(os.path.abspath(str(file)), info.st_size, info.st_mtime_ns)
@@ -240,7 +240,7 @@ class _Run:
         total, aim = 0.0, self._pace.aim(self._threads)
         while self._place < len(self._jobs) and not self._is_over:
             place, job = self._place, self._jobs[self._place]
-            if job.skip or not job.source.is_stored:
+            if job.skip or not job.input.is_stored:
                 self._place += 1
                 self._do_here(place)
                 continue
@@ -300,7 +300,7 @@ class _Run:
         edges = [i * blocks // count for i in range(count + 1)]
         job = _absolute(self._jobs[place])
         for first, stop in pairwise(edges):
-            assert isinstance(sink, formats.Boxed)
+            assert isinstance(sink, formats.BoxSink)
             path = os.path.abspath(sink.path)
             band = Band(place, job, str(planned.format), path, first, stop, blocks)
             self._bands.append((band, seconds / count))
@@ -359,7 +359,7 @@ class _Run:
 
     def _blame(self, place: int, deaths: int) -> InputError:
         return InputError(
-            f"{self._jobs[place].source.label}: {deaths} workers died while they were at it; they"
+            f"{self._jobs[place].input.label}: {deaths} workers died while they were at it; they"
             " may have too little memory for it"
         )
 
@@ -390,7 +390,7 @@ class _Run:
 
     def _complete(self, place: int, shared: _Shared) -> Outcome:
         """Give an output its name of which all bands are written."""
-        assert isinstance(shared.sink, formats.Boxed)
+        assert isinstance(shared.sink, formats.BoxSink)
         try:
             with suppress(OSError):  # what this machine knows of its state may be old
                 os.utime(shared.sink.path)
@@ -433,17 +433,17 @@ class _Discarded(Exception):
 
 def _absolute(job: Job) -> Job:
     """The same job for a process that works in another folder."""
-    path = os.path.abspath(str(job.source.path))
-    opens = partial(formats.open_file, path, streams=False)
-    source = job.source._replace(path=path, opens=opens)
+    path = os.path.abspath(str(job.input.path))
+    opener = partial(formats.open_file, path, streams=False)
+    item = job.input._replace(path=path, opener=opener)
     output, indices = (
         None if name is None else os.path.abspath(name) for name in (job.output, job.indices)
     )
-    return job._replace(source=source, output=output, indices=indices)
+    return job._replace(input=item, output=output, indices=indices)
 
 
 def _names(job: Job) -> Iterator[tuple[str, str]]:
-    for name in (job.source.path, job.output, job.indices):
+    for name in (job.input.path, job.output, job.indices):
         if name is not None:
             yield os.path.abspath(name), name
 

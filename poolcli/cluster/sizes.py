@@ -36,7 +36,7 @@ def weigh(task: Task) -> Weight:
         if plan is None:
             continue
         row = task.writes_boxes(array, plan)
-        by_boxes = row is not None or info.row.holds is None
+        by_boxes = row is not None or info.row.pictures is None
         seconds += info.nbytes / (_BOXES if by_boxes else _PICTURES)
         shared = row is not None and row.shared is not None and plan.single is not None
         if shared and len(planned) == 1 and task.job.indices is None:

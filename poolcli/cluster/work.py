@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from poolcli import formats
-from poolcli.batch.job import Beginning, Task, Worker
+from poolcli.batch.job import StartLatch, Task, Worker
 from poolcli.batch.manifest import Manifest
 from poolcli.batch.outputs import Job
 from poolcli.batch.run import do_task
@@ -39,10 +39,10 @@ class Sight(NamedTuple):
 
 
 class Notes(NamedTuple):
-    """Where outputs are noted: the manifest's folder and recipe."""
+    """Where outputs are noted: the manifest's folder and fingerprint."""
 
     folder: str
-    recipe: Mapping[str, str]
+    fingerprint: Mapping[str, str]
 
 
 class Common(NamedTuple):
@@ -168,7 +168,7 @@ def _do_band(band: Band, worker: Worker) -> Sequence[Came]:
         with formats.shared(new, BY_EXTENSION[band.format], band.path) as out:
             content = planned.source.content
             if plan.count_blocks(content, out) != band.blocks:
-                raise Differs(f"{band.job.source.label} is cut there into other blocks than here")
+                raise Differs(f"{band.job.input.label} is cut there into other blocks than here")
             some = replace(plan, blocks=(band.first, band.stop))
             worker.images.run(some, planned.source, out, task.tick)
     except PoolError as error:
@@ -195,7 +195,7 @@ def _worker(
 
     max_bytes = ways.max_bytes if common.max_bytes is None else common.max_bytes
     operation = common.operation.with_threads(1)
-    shared = (max_bytes, common.images, manifest, tick, Beginning(made=True))
+    shared = (max_bytes, common.images, manifest, tick, StartLatch(made=True))
     return Worker(operation, common.layouts, *shared)
 
 

@@ -151,7 +151,7 @@ def write_whole(out: Writable, values: Array) -> None:
         out.write_box(tuple((0, n) for n in out.shape), shaped)
 
 
-class Source(Protocol):
+class InputView(Protocol):
     """A view that boxes of cells can be read from."""
 
     shape: tuple[int, ...]
@@ -171,7 +171,7 @@ class Source(Protocol):
         """Told before boxes are read how many bytes of decoded chunks are worth keeping."""
 
 
-class Target(Protocol):
+class OutputView(Protocol):
     """A view that boxes of results can be written to."""
 
     shape: tuple[int, ...]
@@ -190,7 +190,7 @@ class Target(Protocol):
         ...
 
 
-class ArraySource:
+class ArrayInputView:
     """An array in memory, its axes permuted by ``order``."""
 
     block_bytes = 1 << 21
@@ -211,7 +211,7 @@ class ArraySource:
         """All of it is in memory."""
 
 
-class StoredSource:
+class StoredInputView:
     """A stored array, its axes permuted by ``order``."""
 
     block_bytes = 1 << 21
@@ -236,7 +236,7 @@ class StoredSource:
         self._stored.keep(nbytes)
 
 
-class ArrayTarget:
+class ArrayOutputView:
     """An array in memory, its axes permuted by ``order``."""
 
     chunks: tuple[int, ...] | None = None
@@ -254,7 +254,7 @@ class ArrayTarget:
         """Nothing is left to do."""
 
 
-class StoredTarget:
+class StoredOutputView:
     """A stored array, its axes permuted by ``order``."""
 
     def __init__(self, stored: StoredOutput, order: tuple[int, ...]) -> None:
@@ -276,15 +276,17 @@ class StoredTarget:
         self._stored.write_box(stored_box, results.transpose(back))
 
 
-def source_of(x: Readable, order: tuple[int, ...]) -> Source:
+def input_view(x: Readable, order: tuple[int, ...]) -> InputView:
     """The source that reads ``x`` with its axes permuted by ``order``."""
-    return ArraySource(x, order) if isinstance(x, np.ndarray) else StoredSource(x, order)
+    return ArrayInputView(x, order) if isinstance(x, np.ndarray) else StoredInputView(x, order)
 
 
-def target_of(out: Writable, order: tuple[int, ...]) -> Target:
+def output_view(out: Writable, order: tuple[int, ...]) -> OutputView:
     """The target that writes ``out`` with its axes permuted by ``order``."""
     out = out.array if isinstance(out, Gathered) else out
-    return ArrayTarget(out, order) if isinstance(out, np.ndarray) else StoredTarget(out, order)
+    return (
+        ArrayOutputView(out, order) if isinstance(out, np.ndarray) else StoredOutputView(out, order)
+    )
 
 
 def memory_order(x: Readable) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from poolcli import dtypes
 from poolcli.engine import native
-from poolcli.engine.arrays import Array, Box, Buffers, Range, Source, Target
+from poolcli.engine.arrays import Array, Box, Buffers, InputView, OutputView, Range
 from poolcli.engine.gather import pool_gathered
 from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel
 from poolcli.engine.native import Missing, Work
@@ -44,8 +44,8 @@ class Task(NamedTuple):
     kernel: Kernel
     result: np.dtype[Any]
     """Of the op's own results, before they are stored."""
-    source: Source
-    target: Target
+    source: InputView
+    target: OutputView
     windows: tuple[Windows, ...]
     ranges: tuple[Range, ...]
     lead: int
@@ -64,11 +64,11 @@ class Task(NamedTuple):
 
 
 class NanFound(InputError):
-    """A NaN where none is allowed; ``place`` is its position in the task's view."""
+    """A NaN where none is allowed; ``position`` is its position in the task's view."""
 
-    def __init__(self, place: tuple[int, ...]) -> None:
+    def __init__(self, position: tuple[int, ...]) -> None:
         super().__init__("NaN found")
-        self.place = place
+        self.position = position
 
 
 class Worker:
@@ -179,9 +179,9 @@ class Worker:
         axes = self._piece_axes()
         each = [range(*ranges[axis]) for axis in axes]
         total = math.prod(map(len, each))
-        for place in itertools.product(*each):
+        for position in itertools.product(*each):
             some, slices = list(ranges), [slice(None)] * out.ndim
-            for axis, i in zip(axes, place, strict=True):
+            for axis, i in zip(axes, position, strict=True):
                 some[axis] = (i, i + 1)
                 first = ranges[axis][0]
                 slices[self.task.lead + axis] = slice(i - first, i - first + 1)
@@ -274,8 +274,10 @@ class Worker:
             plain = None if missing is None else missing._replace(fill=dtype.type(0))
             works.append(self._work(part, dtype, plain))
         if missing is not None:
-            place = Compiled("argmax", "place")
-            works.append(self._work(place, np.dtype(np.int64), missing._replace(fill=np.int64(-1))))
+            locating = Compiled("argmax", "place")
+            works.append(
+                self._work(locating, np.dtype(np.int64), missing._replace(fill=np.int64(-1)))
+            )
         return works
 
     def _outs(self, out: Array) -> list[Array]:
@@ -361,7 +363,7 @@ class Worker:
             return None
         lead, count = self.task.lead, len(self.task.windows)
         unused = self.buffers.take("no results", out.shape, np.dtype(np.uint8))
-        place = self.nan_work.first_nan(
+        position = self.nan_work.first_nan(
             self._turn(cells),
             self._turn(unused),
             windows=self._turn_ranges(ranges),
@@ -369,12 +371,12 @@ class Worker:
             lead=[low for low, _ in box[:lead]],
             pieces=pieces,
         )
-        if place is None:
+        if position is None:
             return None
-        along = place[lead : len(place) - len(self.task.inner)]
+        along = position[lead : len(position) - len(self.task.inner)]
         if self.turned:
             along = along[:1] if count == 1 else (*along[1:], along[0])
-        whole = (*place[:lead], *along, *place[len(place) - len(self.task.inner) :])
+        whole = (*position[:lead], *along, *position[len(position) - len(self.task.inner) :])
         return tuple(low + i for (low, _), i in zip(box, whole, strict=True))
 
 

@@ -43,6 +43,22 @@ class Members(NamedTuple):
 ALL = Members()
 
 
+class Dialect(NamedTuple):
+    """How a table of numbers is written as text.
+
+    delimiter: what stands between columns; None: as the rows have it
+    skip_header: how many lines come before the numbers; None: one, if it cannot be numbers
+    missing: more words that stand for a missing number
+    """
+
+    delimiter: str | None = None
+    skip_header: int | None = None
+    missing: tuple[str, ...] = ()
+
+
+SNIFFED = Dialect()
+
+
 class Reading(NamedTuple):
     """How files are read.
 
@@ -50,15 +66,17 @@ class Reading(NamedTuple):
     max_pixels: refuse larger pictures as possible decompression bombs; None: 178 956 970
     cmyk: give CMYK pictures as their four channels instead of turning them into RGB
     members: which arrays of an archive are meant
+    dialect: how text is written
     """
 
     max_bytes: int | None = None
     max_pixels: int | None = None
     cmyk: bool = False
     members: Members = ALL
+    dialect: Dialect = SNIFFED
 
 
-AS_USUAL = Reading()
+DEFAULT_READING = Reading()
 
 
 class Packing(NamedTuple):
@@ -68,15 +86,15 @@ class Packing(NamedTuple):
     compression: str | None = None
 
 
-PLAIN = Packing()
+DEFAULT_PACKING = Packing()
 
 
-class Holds(NamedTuple):
+class PictureSupport(NamedTuple):
     """What a picture format can hold: dtypes by number of channels, and whether several frames.
 
     ``cmyk``: the dtypes of CMYK, where it holds that. ``compressions`` are the ways to pack the
-    same values, and with ``quality`` they may be packed approximately. ``places``: it says where
-    pixels lie on the earth.
+    same values, and with ``quality`` they may be packed approximately. ``georeferenced``: it says
+    where pixels lie on the earth.
     """
 
     name: str
@@ -86,7 +104,7 @@ class Holds(NamedTuple):
     cmyk: tuple[str, ...] = ()
     quality: bool = False
     compressions: tuple[str, ...] = ()
-    places: bool = False
+    georeferenced: bool = False
 
     def has(self, channels: int) -> bool:
         """Whether it holds pictures of so many channels."""
@@ -121,7 +139,7 @@ class NewArray(NamedTuple):
     dtype: np.dtype[Any]
     layout: str | None = None
     metadata: Metadata | None = None
-    packing: Packing = PLAIN
+    packing: Packing = DEFAULT_PACKING
     chunks: tuple[int, ...] | None = None
 
     @property
@@ -142,7 +160,7 @@ class Format(NamedTuple):
 
     name: what people call it; the name of a picture's format is of how it is read
     extensions: those that it is written with; the first is that of what was read
-    begins: whether these are first bytes of such a file
+    recognises: whether these are first bytes of such a file
     opener: opens a file of it: ``opener(opened)`` gives an :class:`OpenFile`
     encode: see :data:`Encode`
     boxes: what writes it box by box: ``boxes(file, new)`` gives a StoredOutput for an array like
@@ -153,8 +171,8 @@ class Format(NamedTuple):
     folder: where it is a folder: whether that at a path is one of it. ``boxes`` gets the path of a
         new, empty folder then in the place of a file
     stream: reads its arrays one after another from a pipe; None where all of it has to be there
-    start: raises InputError for what cannot be the first bytes of an endless one
-    holds: what pictures it can hold; None for what are no pictures
+    start: ``start(first_bytes, dialect)`` raises InputError for what cannot begin an endless one
+    pictures: what pictures it can hold; None for what are no pictures
     is_text, is_archive: it is read by people; it holds several arrays, which have names
     decoded, encoded: about how many times the bytes of an array are in memory at most while it is
         read and written
@@ -163,14 +181,14 @@ class Format(NamedTuple):
 
     name: str
     extensions: tuple[str, ...]
-    begins: Callable[[bytes], bool]
+    recognises: Callable[[bytes], bool]
     opener: Callable[[Opened], OpenFile]
     encode: Encode
     boxes: Callable[..., StoredOutput] | None = None
     shared: Callable[..., StoredOutput] | None = None
     stream: Callable[[Any, str, Reading, Format], Iterator[Source]] | None = None
-    start: Callable[[bytes], None] | None = None
-    holds: Holds | None = None
+    start: Callable[..., None] | None = None
+    pictures: PictureSupport | None = None
     folder: Callable[[str], bool] | None = None
     is_text: bool = False
     is_archive: bool = False
@@ -180,7 +198,7 @@ class Format(NamedTuple):
     @property
     def kind(self) -> str:
         """What people are told it is: ``image`` for every picture, else its name."""
-        return self.name if self.holds is None else "image"
+        return self.name if self.pictures is None else "image"
 
 
 def lazy(module: str, name: str) -> Callable[..., Any]:
@@ -202,7 +220,7 @@ class Opened(NamedTuple):
     file: BinaryIO
     label: str
     format: Format
-    reading: Reading = AS_USUAL
+    reading: Reading = DEFAULT_READING
     member: str | None = None
 
     @property
@@ -224,7 +242,7 @@ class OpenFile:
         self.opened = opened
 
     @property
-    def is_told(self) -> bool:
+    def has_header(self) -> bool:
         """Whether headers tell what arrays there are, so that ``sources`` reads no values."""
         return True
 
@@ -255,6 +273,7 @@ class SourceInfo(NamedTuple):
     member: the array's name inside an archive, else None
     nodata: the value of cells that means missing, where the file names one
     beside: of 0 or 1 axes beside larger arrays of an archive: it is no map, and goes on as it is
+    notes: what was assumed to read it, a sentence each
     """
 
     label: str
@@ -266,6 +285,7 @@ class SourceInfo(NamedTuple):
     member: str | None = None
     nodata: float | None = None
     beside: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     kind: int
     number: int
     data: bytes
-    place: int = 0
+    offset: int = 0
 
 
 Directory = dict[int, Entry]
@@ -81,7 +81,7 @@ def _patched(data: bytes, main: Mapping[int, int], details: Mapping[int, int]) -
                 continue
             if entry.kind == LONG or value < 1 << 16:
                 code = "H" if entry.kind == SHORT else "I"
-                struct.pack_into(found.order + code, changed, entry.place, value)
+                struct.pack_into(found.order + code, changed, entry.offset, value)
     return bytes(changed)
 
 
@@ -115,11 +115,11 @@ def read_directory(fetch: Fetch, order: str, offset: int) -> Directory:
         if kind not in _SIZES:
             continue
         size = _SIZES[kind] * length
-        place = at + 8 if size <= 4 else value
-        data = fetch(place, size) if size <= _MOST_BYTES else b""
+        start = at + 8 if size <= 4 else value
+        data = fetch(start, size) if size <= _MOST_BYTES else b""
         if len(data) < size:
             raise Damaged(f"tag {tag} with {size} bytes ends past the data")
-        directory[tag] = Entry(kind, length, data, place)
+        directory[tag] = Entry(kind, length, data, start)
     return directory
 
 

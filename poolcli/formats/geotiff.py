@@ -49,7 +49,7 @@ class GeoTags(NamedTuple):
     lost: tuple[str, ...] = ()
 
     @property
-    def is_placed(self) -> bool:
+    def is_georeferenced(self) -> bool:
         """Whether it says where the pixels lie."""
         return bool(self.ties or self.matrix or self.keys)
 
@@ -91,7 +91,7 @@ class GeoTags(NamedTuple):
 
     def without_place(self) -> GeoTags:
         """Give what is left where the pixels no longer lie on a grid over those of the file."""
-        lost = (*self.lost, *([_PLACING] if self.is_placed else []))
+        lost = (*self.lost, *([_PLACING] if self.is_georeferenced else []))
         return GeoTags(metadata=self.metadata, nodata=self.nodata, lost=lost)
 
     def without_values(self) -> GeoTags:

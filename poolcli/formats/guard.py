@@ -13,7 +13,13 @@ from poolcli.errors import InputError, OutputError
 
 CAUSE_LENGTH = 200
 MAX_PIXELS = 178_956_970  # as Pillow: three bytes each of half a gibibyte
-TELLING = (ValueError, OSError, SyntaxError, EOFError, MemoryError)  # written for people to read
+READABLE_ERRORS = (
+    ValueError,
+    OSError,
+    SyntaxError,
+    EOFError,
+    MemoryError,
+)  # written for people to read
 
 
 @contextmanager
@@ -45,14 +51,14 @@ def explain_error(error: BaseException) -> str:
     if isinstance(error, (InputError, OutputError)):
         return one_line(str(error))
     # imageio and others hide the real reason below; a struct.error there says nothing to people.
-    while error.__cause__ is not None and isinstance(error.__cause__, TELLING):
+    while error.__cause__ is not None and isinstance(error.__cause__, READABLE_ERRORS):
         error = error.__cause__
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
     if isinstance(error, OSError) and error.strerror:
         return one_line(error.strerror)
     text = one_line(str(error))
-    if isinstance(error, TELLING) and text:
+    if isinstance(error, READABLE_ERRORS) and text:
         return text
     return f"it is damaged ({one_line(text or type(error).__name__)})"
 

@@ -19,7 +19,7 @@ import numpy as np
 from poolcli.errors import InputError
 from poolcli.formats import exif
 from poolcli.formats.base import Decoded, OpenFile, Reading, Source, SourceInfo
-from poolcli.formats.guard import TELLING, check_count, check_memory, explain_error, reading
+from poolcli.formats.guard import READABLE_ERRORS, check_count, check_memory, explain_error, reading
 from poolcli.formats.metadata import Metadata, sound_icc, upright_xmp
 
 _WEBP_SIDE = 16383
@@ -79,7 +79,7 @@ class PictureFile(OpenFile):
     """A picture, read by Pillow."""
 
     @property
-    def is_told(self) -> bool:
+    def has_header(self) -> bool:
         """Whether the header tells all; of animations, and of damaged files, only decoding does."""
         return self._header is not None
 
@@ -191,7 +191,7 @@ def _header_by_pillow(file: BinaryIO, name: str, settings: Reading) -> Header | 
 
 
 def _reason(error: Exception, name: str) -> str:
-    if isinstance(error, TELLING) and type(error).__name__ != "UnidentifiedImageError":
+    if isinstance(error, READABLE_ERRORS) and type(error).__name__ != "UnidentifiedImageError":
         return f"it cannot be decoded as {name}: {explain_error(error)}"
     return f"it cannot be decoded as {name}: it is damaged or truncated"
 

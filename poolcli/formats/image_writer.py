@@ -8,11 +8,11 @@ import numpy as np
 
 from poolcli.errors import OutputError
 from poolcli.formats import exif, gif, png16, pnm
-from poolcli.formats.base import PLAIN, Packing
+from poolcli.formats.base import DEFAULT_PACKING, Packing
 from poolcli.formats.guard import shape_text
 from poolcli.formats.limits import advice_for, cannot_hold, listed, meaningless
 from poolcli.formats.metadata import Metadata
-from poolcli.formats.table import holds_of
+from poolcli.formats.table import picture_support_of
 
 PNG_LEVEL = 4  # a third of the time of Pillow's 6, for some 5 % more bytes
 _JPEG_QUALITY = 95
@@ -181,7 +181,7 @@ def encode(
     extension: str,
     layout: str | None = None,
     metadata: Metadata | None = None,
-    packing: Packing = PLAIN,
+    packing: Packing = DEFAULT_PACKING,
 ) -> Pieces:
     """Return the bytes of a picture file that Pillow writes.
 
@@ -201,7 +201,7 @@ def encode_png(
     extension: str,
     layout: str | None = None,
     metadata: Metadata | None = None,
-    packing: Packing = PLAIN,
+    packing: Packing = DEFAULT_PACKING,
 ) -> Pieces:
     """Return the bytes of a PNG, of 16 bits by our own writer; see :func:`encode`."""
     frames, name, metadata = _prepared(array, extension, layout, metadata, packing)
@@ -217,7 +217,7 @@ def encode_pnm(
     extension: str,
     layout: str | None = None,
     metadata: Metadata | None = None,
-    packing: Packing = PLAIN,
+    packing: Packing = DEFAULT_PACKING,
 ) -> Pieces:
     """Return the bytes of a PBM, PGM or PPM, of 16 bits by our own writer; see :func:`encode`."""
     frames, name, metadata = _prepared(array, extension, layout, metadata, packing)
@@ -231,7 +231,7 @@ def encode_tiff(
     extension: str,
     layout: str | None = None,
     metadata: Metadata | None = None,
-    packing: Packing = PLAIN,
+    packing: Packing = DEFAULT_PACKING,
 ) -> Pieces:
     """Return the bytes of a TIFF with a page for each frame; see :func:`encode`."""
     frames, _, metadata = _prepared(array, extension, layout, metadata, packing)
@@ -246,32 +246,37 @@ def _prepared(
     packing: Packing,
 ) -> tuple[np.ndarray, str, Metadata]:
     """Return frames that the format can hold, its name, and the metadata for them."""
-    holds = holds_of(extension)
-    assert holds is not None, extension
+    pictures = picture_support_of(extension)
+    assert pictures is not None, extension
     problem = meaningless(extension, packing)
     if problem is not None:
         raise OutputError(problem)
     metadata = metadata or Metadata()
     frames, channels = _as_frames(array, layout)
-    cmyk = metadata.cmyk and bool(holds.cmyk) and channels == 4
-    if metadata.alpha and channels in (2, 4) and channels not in holds.dtypes and not holds.every:
+    cmyk = metadata.cmyk and bool(pictures.cmyk) and channels == 4
+    if (
+        metadata.alpha
+        and channels in (2, 4)
+        and channels not in pictures.dtypes
+        and not pictures.every
+    ):
         frames, channels = _without_opaque_alpha(frames, channels)
-    dtypes = holds.cmyk if cmyk else holds.dtypes_of(channels)
+    dtypes = pictures.cmyk if cmyk else pictures.dtypes_of(channels)
     if not dtypes:
         raise OutputError(
-            f"{holds.name} holds {listed(holds.dtypes)} channel(s), the result has"
+            f"{pictures.name} holds {listed(pictures.dtypes)} channel(s), the result has"
             f" {channels} ({shape_text(array.shape)}); {advice_for(channels)}"
         )
     if array.dtype.name not in dtypes:
-        raise OutputError(cannot_hold(holds, array.dtype.name, listed(dtypes), channels))
-    if len(frames) > 1 and not holds.many:
+        raise OutputError(cannot_hold(pictures, array.dtype.name, listed(dtypes), channels))
+    if len(frames) > 1 and not pictures.many:
         raise OutputError(
-            f"{holds.name} holds one picture, the result has {len(frames)}; write .tif or .npy"
+            f"{pictures.name} holds one picture, the result has {len(frames)}; write .tif or .npy"
         )
     frames = np.ascontiguousarray(frames, frames.dtype.newbyteorder("="))
     if channels == 1:
         frames = frames[..., 0]
-    return frames, holds.name, metadata.sized(*frames.shape[1:3])._replace(cmyk=cmyk)
+    return frames, pictures.name, metadata.sized(*frames.shape[1:3])._replace(cmyk=cmyk)
 
 
 def _without_opaque_alpha(frames: np.ndarray, channels: int) -> tuple[np.ndarray, int]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from poolcli.errors import OutputError
-from poolcli.formats.base import Holds, Packing
-from poolcli.formats.table import TABLE, holds_of
+from poolcli.formats.base import Packing, PictureSupport
+from poolcli.formats.table import TABLE, picture_support_of
 
 
 def target_dtype(extension: str, source: np.dtype[Any]) -> np.dtype[Any] | None:
@@ -22,15 +22,15 @@ def target_dtype(extension: str, source: np.dtype[Any]) -> np.dtype[Any] | None:
     >>> target_dtype(".png", np.dtype(">u2"))
     dtype('uint16')
     """
-    holds = holds_of(extension)
-    if holds is None:
+    pictures = picture_support_of(extension)
+    if pictures is None:
         return None
-    names = holds.every_dtype
+    names = pictures.every_dtype
     if source.name in names:
         return np.dtype(source.name)
     if source.kind in "iu" and source.name != "uint16" and "uint8" in names:
         return np.dtype(np.uint8)
-    raise OutputError(cannot_hold(holds, source.name, listed(sorted(names))))
+    raise OutputError(cannot_hold(pictures, source.name, listed(sorted(names))))
 
 
 def meaningless(extension: str, packing: Packing) -> str | None:
@@ -39,10 +39,10 @@ def meaningless(extension: str, packing: Packing) -> str | None:
     >>> meaningless(".png", Packing(quality=80))
     'PNG loses nothing and has no quality; leave `quality` out, or write .jpg or .webp'
     """
-    holds = holds_of(extension)
-    name = extension.removeprefix(".") if holds is None else holds.name
+    pictures = picture_support_of(extension)
+    name = extension.removeprefix(".") if pictures is None else pictures.name
     if packing.quality is not None:
-        if holds is None or not holds.quality:
+        if pictures is None or not pictures.quality:
             return (
                 f"{name} loses nothing and has no quality; leave `quality` out, or write"
                 " .jpg or .webp"
@@ -50,7 +50,7 @@ def meaningless(extension: str, packing: Packing) -> str | None:
         if not 1 <= packing.quality <= 100:
             return f"`quality` {packing.quality}: must be from 1 to 100"
     if packing.compression is not None:
-        known = () if holds is None else holds.compressions
+        known = () if pictures is None else pictures.compressions
         if not known:
             return f"{name} has no `compression` to choose; {', '.join(_compressions())}"
         if packing.compression not in known:
@@ -60,23 +60,25 @@ def meaningless(extension: str, packing: Packing) -> str | None:
 
 def _compressions() -> Iterable[str]:
     """Say which formats have which compressions, those with levels first."""
-    told: list[tuple[bool, str]] = []
+    ways_by_format: list[tuple[bool, str]] = []
     for row in TABLE:
-        known = () if row.holds is None else row.holds.compressions
+        known = () if row.pictures is None else row.pictures.compressions
         if known:
             levels = known[0].isdigit()
             ways = f"{known[0]} to {known[-1]}" if levels else " or ".join(known)
-            told.append((not levels, f"{row.extensions[0]} {'has ' if not told else ''}{ways}"))
-    return [text for _, text in sorted(told, key=lambda one: one[0])]
+            ways_by_format.append(
+                (not levels, f"{row.extensions[0]} {'has ' if not ways_by_format else ''}{ways}")
+            )
+    return [text for _, text in sorted(ways_by_format, key=lambda one: one[0])]
 
 
-def cannot_hold(holds: Holds, dtype: str, names: str, channels: int = 1) -> str:
+def cannot_hold(pictures: PictureSupport, dtype: str, names: str, channels: int = 1) -> str:
     kind = "" if channels == 1 else f" with {channels} channels"
-    other = ".npy" if holds.every else ".tif or .npy"
+    other = ".npy" if pictures.every else ".tif or .npy"
     advice = (
         f"write {other}, or say `normalize` or `dtype`" if "float" in dtype else f"write {other}"
     )
-    return f"{holds.name}{kind} holds {names}, the result is {dtype}; {advice}"
+    return f"{pictures.name}{kind} holds {names}, the result is {dtype}; {advice}"
 
 
 def advice_for(channels: int) -> str:

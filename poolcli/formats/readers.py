@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, cast
 
 from poolcli.errors import InputError
 from poolcli.formats.base import (
-    AS_USUAL,
+    DEFAULT_READING,
     HEAD,
     Format,
     Opened,
@@ -29,7 +29,7 @@ _CHUNK = 1 << 20
 _FIRST = 6
 
 
-def open_file(path: str, settings: Reading = AS_USUAL, *, streams: bool = True) -> OpenFile:
+def open_file(path: str, settings: Reading = DEFAULT_READING, *, streams: bool = True) -> OpenFile:
     """Open a file, or with ``file.npz:name`` one array of it.
 
     What the file is, its first bytes say. Named pipes are read to their end as stdin is; without
@@ -55,7 +55,7 @@ def open_file(path: str, settings: Reading = AS_USUAL, *, streams: bool = True) 
 
 
 def open_stream(
-    stream: BinaryIO, settings: Reading = AS_USUAL, *, label: str = "-", own: bool = True
+    stream: BinaryIO, settings: Reading = DEFAULT_READING, *, label: str = "-", own: bool = True
 ) -> OpenFile:
     """Open what comes through a pipe; nothing is read before its arrays are asked for.
 
@@ -72,7 +72,7 @@ class _Stream(OpenFile):
         self._own = own
 
     @property
-    def is_told(self) -> bool:
+    def has_header(self) -> bool:
         """It is not: what was read is gone."""
         return False
 
@@ -82,10 +82,10 @@ class _Stream(OpenFile):
         peekable = Peekable(stream)
         with reading(label):
             first = peekable.peek(_FIRST)
-            found = [row for row in TABLE if row.stream is not None and row.begins(first)]
+            found = [row for row in TABLE if row.stream is not None and row.recognises(first)]
             row = found[0] if found else format_of(peekable.peek(HEAD))
             if row.stream is None:
-                whole = io.BytesIO(peekable.read_all(row, settings.max_bytes))
+                whole = io.BytesIO(peekable.read_all(row, settings))
         if row.stream is not None:
             yield from row.stream(peekable, label, settings, row)
         else:
@@ -97,7 +97,9 @@ class _Stream(OpenFile):
             super().close()
 
 
-def open_matrix(text: str, settings: Reading = AS_USUAL, *, label: str = "matrix") -> OpenFile:
+def open_matrix(
+    text: str, settings: Reading = DEFAULT_READING, *, label: str = "matrix"
+) -> OpenFile:
     """Open a typed matrix, such as ``1 3; 5 6``."""
     return _Typed(Opened(io.BytesIO(), label, TEXT, settings), text)
 
@@ -119,7 +121,9 @@ class _Typed(OpenFile):
         yield in_memory(SourceInfo(label, array.shape, array.dtype, row, ".txt"), array)
 
 
-def read_file(path: str, settings: Reading = AS_USUAL, *, streams: bool = True) -> Iterator[Source]:
+def read_file(
+    path: str, settings: Reading = DEFAULT_READING, *, streams: bool = True
+) -> Iterator[Source]:
     """Yield the arrays of a file: one, or every one of an .npz; see :func:`open_file`.
 
     In an .npz an array that cannot be read does not keep back the others: its error comes after
@@ -146,7 +150,7 @@ def read_arrays(file: OpenFile) -> Iterator[Source]:
         raise failures[0]
 
 
-def read_stdin(stream: BinaryIO, settings: Reading = AS_USUAL) -> Iterator[Source]:
+def read_stdin(stream: BinaryIO, settings: Reading = DEFAULT_READING) -> Iterator[Source]:
     """Yield the arrays that come through a pipe: .npy one after another, .npz, picture or text."""
     return read_arrays(open_stream(stream, settings, own=False))
 
@@ -160,7 +164,7 @@ def parse_matrix(text: str) -> Source:
     return next(open_matrix(text).sources())
 
 
-def describe_file(path: str, settings: Reading = AS_USUAL) -> Iterator[SourceInfo]:
+def describe_file(path: str, settings: Reading = DEFAULT_READING) -> Iterator[SourceInfo]:
     """Yield what is known of the arrays of a file before their values are read.
 
     Text, and pictures whose header does not tell all, are read. A named pipe is refused: what is
@@ -214,14 +218,14 @@ class Peekable:
         buffer[: len(data)] = data
         return len(data)
 
-    def read_all(self, row: Format, max_bytes: int | None) -> bytes:
+    def read_all(self, row: Format, settings: Reading) -> bytes:
         """Return the rest of the stream, which an endless one does not have."""
-        limit = available_memory() // 2 if max_bytes is None else max_bytes
+        limit = available_memory() // 2 if settings.max_bytes is None else settings.max_bytes
         pieces: list[bytes] = []
         length = 0
         for piece in iter(lambda: self.read(_CHUNK), b""):
             if row.start is not None and not pieces:
-                row.start(piece)
+                row.start(piece, settings.dialect)
             pieces.append(piece)
             length += len(piece)
             if length > limit:

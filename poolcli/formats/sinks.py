@@ -19,7 +19,7 @@ from poolcli.engine.arrays import Gathered, Writable
 from poolcli.errors import OutputError
 from poolcli.formats import npy
 from poolcli.formats.atomic import Ready, atomic_folder, atomic_target
-from poolcli.formats.base import PLAIN, Format, NewArray, Packing
+from poolcli.formats.base import DEFAULT_PACKING, Format, NewArray, Packing
 from poolcli.formats.guard import writing
 from poolcli.formats.table import NPY, WRITABLE, row_of
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from poolcli.formats.metadata import Metadata
 
 
-class Shaped(NamedTuple):
+class ResultShape(NamedTuple):
     """What a sink gets; ``box_shape`` is ``shape`` with the axes of length 1 that boxes keep."""
 
     shape: tuple[int, ...]
@@ -79,13 +79,13 @@ class Sink(Protocol):
     def is_written(self) -> bool: ...
 
 
-class Kept:
+class MemorySink:
     """A sink that keeps the array, to be shown or encoded."""
 
     chunks = None
 
-    def __init__(self, shaped: Shaped) -> None:
-        self.content = Gathered(shaped.shape, shaped.dtype)
+    def __init__(self, result: ResultShape) -> None:
+        self.content = Gathered(result.shape, result.dtype)
         self.lost: tuple[str, ...] = ()
         self.is_written = False
 
@@ -95,7 +95,7 @@ class Kept:
         return self.content.array
 
 
-class Boxed:
+class BoxSink:
     """A sink that is written box by box, at ``path`` until it is complete."""
 
     array = None
@@ -115,28 +115,28 @@ Finish = Callable[[np.ndarray], Finished]
 
 
 @contextmanager
-def kept(shaped: Shaped) -> Iterator[Kept]:
+def memory_sink(result: ResultShape) -> Iterator[MemorySink]:
     """Give a sink for a result that is only looked at."""
-    yield Kept(shaped)
+    yield MemorySink(result)
 
 
 @contextmanager
-def encoded(
-    shaped: Shaped, extension: str, target: Target, finish: Finish = as_it_is
-) -> Iterator[Kept]:
+def encoded_sink(
+    result: ResultShape, extension: str, file: OutputFile, finish: Finish = as_it_is
+) -> Iterator[MemorySink]:
     """Give a sink that is encoded as a whole, and written when its block ends well.
 
-    ``finish`` says as what. Raises ``OutputError`` with the label of ``target``.
+    ``finish`` says as what. Raises ``OutputError`` with the label of ``file``.
     """
-    sink = Kept(shaped)
+    sink = MemorySink(result)
     yield sink
     finished = finish(sink.array)
-    target.write(finished, extension)
+    file.write(finished, extension)
     sink.lost, sink.is_written = finished.lost, True
 
 
 @contextmanager
-def boxed(
+def box_sink(
     new: NewArray,
     row: Format,
     path: str,
@@ -144,7 +144,7 @@ def boxed(
     lost: tuple[str, ...] = (),
     overwrite: bool = False,
     ready: Ready | None = None,
-) -> Iterator[Boxed]:
+) -> Iterator[BoxSink]:
     """Give a sink that is written box by box into a file, or a folder, that becomes ``path``.
 
     Only for paths that are, or will be, no devices. ``lost`` is what the result cannot say. Raises
@@ -160,7 +160,7 @@ def boxed(
         with writing(path):
             file = target.__enter__()
             content = row.boxes(file, new)
-        yield Boxed(content, lost, file if isinstance(file, str) else file.name)
+        yield BoxSink(content, lost, file if isinstance(file, str) else file.name)
         with writing(path):
             content.complete()
     except BaseException:
@@ -189,12 +189,12 @@ def shared(new: NewArray, row: Format, path: str) -> Iterator[StoredOutput]:
                 file.close()
 
 
-class Target(NamedTuple):
-    """Where encoded bytes go: ``opens`` gives a file, and ``label`` is its name in errors."""
+class OutputFile(NamedTuple):
+    """Where encoded bytes go: ``opener`` gives a file, and ``label`` is its name in errors."""
 
     label: str
-    opens: Open
-    packing: Packing = PLAIN
+    opener: Open
+    packing: Packing = DEFAULT_PACKING
 
     def write(self, finished: Finished, extension: str) -> None:
         """Write an array; everything that may be refused is refused before any file is opened."""
@@ -206,12 +206,12 @@ class Target(NamedTuple):
                     f"extension {extension!r} is unknown" if extension else "it has no extension"
                 )
                 raise OutputError(f"{named}; those written are {' '.join(WRITABLE)}")
-            if row.holds is None and array.dtype.kind not in "biuf":
+            if row.pictures is None and array.dtype.kind not in "biuf":
                 raise OutputError(
                     f"an array of {array.dtype} cannot be written; numbers and bool can"
                 )
             pieces = row.encode(array, extension.lower(), layout, metadata, self.packing)
-            with self.opens() as stream:
+            with self.opener() as stream:
                 for piece in pieces:
                     npy.write_all(stream, piece)
                 stream.flush()
@@ -222,20 +222,20 @@ def to_path(
     *,
     overwrite: bool = False,
     ready: Ready | None = None,
-    packing: Packing = PLAIN,
-) -> Target:
+    packing: Packing = DEFAULT_PACKING,
+) -> OutputFile:
     """Write to a path: an existing file is replaced only if told so, and only by a complete one."""
-    return Target(path, lambda: atomic_target(path, overwrite, ready), packing)
+    return OutputFile(path, lambda: atomic_target(path, overwrite, ready), packing)
 
 
-def to_stream(stream: BinaryIO, *, packing: Packing = PLAIN) -> Target:
+def to_stream(stream: BinaryIO, *, packing: Packing = DEFAULT_PACKING) -> OutputFile:
     """Write to an open stream, such as stdout, and flush it."""
 
     @contextmanager
-    def opens() -> Iterator[BinaryIO]:
+    def opener() -> Iterator[BinaryIO]:
         yield stream
 
-    return Target("-", opens, packing)
+    return OutputFile("-", opener, packing)
 
 
 def write_file(
@@ -246,7 +246,7 @@ def write_file(
     overwrite: bool = False,
     format: str | None = None,
     metadata: Metadata | None = None,
-    packing: Packing = PLAIN,
+    packing: Packing = DEFAULT_PACKING,
     ready: Ready | None = None,
 ) -> None:
     """Write an array to a path, in the format that ``format`` or the path's extension names.
@@ -262,8 +262,8 @@ def write_file(
     with writing(path):
         if not extension and os.path.exists(path) and not os.path.isfile(path):
             extension = NPY.extensions[0]
-    target = to_path(path, overwrite=overwrite, ready=ready, packing=packing)
-    target.write(Finished(array, layout, metadata), extension)
+    file = to_path(path, overwrite=overwrite, ready=ready, packing=packing)
+    file.write(Finished(array, layout, metadata), extension)
 
 
 def write_stream(
@@ -273,7 +273,7 @@ def write_stream(
     format: str = ".npy",
     layout: str | None = None,
     metadata: Metadata | None = None,
-    packing: Packing = PLAIN,
+    packing: Packing = DEFAULT_PACKING,
 ) -> None:
     """Write an array to an open stream, such as stdout, and flush it; see :func:`write_file`.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from poolcli.errors import InputError
-from poolcli.formats.base import Format, Holds, lazy
+from poolcli.formats.base import Format, PictureSupport, lazy
 
 _BOOL, _U8, _U16 = "bool", "uint8", "uint16"
 _WIDE = ("uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
@@ -34,8 +34,8 @@ def looks_like_text(head: bytes) -> bool:
 def _picture(
     name: str,
     extensions: tuple[str, ...],
-    begins: Callable[[bytes], bool],
-    holds: Holds,
+    recognises: Callable[[bytes], bool],
+    pictures: PictureSupport,
     *,
     opener: tuple[str, str] = ("image", "PictureFile"),
     encode: str = "encode",
@@ -45,10 +45,10 @@ def _picture(
     return Format(
         name,
         extensions,
-        begins,
+        recognises,
         lazy(*opener),
         lazy("image_writer", encode),
-        holds=holds,
+        pictures=pictures,
         decoded=decoded,
         encoded=encoded,
     )
@@ -56,9 +56,9 @@ def _picture(
 
 def _pnm(extension: str, digits: bytes, dtypes: dict[int, tuple[str, ...]]) -> Format:
     """A row of the PNM family, whose files begin with ``P`` and one of the digits."""
-    begins = _with(*(b"P%c%c" % (digit, space) for digit in digits for space in b" \t\r\n"))
-    holds = Holds(extension[1:].upper(), dtypes)
-    return _picture("PNM", (extension,), begins, holds, encode="encode_pnm")
+    recognises = _with(*(b"P%c%c" % (digit, space) for digit in digits for space in b" \t\r\n"))
+    pictures = PictureSupport(extension[1:].upper(), dtypes)
+    return _picture("PNM", (extension,), recognises, pictures, encode="encode_pnm")
 
 
 NPY = Format(
@@ -96,7 +96,7 @@ TABLE = (
         "PNG",
         (".png", ".apng"),
         _with(b"\x89PNG\r\n\x1a\n"),
-        Holds(
+        PictureSupport(
             "PNG",
             {1: (_BOOL, _U8, _U16), 2: (_U8, _U16), 3: (_U8, _U16), 4: (_U8, _U16)},
             many=True,
@@ -108,27 +108,27 @@ TABLE = (
         "JPEG",
         (".jpg", ".jpeg"),
         _with(b"\xff\xd8\xff"),
-        Holds("JPEG", {1: (_U8,), 3: (_U8,)}, cmyk=(_U8,), quality=True),
+        PictureSupport("JPEG", {1: (_U8,), 3: (_U8,)}, cmyk=(_U8,), quality=True),
     ),
     _picture(
         "GIF",
         (".gif",),
         _with(b"GIF87a", b"GIF89a"),
-        Holds("GIF", {1: (_U8,), 3: (_U8,), 4: (_U8,)}, many=True),
+        PictureSupport("GIF", {1: (_U8,), 3: (_U8,), 4: (_U8,)}, many=True),
     ),
-    _picture("BMP", (".bmp",), _with(b"BM"), Holds("BMP", {1: (_BOOL, _U8), 3: (_U8,)})),
+    _picture("BMP", (".bmp",), _with(b"BM"), PictureSupport("BMP", {1: (_BOOL, _U8), 3: (_U8,)})),
     _picture(
         "TIFF",
         (".tif", ".tiff"),
         _with(b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
-        Holds(
+        PictureSupport(
             "TIFF",
             {1: (_BOOL, _U8, _U16, *_WIDE)},
             every=(_U8, _U16, *_WIDE),
             many=True,
             cmyk=(_U8, _U16),
             compressions=("none", "deflate"),
-            places=True,
+            georeferenced=True,
         ),
         opener=("tiff", "TiffFile"),
         encode="encode_tiff",
@@ -139,7 +139,7 @@ TABLE = (
         (".webp",),
         _is_webp,
         # There is no grey: its three channels are then equal.
-        Holds(
+        PictureSupport(
             "WebP",
             {1: (_U8,), 3: (_U8,), 4: (_U8,)},
             many=True,
@@ -157,9 +157,9 @@ TABLE = (
 )
 
 BY_EXTENSION = {extension: row for row in TABLE for extension in row.extensions}
-PICTURES = tuple(name for name, row in BY_EXTENSION.items() if row.holds is not None)
+PICTURES = tuple(name for name, row in BY_EXTENSION.items() if row.pictures is not None)
 TEXTS = tuple(name for name, row in BY_EXTENSION.items() if row.is_text)
-WRITABLE = (*sorted(BY_EXTENSION, key=lambda name: BY_EXTENSION[name].holds is not None),)
+WRITABLE = (*sorted(BY_EXTENSION, key=lambda name: BY_EXTENSION[name].pictures is not None),)
 
 _KNOWN_BUT_REFUSED = (
     (b"\x1f\x8b", "gzip; unpack it first, for example with gunzip -c FILE | poolcli ... -"),
@@ -185,9 +185,9 @@ def format_of(head: bytes) -> Format:
         if head.startswith(magic):
             raise InputError(f"it is {advice}")
     for row in TABLE:
-        if row.begins(head):
+        if row.recognises(head):
             return row
-    pictures = ", ".join(dict.fromkeys(row.name for row in TABLE if row.holds is not None))
+    pictures = ", ".join(dict.fromkeys(row.name for row in TABLE if row.pictures is not None))
     raise InputError(f"its first bytes are no .npy, .npz, picture ({pictures}) or text")
 
 
@@ -196,7 +196,7 @@ def row_of(extension: str) -> Format | None:
     return BY_EXTENSION.get(extension.lower())
 
 
-def holds_of(extension: str | None) -> Holds | None:
+def picture_support_of(extension: str | None) -> PictureSupport | None:
     """Return what pictures files of this extension can hold; None where they are no pictures."""
     row = None if extension is None else row_of(extension)
-    return None if row is None else row.holds
+    return None if row is None else row.pictures

@@ -11,23 +11,32 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from poolcli.errors import InputError, OutputError
-from poolcli.formats.base import OpenFile, Reading, Source, SourceInfo, in_memory
+from poolcli.formats.base import (
+    SNIFFED,
+    Dialect,
+    OpenFile,
+    Reading,
+    Source,
+    SourceInfo,
+    in_memory,
+)
+from poolcli.formats.dialect import Lines, as_numbers, separator_of
 from poolcli.formats.guard import check_memory, reading
 
 _SHAPE = r"\s*#\s*shape:\s*(\d{1,18}(?:x\d{1,18}){0,31})\s*"
 _WHOLE_NUMBER_BYTES = b"0123456789+-,; \t\n"
-Lines = list[tuple[int, str]]  # line numbers in the file, counted from 1, and texts without comment
 
 
 # A byte of text becomes so many at most while it is read.
 _PARSED = 8
 _USUAL = ".txt"
+_FIRST_ROWS = 3
 
 
 class TextFile(OpenFile):
     """A text file, which has no header: all of it has to be read to tell what it holds."""
 
-    is_told = False
+    has_header = False
 
     @property
     def most_bytes(self) -> int:
@@ -40,12 +49,13 @@ class TextFile(OpenFile):
         extension = os.path.splitext(label)[1].lower()
         with reading(label):
             check_memory(self.opened.nbytes, settings.max_bytes)
-            arrays = list(read_text(file.read()))
-        for number, array in enumerate(arrays, 1):
+            arrays = list(read_text(file.read(), settings.dialect))
+        for number, (array, notes) in enumerate(arrays, 1):
             array = meant(array, settings)
             this = label if number == 1 else f"{label}#{number}"
             known = extension if extension in row.extensions else _USUAL
-            yield in_memory(SourceInfo(this, array.shape, array.dtype, row, known), array)
+            info = SourceInfo(this, array.shape, array.dtype, row, known, notes=notes)
+            yield in_memory(info, array)
 
 
 def meant(array: np.ndarray, settings: Reading) -> np.ndarray:
@@ -63,11 +73,13 @@ def encode(array: np.ndarray, extension: str, *_: object) -> Iterator[bytes | me
     return (f"{line}\n".encode("ascii") for line in lines)
 
 
-def read_text(data: bytes) -> Iterator[np.ndarray]:
+def read_text(
+    data: bytes, dialect: Dialect = SNIFFED
+) -> Iterator[tuple[np.ndarray, tuple[str, ...]]]:
     """Yield the arrays of a text: one matrix, or one array for every ``# shape:`` comment.
 
-    Whole numbers give int64 (uint64 where needed), others float64. Separators are ``;``, tab, ``,``
-    or white space, as the first row has them.
+    With each comes what was assumed to read it. Whole numbers give int64 (uint64 where needed),
+    others float64. Separators are ``;``, tab, ``,`` or white space, as the first row has them.
     """
     lines = decode(data).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     blocks = _blocks(lines) if b"#" in data else [(None, list(enumerate(lines, 1)))]
@@ -77,7 +89,11 @@ def read_text(data: bytes) -> Iterator[np.ndarray]:
         if shape is None and not rows:
             continue
         found = True
-        yield _restored(_matrix(rows), shape) if rows else _empty(shape or ())
+        if not rows:
+            yield _empty(shape or ()), ()
+            continue
+        matrix, notes = _table(rows, dialect)
+        yield _restored(matrix, shape), notes
     if not found:
         raise InputError("it holds no numbers")
 
@@ -97,14 +113,13 @@ def decode(data: bytes) -> str:
     return text
 
 
-def check_start(data: bytes) -> None:
-    """Refuse a long text by its first row, so that nobody waits for the end of an endless one."""
+def check_start(data: bytes, dialect: Dialect = SNIFFED) -> None:
+    """Refuse a long text by its first rows, so that nobody waits for the end of an endless one."""
     lines = data[: data.rfind(b"\n") + 1].decode("utf-8-sig", "replace").splitlines()
-    for number, line in enumerate(lines, 1):
-        row = line.partition("#")[0]
-        if row.strip():
-            _check_numbers(_split(row, _separator(row)), number, float)
-            return
+    blocks = ([row for row in block if row[1].strip()] for _, block in _blocks(lines))
+    rows = next(filter(None, blocks), [])[:_FIRST_ROWS]
+    if rows and rows[-1][0] > (dialect.skip_header or 0):
+        _table(rows, dialect)
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[tuple[int, ...] | None, Lines]]:
@@ -122,9 +137,23 @@ def _blocks(lines: list[str]) -> Iterator[tuple[tuple[int, ...] | None, Lines]]:
     yield shape, block
 
 
-def _matrix(rows: Lines) -> np.ndarray:
-    """Return the rows as a 2-D matrix."""
-    separator = _separator(rows[0][1])
+def _table(rows: Lines, dialect: Dialect) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the rows as a 2-D matrix, and what was assumed of how they are written."""
+    refused: InputError | None = None
+    if dialect == SNIFFED:
+        try:
+            return _matrix(rows), ()
+        except InputError as error:
+            refused = error
+    table = as_numbers(rows, dialect)
+    if refused is not None and not table.assumed:
+        raise refused
+    return _matrix(table.rows, "\t"), table.assumed
+
+
+def _matrix(rows: Lines, separator: str | None = None) -> np.ndarray:
+    """Return the rows as a 2-D matrix; without a separator they have that of the first row."""
+    separator = separator or separator_of(rows[0][1])
     texts = [row for _, row in rows]
     if any(row.encode().translate(None, _WHOLE_NUMBER_BYTES) for row in texts):
         matrix = _load(rows, texts, separator, np.float64, float)
@@ -184,7 +213,7 @@ def _check_numbers(words: list[str], line: int, number: Callable[[str], object])
         except ValueError as error:
             hint = "; write decimals with a point" if re.fullmatch(r"[+-]?\d+,\d+", word) else ""
             if line == 1 and not hint:
-                hint = "; begin a heading with #"
+                hint = "; begin a heading with #, or say `skip_header=1`"
             raise InputError(f"{where}: {word[:40]!r} is no number{hint}") from error
 
 
@@ -193,14 +222,6 @@ def _refuse_overflow(rows: Lines, separator: str | None) -> None:
         for word in _split(row, separator):
             if float(word) in (np.inf, -np.inf) and "inf" not in word.lower():
                 raise InputError(f"line {line}: {word[:40]} is too large for float64")
-
-
-def _separator(row: str) -> str | None:
-    """Return the column separator of a row; None stands for any white space."""
-    for separator in ";\t,":
-        if separator in row.strip():
-            return separator
-    return None
 
 
 def _split(row: str, separator: str | None) -> list[str]:

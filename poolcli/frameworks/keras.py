@@ -103,7 +103,7 @@ def _axis_refusals(axis: Axis) -> Iterator[str]:
         yield "its padding is 'valid' or 'same', not a number"
 
 
-def _place(axis: Axis) -> Windows:
+def _resolve_axis(axis: Axis) -> Windows:
     if isinstance(axis.padding, str):
         (windows,) = Sliding(axis.size, axis.stride, "same").resolve([axis.name], [axis.n])
         return windows
@@ -122,7 +122,7 @@ def _lowest_for_nan(case: Case, values: NDArray[Any]) -> NDArray[Any]:
 FRAMEWORK = Framework(
     preset=Preset(CHANNELS_LAST, index="channels-last"),
     refusals=_refusals,
-    place=_place,
+    resolve_axis=_resolve_axis,
     reasons=(
         *READING,
         PADDED_MAX,

@@ -109,7 +109,7 @@ def _axis_refusals(op: str, axis: Axis) -> Iterator[str]:
         )
 
 
-def _place(axis: Axis) -> Windows:
+def _resolve_axis(axis: Axis) -> Windows:
     if not isinstance(axis.padding, str):
         return explicit(axis, *axis.padding)
     total = _same_padding(axis)
@@ -135,7 +135,7 @@ def _negative_same(case: Case) -> bool:
 FRAMEWORK = Framework(
     preset=Preset(CHANNELS_FIRST, unit_stride=True, index="tensor"),
     refusals=_refusals,
-    place=_place,
+    resolve_axis=_resolve_axis,
     reasons=(
         *READING,
         (

@@ -85,14 +85,14 @@ class Framework:
     """All that is known of a framework, but for its names.
 
     ``refusals`` gives reasons against what is asked: an op, its axes, the op's parameters.
-    ``place`` raises InputError where the rules give no output. ``reasons`` say what it did that
-    another might not. ``finish`` does to results what the framework does besides pooling. ``write``
-    gives the source of its layers, and raises UsageError where it has no such layer.
+    ``resolve_axis`` raises InputError where the rules give no output. ``reasons`` say what it did
+    that another might not. ``finish`` does to results what the framework does besides pooling.
+    ``write`` gives the source of its layers, and raises UsageError where it has no such layer.
     """
 
     preset: Preset
     refusals: Callable[[str, Sequence[Axis], Mapping[str, Any]], Iterator[str]]
-    place: Callable[[Axis], Windows]
+    resolve_axis: Callable[[Axis], Windows]
     reasons: tuple[Reason, ...]
     write: Callable[[Sequential], str]
     leaves_nan_out: tuple[str, ...] = ()
@@ -104,13 +104,13 @@ class Framework:
 class RuledSliding(Sliding):
     """Sliding windows that stand where a framework's rules say."""
 
-    place_axis: Callable[[Axis], Windows] | None = None
+    resolve_axis: Callable[[Axis], Windows] | None = None
 
     def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
         """One :class:`Windows` for each spatial axis. Raises InputError where rules give none."""
-        if self.place_axis is None:
+        if self.resolve_axis is None:
             return super().resolve(names, cells)
-        placed = tuple(map(self.place_axis, axes_of(self, names, cells)))
+        placed = tuple(map(self.resolve_axis, axes_of(self, names, cells)))
         for windows in placed:
             _refuse_empty(windows)
         return placed
@@ -159,7 +159,7 @@ def _refuse_empty(windows: Windows) -> None:
             )
 
 
-def place_numbers(axis: Axis) -> Windows:
+def resolve_numbers(axis: Axis) -> Windows:
     """Windows with padding in numbers, words having been refused."""
     assert not isinstance(axis.padding, str)
     return explicit(axis, *axis.padding)

@@ -19,7 +19,7 @@ from poolcli.frameworks.rules import (
     Axis,
     Case,
     Framework,
-    place_numbers,
+    resolve_numbers,
 )
 from poolcli.layout import CHANNELS_FIRST, Layout
 from poolcli.windows import Adaptive, Fractional
@@ -184,7 +184,7 @@ def _scaled(case: Case, values: NDArray[Any]) -> NDArray[Any]:
 FRAMEWORK = Framework(
     preset=Preset(CHANNELS_FIRST, count_include_pad=True, params={"signed": True}),
     refusals=_refusals,
-    place=place_numbers,
+    resolve_axis=resolve_numbers,
     reasons=(
         *READING,
         PADDED_MAX,

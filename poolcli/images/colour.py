@@ -119,7 +119,7 @@ class Weighted:
             planes[-1] = alpha
 
 
-def blend(plan: Plan, array: Array, *, alpha: bool, linear: bool) -> Array:
+def pool_weighted(plan: Plan, array: Array, *, alpha: bool, linear: bool) -> Array:
     """Pool a picture as ``plan`` says, with weights by its alpha and in linear light.
 
     ``linear`` is for uint8 and uint16. Raises InputError for other types.

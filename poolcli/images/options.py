@@ -11,9 +11,9 @@ import numpy as np
 from poolcli.dtypes import number_type
 from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
 from poolcli.errors import InputError, OutputError, labelled
-from poolcli.formats.base import PLAIN, Packing, Reading, Source, SourceInfo
+from poolcli.formats.base import DEFAULT_PACKING, Packing, Reading, Source, SourceInfo
 from poolcli.formats.sinks import Finished
-from poolcli.formats.table import holds_of
+from poolcli.formats.table import picture_support_of
 from poolcli.operation import Operation, OperationPlan
 from poolcli.ops import find_op
 from poolcli.plan import Plan
@@ -45,7 +45,7 @@ class ImageOptions(NamedTuple):
     by: str | None = None
     rendering: Rendering | None = None
     max_pixels: int | None = None
-    packing: Packing = PLAIN
+    packing: Packing = DEFAULT_PACKING
 
     @property
     def pools_numbers(self) -> bool:
@@ -58,8 +58,8 @@ class ImageOptions(NamedTuple):
         ``format`` is the extension that results are ``written`` with, None that of each input.
         """
         as_it_is = self.rendering is None and self.pools_numbers
-        holds = holds_of(format)
-        can_be = format is None or (holds is not None and bool(holds.cmyk))
+        pictures = picture_support_of(format)
+        can_be = format is None or (pictures is not None and bool(pictures.cmyk))
         return Reading(max_pixels=self.max_pixels, cmyk=written and as_it_is and can_be)
 
     def go_by_boxes(self, plan: OperationPlan, source: Source) -> bool:
@@ -69,7 +69,7 @@ class ImageOptions(NamedTuple):
         """
         if plan.single is None or not self.pools_numbers:
             return False
-        if source.info.row.holds is None:
+        if source.info.row.pictures is None:
             return True
         if source.is_read_whole or self.rendering is not None:
             return False
@@ -99,7 +99,7 @@ class ImageOptions(NamedTuple):
                     " `linear` and `by` change; leave them out"
                 )
             operation = operation.with_nodata(info.nodata)
-        if format is None or holds_of(format) is None or self.rendering is not None:
+        if format is None or picture_support_of(format) is None or self.rendering is not None:
             if self.by is None or operation.dtype is not None:
                 return operation
             return operation.with_results(info.dtype.newbyteorder("="), operation.fit)
@@ -116,18 +116,18 @@ class ImageOptions(NamedTuple):
 
         Means of black and white are greys. Its white is then the largest number of the type.
         """
-        holds = holds_of(format) if self.rendering is None else None
-        one_bit = info.row.holds is not None and info.dtype == np.bool_
-        if holds is None or not one_bit or operation.nodata is not None:
+        pictures = picture_support_of(format) if self.rendering is None else None
+        one_bit = info.row.pictures is not None and info.dtype == np.bool_
+        if pictures is None or not one_bit or operation.nodata is not None:
             return info
         if operation.dtype is not None:
             wanted = number_type(operation.dtype).newbyteorder("=")
             grey = wanted.name if wanted.name in _GREYS else None
         else:
-            bits = "bool" in holds.dtypes_of(1)
+            bits = "bool" in pictures.dtypes_of(1)
             result = operation.plan(info.shape, info.dtype, layout).output_dtype
             grey = None if bits and result == np.bool_ else _GREYS[0]
-        if grey is None or grey not in holds.dtypes_of(1):
+        if grey is None or grey not in pictures.dtypes_of(1):
             return info
         return info._replace(dtype=np.dtype(grey))
 
@@ -139,7 +139,7 @@ class ImageOptions(NamedTuple):
         if self.by is not None:
             return _OF_KEY * math.prod(info.shape) // max(1, info.shape[-1])
         alpha = info.layout is not None and info.shape[-1] in (2, 4)
-        if self.linear or (alpha and plan.single is not None and _blends(plan.single)):
+        if self.linear or (alpha and plan.single is not None and _averages(plan.single)):
             return _OF_BLEND * numbers
         if alpha and plan.single is not None:
             # The picture in a wider type where some window has nothing to be seen.
@@ -164,7 +164,7 @@ class ImageOptions(NamedTuple):
             if plan.single is None:
                 plan.run_into(array, out)
                 return
-            if self.linear and source.info.row.holds is None:
+            if self.linear and source.info.row.pictures is None:
                 raise InputError(
                     "`linear` is for pictures, whose values stand for light; this is none"
                 )
@@ -183,15 +183,15 @@ class ImageOptions(NamedTuple):
             return pick_whole(plan, array, self.by, alpha=alpha)
         # A value that means missing is looked for among the values as they are.
         alpha = alpha and plan.request.nodata is None
-        weighted = alpha and find_op(plan.request.op).blends
+        weighted = alpha and find_op(plan.request.op).averages
         if alpha and not weighted:
-            from poolcli.images.unseen import pool_seen
+            from poolcli.images.alpha import pool_visible
 
-            return pool_seen(plan, array)
+            return pool_visible(plan, array)
         if weighted or self.linear:
-            from poolcli.images.colour import blend
+            from poolcli.images.colour import pool_weighted
 
-            return blend(plan, array, alpha=weighted, linear=self.linear)
+            return pool_weighted(plan, array, alpha=weighted, linear=self.linear)
         return plan.run(array)
 
     def finish(
@@ -223,8 +223,8 @@ class ImageOptions(NamedTuple):
         geo = None if source.metadata is None else source.metadata.geo
         if geo is None:
             return metadata, ()
-        holds = holds_of(format)
-        if holds is None or not holds.places:
+        pictures = picture_support_of(format)
+        if pictures is None or not pictures.georeferenced:
             lost, advice = geo.without_place().without_values().lost, "; .tif has a place for it"
             return metadata, _sentence(lost, advice)
         geo = _moved(geo, plan, source) if is_one else geo.without_place()
@@ -237,10 +237,10 @@ class ImageOptions(NamedTuple):
         self, array: NDArray[Any], layout: str, source: Source, format: str, path: str
     ) -> Finished:
         """Give the result as it is seen: as it is, or as it is to be rendered."""
-        metadata, holds = source.metadata, holds_of(format)
+        metadata, pictures = source.metadata, picture_support_of(format)
         if self.rendering is None or format == ".npz":
             return Finished(array, layout, metadata)
-        if holds is None:
+        if pictures is None:
             raise OutputError(
                 f"{path}: `colormap`, `normalize` and `grid` make pictures, and {format} is none;"
                 " say `format='png'`"
@@ -254,7 +254,7 @@ class ImageOptions(NamedTuple):
                 layout,
                 self.rendering,
                 alpha=source.dtype if alpha else None,
-                nan="transparent" if holds.has(4) else "colour" if holds.has(3) else "black",
+                nan="transparent" if pictures.has(4) else "colour" if pictures.has(3) else "black",
             )
         except OutputError as error:
             raise OutputError(f"{path}: {error}") from error
@@ -266,7 +266,11 @@ class ImageOptions(NamedTuple):
 
 def _as_planned(plan: OperationPlan, source: Source, content: Readable) -> Readable:
     """Give the cells as they are, and a picture of one bit in the grey that ``plan`` is for."""
-    if source.info.row.holds is None or content.dtype != np.bool_ or plan.input_dtype == np.bool_:
+    if (
+        source.info.row.pictures is None
+        or content.dtype != np.bool_
+        or plan.input_dtype == np.bool_
+    ):
         return content
     from poolcli.images.one_bit import Grey  # late: few pictures have one bit
 
@@ -299,5 +303,5 @@ def _has_alpha(layout: str, source: Source) -> bool:
     return metadata is not None and metadata.alpha and layout == source.layout
 
 
-def _blends(plan: Plan) -> bool:
-    return find_op(plan.request.op).blends
+def _averages(plan: Plan) -> bool:
+    return find_op(plan.request.op).averages

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from poolcli.dtypes import convert
 from poolcli.errors import InputError, UsageError
-from poolcli.images.unseen import wider
+from poolcli.images.alpha import wider
 from poolcli.plan import Plan
 
 Array = NDArray[Any]
@@ -43,10 +43,10 @@ def pick_whole(plan: Plan, array: Array, by: str, *, alpha: bool) -> Array:
     key = _key(pixels, by)
     letters = "".join(letter for letter in "NDHW" if letter in layout)
     keys = plan.replanned(key.shape, key.dtype, layout=letters, keepdims=True)
-    places = keys.winners(key)
+    winners = keys.winners(key)
     if alpha and keys.request.nodata is None and not _is_alpha(by, pixels.shape[-1]):
-        places = _among_seen(keys, key, pixels[..., -1] > 0, places)
-    picked = _take(pixels, places, "N" in layout)
+        winners = _among_visible(keys, key, pixels[..., -1] > 0, winners)
+    picked = _take(pixels, winners, "N" in layout)
     if "C" not in layout:
         picked = picked[..., 0]
     # Back into the order of the layout, and then without what the plan drops.
@@ -83,7 +83,7 @@ def _is_alpha(by: str, channels: int) -> bool:
     return by.upper() == "A" or (_is_number(by) and int(by) == channels - 1)
 
 
-def _among_seen(
+def _among_visible(
     keys: Plan, key: Array, seen: NDArray[np.bool_], every: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """The winners among the pixels that are ``seen``; those of ``every`` pixel where none is."""
@@ -92,20 +92,20 @@ def _among_seen(
         return every
     wide, mark = found
     marked = np.where(seen, key.astype(wide), wide.type(mark))
-    places = keys.replanned(key.shape, wide, nodata=mark).winners(marked)
-    return np.where(places < 0, every, places)
+    winners = keys.replanned(key.shape, wide, nodata=mark).winners(marked)
+    return np.where(winners < 0, every, winners)
 
 
-def _take(pixels: Array, places: NDArray[np.int64], many: bool) -> Array:
-    """The pixels at flat ``places`` in their planes; NaN where there is no winner (-1)."""
+def _take(pixels: Array, winners: NDArray[np.int64], many: bool) -> Array:
+    """The pixels at flat ``winners`` in their planes; NaN where there is no winner (-1)."""
     frames = pixels.shape[0] if many else 1
     spatial = pixels.shape[1 if many else 0 : -1]
     flat = pixels.reshape(frames, math.prod(spatial), pixels.shape[-1])
-    index = places.reshape(frames, -1)
+    index = winners.reshape(frames, -1)
     taken = flat[np.arange(frames)[:, np.newaxis], index]
     if pixels.dtype.kind == "f":
         taken[index < 0] = np.nan
-    return taken.reshape(*places.shape, pixels.shape[-1])
+    return taken.reshape(*winners.shape, pixels.shape[-1])
 
 
 def _is_number(by: str) -> bool:

@@ -25,7 +25,7 @@ from poolcli.report.columns import (
 from poolcli.report.json_lines import json_array, json_number, text
 
 if TYPE_CHECKING:
-    from poolcli.analysis.compare import Comparison
+    from poolcli.analysis.compare import Measurement
     from poolcli.plan import Plan
 
 TIMES, ARROW = "×", "→"
@@ -42,13 +42,13 @@ LEGEND = (
 
 
 def show_compared(
-    label: str, found: Sequence[Comparison], *, stream: IO[str], terminal: bool
+    label: str, found: Sequence[Measurement], *, stream: IO[str], terminal: bool
 ) -> None:
     """Write what each op makes of one input, a row an op."""
     show_lines(_lines(label, found, room(terminal)), stream=stream, terminal=terminal)
 
 
-def compared_lines(label: str, found: Sequence[Comparison]) -> Iterator[str]:
+def compared_lines(label: str, found: Sequence[Measurement]) -> Iterator[str]:
     """Give one JSON object for each op; a figure without a meaning is null."""
     for row in found:
         plan = row.plan
@@ -86,7 +86,7 @@ def windows_text(plan: Plan) -> str:
     return said.removeprefix(plan.request.op).strip()
 
 
-def _lines(label: str, found: Sequence[Comparison], width: int) -> Iterator[Line]:
+def _lines(label: str, found: Sequence[Measurement], width: int) -> Iterator[Line]:
     first, usual = found[0].plan, _usual_output(found)
     axes = f" {first.layout}" if len(first.layout) > 2 else ""
     span = number(found[0].data_range, decimals_for(found[0].data_range), short=True)
@@ -119,7 +119,7 @@ def explained(words: Sequence[tuple[str, str]], width: int) -> Iterator[Line]:
             yield ((MARGIN, ""), (f"{(name if i == 0 else '').ljust(names)} {line}", "dim"))
 
 
-def _rows(found: Sequence[Comparison]) -> Iterator[list[str]]:
+def _rows(found: Sequence[Measurement]) -> Iterator[list[str]]:
     ends = [abs(end) for row in found for end in (row.low, row.high) if end is not None]
     decimals = decimals_for(max((end for end in ends if np.isfinite(end)), default=0.0))
     finer = 1 if decimals == 0 else decimals
@@ -138,13 +138,13 @@ def _rows(found: Sequence[Comparison]) -> Iterator[list[str]]:
         ]
 
 
-def _usual_output(found: Sequence[Comparison]) -> Plan:
+def _usual_output(found: Sequence[Measurement]) -> Plan:
     """The plan whose windows most ops have."""
     plans = [row.plan for row in found]
     return max(plans, key=lambda plan: sum(other.windows == plan.windows for other in plans))
 
 
-def _other_windows(found: Sequence[Comparison], usual: Plan) -> Iterator[tuple[str, str]]:
+def _other_windows(found: Sequence[Measurement], usual: Plan) -> Iterator[tuple[str, str]]:
     """Tell of ops whose windows stand elsewhere, as their own padding places them."""
     for plan in (row.plan for row in found):
         if plan.windows != usual.windows:

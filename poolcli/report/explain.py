@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from poolcli.analysis.explain import Explanation
-from poolcli.analysis.steps import Place, Step
+from poolcli.analysis.steps import Position, Step
 from poolcli.report.canvas import Block, Line, Screen, Span, indented, joined, text_line, width_of
 from poolcli.report.describe import dropped_text
 from poolcli.report.windows import picture
@@ -17,7 +17,7 @@ from poolcli.report.windows.grid import EVERY, Box
 
 MARGIN = 2
 LABEL = 8
-MOST_TOLD = 4  # windows whose arithmetic is written out
+MOST_WRITTEN_OUT = 4  # windows whose arithmetic is written out
 BAR, LEAST_BAR = 36, 16  # columns of a bar that is cut in proportion
 LEAST_PICTURE = 3  # lines
 MOST_TRIES = 4
@@ -25,13 +25,17 @@ MOST_LINES = 3  # of the arithmetic of one window
 
 
 def explanation_page(
-    told: Sequence[Explanation], boxes: Sequence[Box | None], screen: Screen, *, every: bool = False
+    explanations: Sequence[Explanation],
+    boxes: Sequence[Box | None],
+    screen: Screen,
+    *,
+    every: bool = False,
 ) -> Block:
     """Return all there is to see of a pooling that fits the screen, or with ``every`` all there is.
 
     ``boxes`` are the windows to tell of for each explanation, or None where it has none of them.
     """
-    parts = [(one, box) for one, box in zip(told, boxes, strict=True) if box is not None]
+    parts = [(one, box) for one, box in zip(explanations, boxes, strict=True) if box is not None]
     most = len(parts)
     page = _page(parts, most, screen, EVERY if every else screen.height // most)
     while not every and len(page) > screen.height and most > 1:
@@ -57,9 +61,9 @@ def _page(parts: Sequence[tuple[Explanation, Box]], most: int, screen: Screen, r
 
 
 def step_page(
-    told: Explanation,
+    explanation: Explanation,
     box: Box,
-    at: Place,
+    at: Position,
     which: str,
     screen: Screen,
     *,
@@ -71,19 +75,19 @@ def step_page(
     ``which``: the number of the step. ``first``: with what holds for all of them. ``below``: lines
     to be left free on the screen.
     """
-    facts = _facts(told, screen) if first else []
-    step = told.step(at)
+    facts = _facts(explanation, screen) if first else []
+    step = explanation.step(at)
     lines = _text_of(step, screen, max(LABEL, len(_name(at)) + 3))
     height = screen.height - below - len(lines) - len(facts) - 7
-    cells = _cells(told, box, screen, max(LEAST_PICTURE, height))
-    heading = _heading(told, screen) if first else []
+    cells = _cells(explanation, box, screen, max(LEAST_PICTURE, height))
+    heading = _heading(explanation, screen) if first else []
     parts = [heading, [text_line(which, "bold")], picture.step_picture(cells, at), lines, facts]
     return indented(joined(parts), MARGIN)
 
 
-def matrices(told: Sequence[Explanation], screen: Screen, height: int) -> Block | None:
+def matrices(explanations: Sequence[Explanation], screen: Screen, height: int) -> Block | None:
     """Return the cells and what they give, and nothing else; None where that does not fit."""
-    (one,) = told if len(told) == 1 else (None,)
+    (one,) = explanations if len(explanations) == 1 else (None,)
     if one is None or one.planes:
         return None
     box = Box((0,) * len(one.shape), one.shape)
@@ -94,17 +98,17 @@ def matrices(told: Sequence[Explanation], screen: Screen, height: int) -> Block 
     return indented(found.block, MARGIN)
 
 
-def _cells(told: Explanation, box: Box, screen: Screen, height: int) -> WindowCells:
+def _cells(explanation: Explanation, box: Box, screen: Screen, height: int) -> WindowCells:
     width = screen.width - MARGIN
-    return WindowCells(told, box, width=width, height=height, signs=not screen.coloured)
+    return WindowCells(explanation, box, width=width, height=height, signs=not screen.coloured)
 
 
-def _heading(told: Explanation, screen: Screen) -> Block:
+def _heading(explanation: Explanation, screen: Screen) -> Block:
     """``max 2×2 stride 2   the largest value of each window``."""
-    op, _, rest = told.plan.describe("×").partition(" ")
+    op, _, rest = explanation.plan.describe("×").partition(" ")
     line = [Span(op, "bold"), Span(f" {rest}" if rest else "")]
-    width, summary = len(op) + 1 + len(rest), Span(told.summary, "faint")
-    if width + 3 + len(told.summary) <= screen.width - MARGIN:
+    width, summary = len(op) + 1 + len(rest), Span(explanation.summary, "faint")
+    if width + 3 + len(explanation.summary) <= screen.width - MARGIN:
         return [[*line, Span("   "), summary]]
     return (
         [line, [summary]]
@@ -116,67 +120,69 @@ def _heading(told: Explanation, screen: Screen) -> Block:
     )
 
 
-def _part(told: Explanation, box: Box, screen: Screen, *, room: int) -> Block:
+def _part(explanation: Explanation, box: Box, screen: Screen, *, room: int) -> Block:
     """Return the picture of some windows, the formulas and the arithmetic of the first of them."""
     every = room >= EVERY
-    most = box.size if every or box.size <= MOST_TOLD + 1 else MOST_TOLD
-    caption, facts = _level(told), _facts(told, screen)
+    most = box.size if every or box.size <= MOST_WRITTEN_OUT + 1 else MOST_WRITTEN_OUT
+    caption, facts = _level(explanation), _facts(explanation, screen)
     # How long the arithmetic is depends on the windows in the picture, and its room on that.
-    guess = _arithmetic(told, itertools.islice(box.places(), MOST_TOLD + 1), screen)
+    guess = _arithmetic(
+        explanation, itertools.islice(box.positions(), MOST_WRITTEN_OUT + 1), screen
+    )
     height = EVERY if every else room - len(caption) - len(facts) - len(guess) - 6
-    pictures = list(_bands(told, box, screen, max(LEAST_PICTURE, height), every=every))
+    pictures = list(_bands(explanation, box, screen, max(LEAST_PICTURE, height), every=every))
     seen = box if every else pictures[0][1]
-    others = (at for at in box.places() if at not in seen)
-    chosen = list(itertools.islice(itertools.chain(seen.places(), others), most))
+    others = (at for at in box.positions() if at not in seen)
+    chosen = list(itertools.islice(itertools.chain(seen.positions(), others), most))
     lines = [
         *facts,
-        *_arithmetic(told, chosen, screen),
-        *_notes(told, box, seen, most, screen, every=every),
+        *_arithmetic(explanation, chosen, screen),
+        *_notes(explanation, box, seen, most, screen, every=every),
     ]
-    legend = _legend(told, chosen[: MOST_TOLD + 1], screen)
+    legend = _legend(explanation, chosen[: MOST_WRITTEN_OUT + 1], screen)
     return joined([caption, *(block for block, _ in pictures), lines, legend])
 
 
-def _arithmetic(told: Explanation, places: Iterable[Place], screen: Screen) -> Block:
+def _arithmetic(explanation: Explanation, positions: Iterable[Position], screen: Screen) -> Block:
     """Return what the windows at these places give, and why."""
-    steps = [told.step(at) for at in places]
+    steps = [explanation.step(at) for at in positions]
     label = max(LABEL, *(3 + len(_name(step.at)) for step in steps))
     return [line for step in steps for line in _text_of(step, screen, label)]
 
 
 def _bands(
-    told: Explanation, box: Box, screen: Screen, height: int, *, every: bool
+    explanation: Explanation, box: Box, screen: Screen, height: int, *, every: bool
 ) -> Iterator[tuple[Block, Box]]:
     """Give the picture; with ``every`` one below the other until all windows have been seen."""
     start = box.first[-1]
     while start < box.stop[-1]:
         rest = Box((*box.first[:-1], start), box.stop)
-        found = picture.picture(_cells(told, rest, screen, height))
+        found = picture.picture(_cells(explanation, rest, screen, height))
         yield found.block, found.shown
         start = found.shown.stop[-1]
         if not every:
             return
 
 
-def _level(told: Explanation) -> Block:
-    if told.level is None:
+def _level(explanation: Explanation) -> Block:
+    if explanation.level is None:
         return []
-    return [text_line(f"level {'×'.join(map(str, told.shape))}", "bold")]
+    return [text_line(f"level {'×'.join(map(str, explanation.shape))}", "bold")]
 
 
-def _facts(told: Explanation, screen: Screen) -> Block:
+def _facts(explanation: Explanation, screen: Screen) -> Block:
     """Return the formula of each axis, those that are alike on one line; and what is dropped."""
     groups: dict[tuple[str, str | None], list[str]] = {}
-    for axis in told.axes:
+    for axis in explanation.axes:
         groups.setdefault((axis.text, axis.effective_text), []).append(axis.axis)
     lines: Block = []
     for (text, effective), axes in groups.items():
-        where = " and ".join(f"in {axis}" for axis in axes) if len(told.axes) > 1 else ""
+        where = " and ".join(f"in {axis}" for axis in axes) if len(explanation.axes) > 1 else ""
         if effective is not None:
             lines += _labelled("kernel", f"{effective}", where, screen)
         lines += _labelled("size", text, where, screen)
-    dropped = told.plan.dropped
-    if dropped and told.level is None:
+    dropped = explanation.plan.dropped
+    if dropped and explanation.level is None:
         lines += _labelled(
             "dropped", f"{dropped_text(dropped)}, which no window covers", "", screen
         )
@@ -200,7 +206,7 @@ def _wrapped(text: str, width: int, role: str = "") -> Block:
     return [text_line(line, role) for line in lines]
 
 
-def _name(at: Place) -> str:
+def _name(at: Position) -> str:
     return f"[{','.join(map(str, at))}]"
 
 
@@ -260,12 +266,12 @@ def _value(step: Step, k: int) -> str:
 
 
 def _notes(
-    told: Explanation, box: Box, seen: Box, told_of: int, screen: Screen, *, every: bool
+    explanation: Explanation, box: Box, seen: Box, written_out: int, screen: Screen, *, every: bool
 ) -> Block:
     """Return what is not shown, and how to see it."""
     lines: Block = []
-    if not every and told_of < box.size:
-        left = screen.word(f"… and {box.size - told_of} more windows: `all` prints them")
+    if not every and written_out < box.size:
+        left = screen.word(f"… and {box.size - written_out} more windows: `all` prints them")
         text, room = screen.word(f"{left}, `step` walks through them"), screen.width - MARGIN
         start = " " * LABEL if LABEL + len(text) <= room else ""
         lines += [[Span(start), *line] for line in _wrapped(text, room, "faint")]
@@ -273,8 +279,10 @@ def _notes(
     if not every and seen != box:
         some, whole = ("×".join(map(str, one.shape)) for one in (seen, box))
         shown.append(f"the first {some} of {whole} windows")
-    if told.planes:
-        alike = (f", each of the {n} {_PLANES[name]} alike" for name, n in told.planes.items())
+    if explanation.planes:
+        alike = (
+            f", each of the {n} {_PLANES[name]} alike" for name, n in explanation.planes.items()
+        )
         shown.append(f"the first plane{''.join(alike)}")
     if shown:
         text = f"shown: {' of '.join(shown)}"
@@ -285,9 +293,9 @@ def _notes(
 _PLANES = {"channels": "channels", "batch": "of the batch"}
 
 
-def _legend(told: Explanation, places: Sequence[Place], screen: Screen) -> Block:
+def _legend(explanation: Explanation, positions: Sequence[Position], screen: Screen) -> Block:
     """Return what signs mean that explain themselves less than others."""
-    steps = [told.step(at) for at in places]
+    steps = [explanation.step(at) for at in positions]
     lines: Block = []
     if not all(step.counts.all() for step in steps):
         sign = "struck through" if screen.coloured else "in ( )"

@@ -21,7 +21,7 @@ MOST_VALUES = 4_000_000
 
 def explanation_json(
     label: str,
-    told: Sequence[Explanation],
+    explanations: Sequence[Explanation],
     boxes: Sequence[Box | None],
     *,
     word: Callable[[str], str] = str,
@@ -34,13 +34,13 @@ def explanation_json(
     written as in the report of a pooling. ``word`` puts warnings into words of who reads them.
     Raises InputError where that would be without end.
     """
-    parts = [(one, box) for one, box in zip(told, boxes, strict=True) if box is not None]
+    parts = [(one, box) for one, box in zip(explanations, boxes, strict=True) if box is not None]
     most = sum(box.size * math.prod(w.largest for w in one.windows) for one, box in parts)
     if most > MOST_VALUES:
         raise InputError(
             f"its windows hold {most} values in all; choose some with `at` or `region`"
         )
-    plan = told[0].plan
+    plan = explanations[0].plan
     record: dict[str, Any] = {
         "label": text(label),
         **plan.as_json(),
@@ -48,12 +48,12 @@ def explanation_json(
         "output": _array(plan.output_shape, plan.output_dtype, plan.output_layout),
         "dropped": dict(plan.dropped),
         "warnings": [] if plan.warning is None else [text(word(plan.warning))],
-        "planes": dict(told[0].planes),
+        "planes": dict(explanations[0].planes),
         "formula": [formula for one, _ in parts for formula in _formulas(one)],
     }
     yield json.dumps(record, allow_nan=False)[:-1]
     yield ', "cells": ['
-    steps = (one.step(at) for one, box in parts for at in box.places())
+    steps = (one.step(at) for one, box in parts for at in box.positions())
     for number, step in enumerate(steps):
         yield (", " if number else "") + json.dumps(_cell(step), allow_nan=False)
     yield "]}"
@@ -63,19 +63,19 @@ def _array(shape: tuple[int, ...], dtype: Any, layout: str) -> dict[str, Any]:
     return {"shape": list(shape), "dtype": dtype.name, "layout": layout}
 
 
-def _formulas(told: Explanation) -> Iterator[dict[str, Any]]:
-    for axis in told.axes:
+def _formulas(explanation: Explanation) -> Iterator[dict[str, Any]]:
+    for axis in explanation.axes:
         numbers = axis._asdict()
         numbers["padding"] = list(axis.padding)
-        if told.level is not None:
-            numbers["level"] = told.level[0]
+        if explanation.level is not None:
+            numbers["level"] = explanation.level[0]
         yield numbers
 
 
 def _cell(step: Step) -> dict[str, Any]:
     cell: dict[str, Any] = {
         "at": list(step.output_at),
-        "window": [list(place) for place in step.cells],
+        "window": [list(position) for position in step.cells],
         "values": plain_values(step.values),
         "winner": None if step.winner is None else list(step.winner),
         "result": plain_values(np.asarray(step.result)),

@@ -17,7 +17,7 @@ from poolcli.report.glyphs import safe
 from poolcli.report.thumbnail import first_frame, rgb
 
 if TYPE_CHECKING:
-    from poolcli.analysis.compare import Comparison
+    from poolcli.analysis.compare import Measurement
     from poolcli.windows import Windows
 
 Pixels = NDArray[np.uint8]
@@ -37,7 +37,7 @@ MARK = (0x03, 0x9F, 0x74)
 COLUMNS = (4, 3)
 
 
-def draw_sheet(label: str, x: NDArray[Any], found: Sequence[Comparison]) -> Pixels:
+def draw_sheet(label: str, x: NDArray[Any], found: Sequence[Measurement]) -> Pixels:
     """A picture, (height, width, 3), of ``x`` and of the outputs, each with its name and PSNR.
 
     Outputs are enlarged to the size of the input, a cell as a block. Where a block would be too
@@ -63,7 +63,7 @@ def draw_sheet(label: str, x: NDArray[Any], found: Sequence[Comparison]) -> Pixe
 
 
 def _of_output(
-    row: Comparison, part: Part | None, size: tuple[int, int], ends: tuple[float, float]
+    row: Measurement, part: Part | None, size: tuple[int, int], ends: tuple[float, float]
 ) -> Pixels:
     if row.output is None:
         raise ValueError("the outputs were not kept")
@@ -144,7 +144,7 @@ def _size(height: int, width: int) -> tuple[int, int]:
     return max(NARROWEST, round(height * scale)), max(NARROWEST, round(width * scale))
 
 
-def _ends(picture: NDArray[Any], row: Comparison | None) -> tuple[float, float]:
+def _ends(picture: NDArray[Any], row: Measurement | None) -> tuple[float, float]:
     """The values that are black and white."""
     if row is not None and picture.dtype.name in ("uint8", "uint16"):
         return 0.0, row.data_range

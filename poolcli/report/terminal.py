@@ -83,8 +83,8 @@ def _draw_beside(result: Result, stream: IO[str], console: Console) -> bool:
     from poolcli.report.canvas import Screen
     from poolcli.report.explain import matrices
 
-    told = explain(asked, result.source, result.plan.layout)
-    block = matrices(told, Screen(stream, terminal=True), height=console.height - AROUND)
+    explanations = explain(asked, result.source, result.plan.layout)
+    block = matrices(explanations, Screen(stream, terminal=True), height=console.height - AROUND)
     if block is None:
         return False
     Screen(stream, terminal=True).show(block)

@@ -188,7 +188,7 @@ def test_seconds() -> None:
 def test_what_is_written_can_be_read(name: str, tmp_path: Path) -> None:
     asked, x, _ = CASES[name]
     board = board_of(asked, x)
-    told = explain(asked, x)[0]
+    explained = explain(asked, x)[0]
     data = encode_animation(board, ".gif")
     for number, (pixels, _) in enumerate(frames_of(data)[1:-1]):
         # A reader for scanned pages takes one plus or another for a 4: nearly all has to be right.
@@ -198,7 +198,7 @@ def test_what_is_written_can_be_read(name: str, tmp_path: Path) -> None:
         )
         assert difflib.SequenceMatcher(None, found, written).ratio() >= 0.9, (found, written)
         # Every output so far, in its cell.
-        results = [float(step.result) for step in told.steps()][: number + 1]
+        results = [float(step.result) for step in explained.steps()][: number + 1]
         assert read_cells(board, pixels, tmp_path, number) == pytest.approx(results, abs=5e-4)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli.analysis.compare import Comparison, Refused, compare, data_range
+from poolcli.analysis.compare import Measurement, Refused, compare, data_range
 from poolcli.analysis.quality import as_planes, put_back, times_covered
 from poolcli.cli.options import COMPARED as DEFAULT_OPS
 from poolcli.errors import InputError
@@ -228,7 +228,7 @@ def test_hardly_a_number(value):
 def test_an_op_that_refuses_leaves_the_others():
     x = random((8, 8), "float64") - 5
     found = list(compare(x, [Request(op, Sliding(2)) for op in ("max", "stochastic", "avg")]))
-    assert [type(row) for row in found] == [Comparison, Refused, Comparison]
+    assert [type(row) for row in found] == [Measurement, Refused, Measurement]
     assert found[1].op == "stochastic"
     assert "`negatives='relu'`" in str(found[1].error)
 

@@ -337,7 +337,7 @@ def test_levels_of_a_pyramid_share_one_output() -> None:
     steps = [step for level in levels for step in level.steps()]
     assert [step.output_at for step in steps] == [(0,), (1,), (2,), (3,), (4,)]
     assert [step.result for step in steps] == pooled.tolist()
-    assert [level.place_of((3,)) for level in levels] == [None, (1, 0)]
+    assert [level.position_of((3,)) for level in levels] == [None, (1, 0)]
 
 
 @pytest.mark.parametrize(

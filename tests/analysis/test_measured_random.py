@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from poolcli.analysis.compare import Comparison, compare
+from poolcli.analysis.compare import Measurement, compare
 from poolcli.analysis.shift import Shifted, shift_test
 from poolcli.errors import PoolError
 from poolcli.layout import AXIS_NAMES
@@ -69,7 +69,7 @@ def test_anything(seed):
     ops = [str(op) for op in rng.choice(list(OPS), 3, replace=False)]
     requests = [Request(op, windows, layout=layout, like=like) for op in ops]
     try:
-        found = [row for row in compare(x, requests) if isinstance(row, Comparison)]
+        found = [row for row in compare(x, requests) if isinstance(row, Measurement)]
         axis = AXIS_NAMES[str(rng.choice(spatial))]
         moved = [row for row in shift_test(x, requests, axis) if isinstance(row, Shifted)]
     except PoolError:

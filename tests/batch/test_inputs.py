@@ -187,7 +187,7 @@ def test_a_link_that_leads_nowhere_is_an_input_by_its_name(
 
 def test_a_file_that_becomes_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """Between finding the inputs and opening them, and between that and reading the header."""
-    for source in batch.find_sources(["in", str(save(Path("in", "a.npy")))]):
+    for source in batch.find_inputs(["in", str(save(Path("in", "a.npy")))]):
         Path("in", "a.npy").unlink()
         os.mkfifo("in/a.npy")
         with pytest.raises(InputError, match="it is a pipe or a device by now"):

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from poolcli import batch, formats
-from poolcli.batch.job import Beginning
+from poolcli.batch.job import StartLatch
 from poolcli.batch.manifest import Manifest
 from poolcli.batch.outputs import Target
 from poolcli.batch.parallel import Budget
@@ -209,18 +209,18 @@ def test_usage_that_is_wrong_for_a_later_input_is_an_error_of_that(
 
 def test_either_something_is_made_or_the_run_is_refused() -> None:
     for _ in range(50):
-        beginning, came = Beginning(), []
+        latch, came = StartLatch(), []
 
-        def make(beginning: Beginning = beginning, came: list[str] = came) -> None:
+        def make(latch: StartLatch = latch, came: list[str] = came) -> None:
             try:
-                beginning.make()
+                latch.make()
                 came.append("made")
             except Stopped:
                 came.append("stopped")
 
         maker = threading.Thread(target=make)
         maker.start()
-        refused = beginning.refuse()
+        refused = latch.refuse()
         maker.join()
         assert came == ["stopped" if refused else "made"]
 
@@ -256,7 +256,7 @@ def test_what_keeps_the_manifest_from_being_read_is_no_end_of_the_run(
 
 
 def test_jobs_that_another_run_has_done_meanwhile_are_not_left(tmp_path: Path) -> None:
-    jobs = batch.assign(batch.find_sources([str(p) for p in fill(Path("in"), 7)]), Target("out/"))
+    jobs = batch.assign(batch.find_inputs([str(p) for p in fill(Path("in"), 7)]), Target("out/"))
     values: dict[str, object] = {"quiet": False, "as_json": False}
     reporter = RunReporter(jobs, values, is_batch=True)
     for number, job in enumerate(jobs):
@@ -321,7 +321,7 @@ def test_the_need_of_a_job_is_about_what_it_takes(poolcli: Run) -> None:
     np.save("in/b.npy", np.zeros((2000, 2000)))
     save(Path("in", "c.gif"), side=500)
     Path("in", "d.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    jobs = batch.assign(batch.find_sources(["in"]), batch.Target("out/"))
+    jobs = batch.assign(batch.find_inputs(["in"]), batch.Target("out/"))
     worker = batch.Worker(Request("avg", Sliding(2)), {})
     needs = [estimate_memory(Task(job, worker)) / 1e6 for job in jobs]
     decoded = 2000 * 2000 * 3 / 1e6

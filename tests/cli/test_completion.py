@@ -41,7 +41,7 @@ def offered(poolcli: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], li
         ("poolcli m", ["max", "min", "median", "mode", "mixed"]),
         ("poolcli ada", ["adaptive"]),
         ("poolcli global ma", ["max"]),
-        ("poolcli max --skip", ["--skip-existing"]),
+        ("poolcli max --skip", ["--skip-existing", "--skip-header"]),
         ("poolcli max --nan ", ["propagate", "skip", "error"]),
         ("poolcli max --like ", ["torch", "keras", "onnx"]),
         ("poolcli max --padding same", ["same", "same-upper", "same-lower"]),

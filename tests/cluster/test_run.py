@@ -1,4 +1,4 @@
-"""What a run does with a cluster whose workers are pretended: they die when and as often as told."""
+"""What a run does with a cluster whose workers are pretended: they die as often as told."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def last(outcome: Outcome) -> str:
 def names(work: Batch | Band) -> list[str]:
     """Give the inputs of some work by their names."""
     jobs: list[Job] = list(work.jobs.values()) if isinstance(work, Batch) else [work.job]
-    return [Path(str(job.source.path)).name for job in jobs]
+    return [Path(str(job.input.path)).name for job in jobs]
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ BIG = (3, 40, 50, 60)
 def big(monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give an array that is large beside the tasks."""
     monkeypatch.setattr("poolcli.cluster.sizes._BOXES", 2e6)
-    monkeypatch.setattr("poolcli.engine.arrays.StoredSource.block_bytes", 1 << 14)
+    monkeypatch.setattr("poolcli.engine.arrays.StoredInputView.block_bytes", 1 << 14)
     monkeypatch.setattr("poolcli.engine.blocks.MOST_BYTES", 1 << 15)
     array = np.random.default_rng(0).standard_normal(BIG).astype(np.float32)
     np.save("big.npy", array)

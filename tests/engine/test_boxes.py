@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from poolcli.engine.arrays import StoredSource
+from poolcli.engine.arrays import StoredInputView
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Global, Sliding
 from tests.helpers.stores import Recorded, Synthetic, Written
@@ -24,7 +24,7 @@ def stream(op, geometry, source, *, layout, threads=1, block_bytes=None, **optio
     """Pool a stored array; return where its results were written, and how many blocks it took."""
     request = Request(op, geometry, layout=layout, threads=threads, **options)
     plan = request.plan(source.shape, source.dtype)
-    target = Written(plan.kept_shape, plan.output_dtype)
+    target = Written(plan.keepdims_shape, plan.output_dtype)
     parts = []
     plan.run_into(source, target, block_bytes=block_bytes, progress=parts.append)
     assert (target.visits == 1).all()
@@ -107,7 +107,7 @@ def test_there_are_about_as_many_blocks_as_fit(layout):
 
 def test_a_small_array_is_one_block():
     for layout, shape in LAYOUTS.items():
-        assert math.prod(shape) * 4 < StoredSource.block_bytes
+        assert math.prod(shape) * 4 < StoredInputView.block_bytes
         assert stream("max", Sliding(2), Synthetic(shape), layout=layout)[1] == 1
 
 
@@ -115,7 +115,7 @@ def test_many_small_planes_share_a_block():
     """A batch of 7×7 feature maps would otherwise be all Python."""
     shape = (64, 256, 7, 7)
     _, blocks = stream("max", Global(), Synthetic(shape), layout="NCHW")
-    assert blocks <= 2 * math.ceil(math.prod(shape) * 4 / StoredSource.block_bytes)
+    assert blocks <= 2 * math.ceil(math.prod(shape) * 4 / StoredInputView.block_bytes)
 
 
 @pytest.mark.parametrize(("shape", "layout"), [((4096, 2048), "HW"), ((4, 3, 512, 600), "NCHW")])
@@ -124,7 +124,7 @@ def test_results_are_written_in_runs_where_cells_lie_the_other_way_round(shape, 
     plan = Request("max", Sliding(2), layout=layout).plan(shape, np.dtype("f4"))
     source = Recorded(np.zeros(shape[::-1], np.float32))
     source.shape, source.axes = shape[::-1], tuple(range(len(shape)))[::-1]
-    target = Written(plan.kept_shape, plan.output_dtype)
+    target = Written(plan.keepdims_shape, plan.output_dtype)
     boxes = []
     target.write_box = lambda box, values: boxes.append(box)
     plan.run_into(source, target)
@@ -144,6 +144,6 @@ def test_a_global_window_is_read_in_runs(op, reverse):
     source.axes = (1, 0) if reverse else (0, 1)
     read = source.read_box
     source.read_box = lambda box, out: (boxes.append(box), read(box, out))
-    plan.run_into(source, Written(plan.kept_shape, plan.output_dtype), block_bytes=100_000)
+    plan.run_into(source, Written(plan.keepdims_shape, plan.output_dtype), block_bytes=100_000)
     assert len(boxes) > (3 if reverse else 10)
     assert all(high - low >= min(256, stored[-1] - low) for *_, (low, high) in boxes)

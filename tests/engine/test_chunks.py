@@ -86,7 +86,7 @@ def test_chunks_do_not_show(op, stored, geometry):
     expected = plan.run(x)
     for threads, block_bytes in ((1, None), (3, None), (3, 1), (2, 3000)):
         plan = Request(op, geometry, layout=layout, threads=threads).plan(x.shape, x.dtype)
-        out = Stored(plan.kept_shape, plan.output_dtype, written)
+        out = Stored(plan.keepdims_shape, plan.output_dtype, written)
         plan.run_into(source_of(x, read), out, block_bytes=block_bytes)
         assert out.array.tobytes() == expected.tobytes(), (threads, block_bytes)
         assert (out.visits == 1).all(), (threads, block_bytes)
@@ -98,7 +98,7 @@ def test_every_op_goes_by_chunks(op):
     for geometry in (Sliding(2), Sliding(3, 2, "same")):
         request = Request(op, geometry, threads=2)
         plan = request.plan(x.shape, x.dtype, "HWC")
-        out = Stored(plan.kept_shape, plan.output_dtype, (8, 8, 2))
+        out = Stored(plan.keepdims_shape, plan.output_dtype, (8, 8, 2))
         plan.run_into(Counted(x, (16, 16, 2)), out, block_bytes=2000)
         assert out.array.tobytes() == plan.run(x).tobytes()
 
@@ -116,7 +116,7 @@ def test_no_chunk_is_decoded_twice(geometry, stored, op, threads):
     x = numbers(shape)
     plan = Request(op, geometry, layout=layout, threads=threads).plan(x.shape, x.dtype)
     source = Counted(x, read)
-    plan.run_into(source, Stored(plan.kept_shape, plan.output_dtype, written), block_bytes=4000)
+    plan.run_into(source, Stored(plan.keepdims_shape, plan.output_dtype, written), block_bytes=4000)
     # What a thread that had to wait still needs the others may have thrown out.
     assert sum(source.count.values()) <= len(source.count) * (1 if threads == 1 else 2)
 

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from poolcli.engine.arrays import StoredSource
+from poolcli.engine.arrays import StoredInputView
 from poolcli.plan import Request
 from poolcli.windows import Global, Sliding
 from tests.helpers.stores import Nowhere, Synthetic
@@ -17,7 +17,7 @@ def peak(op, geometry, shape, *, layout, threads=1, **options):
     """The most bytes that pooling an array of this shape had allocated at any moment."""
     request = Request(op, geometry, layout=layout, threads=threads, **options)
     plan = request.plan(shape, np.dtype("f4"))
-    source, target = Synthetic(shape), Nowhere(plan.kept_shape, plan.output_dtype)
+    source, target = Synthetic(shape), Nowhere(plan.keepdims_shape, plan.output_dtype)
     tracemalloc.start()
     try:
         plan.run_into(source, target)
@@ -60,11 +60,13 @@ def test_memory_is_a_few_blocks_for_each_thread(op, blocks, layout):
     """More for ops that see the cells of each window side by side."""
     shape = SHAPES[layout](2)
     for threads in (1, 3):
-        most = threads * blocks * StoredSource.block_bytes + MEGABYTE
+        most = threads * blocks * StoredInputView.block_bytes + MEGABYTE
         assert peak(op, Sliding(2), shape, layout=layout, threads=threads) <= most
 
 
 def test_large_windows_stay_within_their_blocks():
     """31×31 windows at every cell: halos make blocks larger, but not without end."""
     for op in ("max", "avg"):
-        assert peak(op, Sliding(31, 1), (8192, 1024), layout="HW") <= 32 * StoredSource.block_bytes
+        assert (
+            peak(op, Sliding(31, 1), (8192, 1024), layout="HW") <= 32 * StoredInputView.block_bytes
+        )

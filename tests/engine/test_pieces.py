@@ -83,7 +83,7 @@ def test_long_rows_come_in_pieces_too(op, layout, monkeypatch) -> None:
     source = Recorded(x)
     read = source.read_box
     source.read_box = lambda box, out: (boxes.append(box), read(box, out))
-    target = Written(plan.kept_shape, plan.output_dtype)
+    target = Written(plan.keepdims_shape, plan.output_dtype)
     plan.run_into(source, target)
     np.testing.assert_allclose(target.array.reshape(expected.shape), expected, rtol=1e-15)
     assert len(boxes) > 4 or op == "mode"
@@ -133,5 +133,5 @@ def test_a_run_that_fails_stops_others_between_pieces(monkeypatch) -> None:
     source.read_box = failing
     plan = Request("max", Global(), layout="CHW", threads=2).plan(x.shape, x.dtype)
     with pytest.raises(InputError, match="no more"):
-        plan.run_into(source, Written(plan.kept_shape, plan.output_dtype), block_bytes=1)
+        plan.run_into(source, Written(plan.keepdims_shape, plan.output_dtype), block_bytes=1)
     assert source.visits[0].mean() < 1

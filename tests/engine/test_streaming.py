@@ -10,7 +10,7 @@ import pytest
 from poolcli import OPS
 from poolcli.formats.base import NewArray
 from poolcli.formats.readers import read_file
-from poolcli.formats.sinks import boxed
+from poolcli.formats.sinks import box_sink
 from poolcli.formats.table import NPY
 from poolcli.plan import Request
 from poolcli.windows import Adaptive, Global, Sliding
@@ -67,8 +67,10 @@ def check(request_of, x, tmp_path, ways=WAYS):
     for number, (threads, block_bytes) in enumerate(ways):
         plan = request_of(threads).plan(x.shape, x.dtype)
         path = tmp_path / f"y{number}.npy"
-        shapes = plan.output_shape, plan.kept_shape
-        with boxed(NewArray(str(path), ".npy", *shapes, plan.output_dtype), NPY, str(path)) as sink:
+        shapes = plan.output_shape, plan.keepdims_shape
+        with box_sink(
+            NewArray(str(path), ".npy", *shapes, plan.output_dtype), NPY, str(path)
+        ) as sink:
             plan.run_into(source, sink.content, block_bytes=block_bytes)
         assert path.read_bytes() == expected, (threads, block_bytes)
 
@@ -124,7 +126,7 @@ def test_any_number_of_threads_reads_through_one_open_file(tmp_path):
     plan = Request("max", Sliding(2), threads=8).plan(x.shape, x.dtype)
     plan.run_into(
         source,
-        Unopened(plan.kept_shape, plan.output_dtype),
+        Unopened(plan.keepdims_shape, plan.output_dtype),
         block_bytes=1000,
         progress=lambda _: seen.append(len(os.listdir("/dev/fd"))),
     )

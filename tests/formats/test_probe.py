@@ -12,7 +12,7 @@ from PIL import Image
 
 from poolcli import formats
 from poolcli.errors import InputError
-from poolcli.formats.base import AS_USUAL, Reading, SourceInfo
+from poolcli.formats.base import DEFAULT_READING, Reading, SourceInfo
 
 COLOURS = (np.arange(5 * 7 * 4) % 251).astype(np.uint8).reshape(5, 7, 4)
 MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16", "I", "F"]
@@ -33,10 +33,10 @@ def save(path: Path, mode: str, **options: object) -> bool:
     return image.mode == mode
 
 
-def by_header(path: Path | str, settings: Reading = AS_USUAL) -> list[SourceInfo] | None:
+def by_header(path: Path | str, settings: Reading = DEFAULT_READING) -> list[SourceInfo] | None:
     """Give what headers tell; None where the values have to be read."""
     file = formats.open_file(str(path), settings)
-    return [source.info for source in file.sources()] if file.is_told else None
+    return [source.info for source in file.sources()] if file.has_header else None
 
 
 def whole(source: formats.Source) -> SourceInfo:

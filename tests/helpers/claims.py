@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poolcli import adaptive_pool, chain, global_pool, output_shape, pool
-from poolcli.analysis.compare import Comparison, compare
+from poolcli.analysis.compare import Measurement, compare
 from poolcli.analysis.network import parse_network
 from poolcli.analysis.quality import psnr, put_back
 from poolcli.analysis.shift import Shifted, shift_test
@@ -48,9 +48,9 @@ def relu_map() -> Array:
     return edges
 
 
-def compared(x: Array, op: str, k: int = 2) -> Comparison:
+def compared(x: Array, op: str, k: int = 2) -> Measurement:
     (row,) = compare(x, [Request(op, Sliding(k))])
-    assert isinstance(row, Comparison)
+    assert isinstance(row, Measurement)
     return row
 
 

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+import make_conformance
 import make_differences
 import make_ops
 import make_play
@@ -22,6 +23,8 @@ from poolcli.analysis.palette import HUES
 from poolcli.frameworks.defaults import PLAIN, Preset
 from poolcli.frameworks.table import TABLE
 from poolcli.ops import OPS
+from tests.elsewhere import LIBRARIES
+from tests.parity.campaigns import CAMPAIGNS
 
 DOCS = PROJECT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
@@ -178,3 +181,18 @@ def test_links_lead_somewhere(page: Path) -> None:
         if heading:
             headings = re.findall(r"^#+ (.*)$", text(there), re.MULTILINE)
             assert heading in {one.lower().replace(" ", "-") for one in headings}, target
+
+
+def test_the_site_leads_to_every_page() -> None:
+    named = re.findall(r"^ +- [^:]+: (\S+\.md)$", text(PROJECT / "mkdocs.yml"), re.MULTILINE)
+    tops = {"index.md", "CONTRIBUTING.md", "CHANGELOG.md"}
+    assert sorted(named) == sorted({page.name for page in PAGES} | tops)
+
+
+def test_conformance_names_every_library() -> None:
+    page = text(DOCS / "conformance.md")
+    counted = {campaign.library for campaign in CAMPAIGNS}
+    titles = [LIBRARIES[name].title for name in counted]
+    assert [title for title in titles if f"| {title} " not in page] == []
+    assert page.startswith(make_conformance.HEADER)
+    assert set(LIBRARIES) - counted == {"onnx"}  # whose node tests are among the goldens

@@ -42,7 +42,7 @@ analysis batch.manifest batch.manifest_file batch.parallel batch.shards batch.un
 chains formats.exif
 formats.geotiff formats.image formats.image_writer formats.npz formats.pnm formats.png16
 formats.limits formats.metadata formats.tiff images.colour images.colormaps images.render
-images.unseen images.whole_pixels joined report.conform report.shape report.terminal
+images.alpha images.whole_pixels joined report.conform report.shape report.terminal
 report.thumbnail unpooling
 """
 

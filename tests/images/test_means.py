@@ -88,7 +88,7 @@ def test_averages_are_weighted_by_alpha(dtype: str, channels: int, size: int) ->
         assert got[y, x, -1] == half_even(Fraction(total, len(cells)))
 
 
-@pytest.mark.parametrize("op", [name for name, op in OPS.items() if op.blends])
+@pytest.mark.parametrize("op", [name for name, op in OPS.items() if op.averages])
 @pytest.mark.parametrize("linear", [False, True])
 def test_what_nobody_sees_does_not_bleed(op: str, linear: bool) -> None:
     array = np.zeros((8, 8, 4), np.uint8)
@@ -100,7 +100,7 @@ def test_what_nobody_sees_does_not_bleed(op: str, linear: bool) -> None:
     assert (got[..., 3] > 0).all()
 
 
-@pytest.mark.parametrize("op", [name for name, op in OPS.items() if op.blends])
+@pytest.mark.parametrize("op", [name for name, op in OPS.items() if op.averages])
 def test_opaque_pictures_are_pooled_like_those_without_alpha(op: str) -> None:
     array = noise(8, 8, 4)
     array[..., 3] = 255
@@ -112,7 +112,7 @@ def test_opaque_pictures_are_pooled_like_those_without_alpha(op: str) -> None:
 @pytest.mark.parametrize("op", ["max", "min", "median", "subsample"])
 def test_what_picks_leaves_channels_alone(op: str) -> None:
     array = noise(8, 8, 4)
-    array[..., 3] |= 1  # else some are seen by nobody: tests/images/test_unseen.py
+    array[..., 3] |= 1  # else some are seen by nobody: tests/images/test_alpha.py
     separate = [pool(array[..., channel], op) for channel in range(4)]
     np.testing.assert_array_equal(pool(array, op), np.stack(separate, -1))
 

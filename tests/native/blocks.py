@@ -17,7 +17,7 @@ from poolcli.ops import find_op
 from poolcli.windows import Windows
 
 # The ops whose kernels these are.
-MAKERS = {"argquantile": parameters.quantile_place, "quantile": parameters.quantile}
+MAKERS = {"argquantile": parameters.quantile_position, "quantile": parameters.quantile}
 MAKERS |= dict.fromkeys(parameters.DRAWS, parameters.stochastic)
 DEFAULTS = {"q": 0.5, "method": "linear", "seed": 0}
 
@@ -38,7 +38,7 @@ def passes_of(op: str, dtype: np.dtype) -> int:
     return kernels[op].passes(dtype) if op in kernels else 1
 
 
-RANKING = (("quantile", parameters.quantile), ("argquantile", parameters.quantile_place))
+RANKING = (("quantile", parameters.quantile), ("argquantile", parameters.quantile_position))
 PLACES = {"plane": "DHW", "channels-last": "DHWC"}
 
 

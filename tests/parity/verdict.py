@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,20 +35,37 @@ def answer(g: Golden, **more: Any) -> Any:
     return refused_or_given(lambda: COMMANDS[g.kind](g.x, g.op, **given, **more), PoolError)
 
 
-def check(g: Golden) -> None:
+class Outcome(NamedTuple):
+    """Whether both gave the same bytes, and the named differences that account for others."""
+
+    same: bool
+    reasons: tuple[str, ...] = ()
+
+
+def check(g: Golden) -> Outcome:
     """The same values and indices, or a named difference and the answer of the specification."""
     compared[g.framework] += 1
     indexed = g.indices is not None and g.kind == "sliding"
     got = answer(g, return_indices=True) if indexed else answer(g)
     got, indices = got if indexed and got is not None else (got, None)
+    reasons: list[Difference] = []
     if not agree(g, got, g.expected):
         assert_specified(g, got, specified(g))
         reasons = explain(g, got, "values")
-        seen.update(d.name for d in reasons)
         if any(d.cells is None for d in reasons):
-            return  # other windows altogether
+            indexed = False  # other windows altogether
     if indexed and got is not None and not np.array_equal(indices, g.indices):
-        seen.update(d.name for d in explain(g, indices, "indices"))
+        reasons = [*reasons, *explain(g, indices, "indices")]
+    names = tuple(dict.fromkeys(d.name for d in reasons))
+    seen.update(names)
+    return Outcome(identical(got, g.expected), names)
+
+
+def identical(ours: Any, theirs: Any) -> bool:
+    """Whether both refused, or gave the same numbers: NaN is NaN, and either zero is zero."""
+    if ours is None or theirs is None:
+        return ours is theirs
+    return bool(np.array_equal(ours, theirs, equal_nan=True))
 
 
 def names() -> set[str]:

@@ -25,10 +25,10 @@ LAYOUTS = {1: "W", 2: "HW", 3: "DHW"}
 
 def page(asked: Any, x: Any, *, every: bool = False, screen: Screen | None = None) -> list[str]:
     """The lines of a page, as a pipe gets them."""
-    told = explain(asked, np.asarray(x))
-    boxes = [Box((0,) * len(one.shape), one.shape) for one in told]
+    explained = explain(asked, np.asarray(x))
+    boxes = [Box((0,) * len(one.shape), one.shape) for one in explained]
     screen = screen or Screen(io.StringIO(), terminal=False, word=as_typed)
-    block = explanation_page(told, boxes, screen, every=every)
+    block = explanation_page(explained, boxes, screen, every=every)
     return list(plain_lines(block, ascii_only=False))
 
 
@@ -41,10 +41,10 @@ def on_screen(asked: Any, x: Any, width: int = 80, height: int = 24, **variables
         patch.delenv("NO_COLOR", raising=False)
         for name, value in (settings | variables).items():
             patch.setenv(name, value)
-        told = explain(asked, np.asarray(x))
+        explained = explain(asked, np.asarray(x))
         screen = Screen(stream, terminal=True, word=as_typed)
-        boxes = [Box((0,) * len(one.shape), one.shape) for one in told]
-        screen.show(explanation_page(told, boxes, screen))
+        boxes = [Box((0,) * len(one.shape), one.shape) for one in explained]
+        screen.show(explanation_page(explained, boxes, screen))
     return stream.getvalue()
 
 
@@ -102,9 +102,9 @@ def test_the_windows_in_the_picture_are_told_first() -> None:
 
 @pytest.mark.parametrize("at", [(0, 0), (0, 9), (17, 3), (31, 31)])
 def test_a_step_shows_the_windows_around_it(at: tuple[int, int]) -> None:
-    (told,) = explain(Request("max", Sliding(2)), np.arange(4096).reshape(64, 64))
+    (explained,) = explain(Request("max", Sliding(2)), np.arange(4096).reshape(64, 64))
     screen = Screen(io.StringIO(), terminal=False)
-    block = step_page(told, Box((0, 0), (32, 32)), at, "1 of 1", screen)
+    block = step_page(explained, Box((0, 0), (32, 32)), at, "1 of 1", screen)
     lines = list(plain_lines(block, ascii_only=False))
     corner = 64 * 2 * at[0] + 2 * at[1]
     marked = [number for line in lines for number in re.findall(r"‹(\d+)›", line)]
@@ -114,9 +114,11 @@ def test_a_step_shows_the_windows_around_it(at: tuple[int, int]) -> None:
 
 
 def test_steps_of_draws_keep_their_lines() -> None:
-    (told,) = explain(Request("stochastic", Sliding(2)), SEED)
+    (explained,) = explain(Request("stochastic", Sliding(2)), SEED)
     screen = Screen(io.StringIO(), terminal=False)
-    pages = [step_page(told, Box((0, 0), (2, 2)), at, "", screen) for at in told.places()]
+    pages = [
+        step_page(explained, Box((0, 0), (2, 2)), at, "", screen) for at in explained.positions()
+    ]
     assert len({len(block) for block in pages}) == 1
 
 
@@ -248,11 +250,11 @@ def test_a_page_is_no_wider_than_80_and_no_longer_than_60(
     lines = page(asked, x)
     assert max(map(len, lines)) <= 80
     assert len(lines) <= 60
-    (told,) = explain(asked, x)
-    box = Box((0,) * len(shape), told.shape)
-    last = tuple(n - 1 for n in told.shape)
+    (explained,) = explain(asked, x)
+    box = Box((0,) * len(shape), explained.shape)
+    last = tuple(n - 1 for n in explained.shape)
     step = step_page(
-        told, box, last, "9 of 9", Screen(io.StringIO(), terminal=False, word=as_typed)
+        explained, box, last, "9 of 9", Screen(io.StringIO(), terminal=False, word=as_typed)
     )
     assert width_of(step) <= 80
     assert len(step) <= 60
@@ -279,9 +281,9 @@ def test_all_windows_are_there_when_told(geometry: Geometry, shape: tuple[int, .
     x = np.arange(np.prod(shape)).reshape(shape) % 10
     asked = Request("max", geometry, layout=LAYOUTS[len(shape)])
     lines = page(asked, x, every=True)
-    (told,) = explain(asked, x)
+    (explained,) = explain(asked, x)
     named = [line.split()[0] for line in lines if re.match(r"  \[[\d,]+\] +max", line)]
-    assert named == [f"[{','.join(map(str, at))}]" for at in told.places()]
+    assert named == [f"[{','.join(map(str, at))}]" for at in explained.positions()]
     assert max(map(len, lines)) <= 80
 
 
@@ -351,9 +353,9 @@ def test_a_page_fits_the_window(
 
 def test_a_stream_without_unicode() -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    told = explain(Request("avg", Sliding(2, padding=1)), SEED - 2)
+    explained = explain(Request("avg", Sliding(2, padding=1)), SEED - 2)
     screen = Screen(stream, terminal=False, word=as_typed)
-    screen.show(explanation_page(told, [Box((0, 0), (3, 3))], screen))
+    screen.show(explanation_page(explained, [Box((0, 0), (3, 3))], screen))
     stream.seek(0)
     text = stream.read()
     assert "  size    floor((4 + 1 + 1 - 2) / 2) + 1 = 3   in height and in width" in text

@@ -133,7 +133,7 @@ def test_empty_results() -> None:
     empty = identity(np.zeros((0, 4, 4, 3)))
     assert "0×4×4×3 NHWC float64" in terminal(empty)
     assert "no values: an axis has length 0" in terminal(empty)
-    (again,) = read_text(plain(empty).encode())
+    ((again, _),) = read_text(plain(empty).encode())
     assert again.shape == (0, 4, 4, 3)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, TypeGuard
 
 from poolcli.analysis.explain import Explanation
-from poolcli.analysis.steps import Place, Step
+from poolcli.analysis.steps import Position, Step
 from poolcli.report.canvas import Block, beside, text_line, width_of
 from poolcli.report.numbers import pick
 from poolcli.report.windows.grid import (
@@ -27,7 +27,7 @@ ALL_CELLS, FAR = 4096, 200  # up to so many cells all decide on how numbers are 
 # What stands for the axes that a plane or a line of cells does not have.
 _NO_AXIS = Windows("", 1, range(1), 1)
 
-MaybePlace = tuple[int | None, ...]
+MaybePosition = tuple[int | None, ...]
 
 
 class Picture(NamedTuple):
@@ -46,30 +46,30 @@ class WindowCells:
     """
 
     def __init__(
-        self, told: Explanation, box: Box, *, width: int, height: int, signs: bool
+        self, explanation: Explanation, box: Box, *, width: int, height: int, signs: bool
     ) -> None:
-        self.told, self.box, self.signs = told, box, signs
+        self.explanation, self.box, self.signs = explanation, box, signs
         self.width, self.height = width, height
-        self.lacks = 3 - len(told.shape)
-        self.axes = (*(_NO_AXIS,) * self.lacks, *told.windows)
+        self.lacks = 3 - len(explanation.shape)
+        self.axes = (*(_NO_AXIS,) * self.lacks, *explanation.windows)
         self.volume = Box((0,) * self.lacks + box.first, (1,) * self.lacks + box.stop)
-        self._steps: dict[Place, Step] = {}
-        near = told.cells[_reach(told, box)]
-        few = box.corner([max(4, FAR // w.largest) for w in told.windows])
-        results = told.results_of(*few)
+        self._steps: dict[Position, Step] = {}
+        near = explanation.cells[_reach(explanation, box)]
+        few = box.corner([max(4, FAR // w.largest) for w in explanation.windows])
+        results = explanation.results_of(*few)
         self._write, self._write_result = number_writer(near), number_writer(results)
         self.tall = 2 if self.step(box.first).probabilities is not None else 1
         percent, expected = (len("100%"), len("E 12.3")) if self.tall > 1 else (0, 0)
         self.cell_width = 2 + max(percent, widest(near, self._write))
         self.result_width = 2 + max(expected, widest(results, self._write_result))
 
-    def step(self, at: Place) -> Step:
+    def step(self, at: Position) -> Step:
         """Return a step, made once."""
         if at not in self._steps:
-            self._steps[at] = self.told.step(at)
+            self._steps[at] = self.explanation.step(at)
         return self._steps[at]
 
-    def result(self, at: Place, role: str = "result") -> Cell:
+    def result(self, at: Position, role: str = "result") -> Cell:
         """Return what is shown of a window's result."""
         step = self.step(at)
         under = "" if step.expected is None else f"E {_short(step.expected)}"
@@ -82,7 +82,7 @@ class WindowCells:
             for m in (pick(w.size(depth), most) if most >= min(FEW, w.size(depth)) else [0])
         ]
 
-    def results_look(self, depth: int, lit: Place | None) -> Look:
+    def results_look(self, depth: int, lit: Position | None) -> Look:
         def look(row: Spot, column: Spot) -> Cell:
             at = self.own((depth, row.cell, column.cell))
             if lit is not None and at > lit:
@@ -91,7 +91,7 @@ class WindowCells:
 
         return look
 
-    def one_look(self, slice_: Spot, at: Place) -> Look:
+    def one_look(self, slice_: Spot, at: Position) -> Look:
         """Look at cells with one window among them."""
         step = self.step(self.own(at))
         inside = [
@@ -99,17 +99,17 @@ class WindowCells:
         ]
 
         def look(row: Spot, column: Spot) -> Cell:
-            place = (slice_.cell, row.cell, column.cell)
-            if all(cell in own for cell, own in zip(place, inside, strict=True)):
-                return self.member(step, self.own(place), "member")
-            return self.other(self.own(place), "faint")
+            position = (slice_.cell, row.cell, column.cell)
+            if all(cell in own for cell, own in zip(position, inside, strict=True)):
+                return self.member(step, self.own(position), "member")
+            return self.other(self.own(position), "faint")
 
         return look
 
     def turned(self, cells: Block, results: Block) -> Block:
         """Return cells, an arrow and results; the other way round where values go back."""
         parts = [cells, [text_line(ARROW)], results]
-        return beside(parts[::-1] if self.told.unpools else parts, PART_GAP)
+        return beside(parts[::-1] if self.explanation.unpools else parts, PART_GAP)
 
     def captioned(self, slice_: Spot, block: Block) -> Block:
         """Return a block with its depth above it, where there is one."""
@@ -118,34 +118,34 @@ class WindowCells:
         words = DOTS if slice_.cell is None else f"depth {slice_.cell}".replace("-", "−")
         return [text_line(f" {words}".ljust(width_of(block)), "faint"), *block]
 
-    def other(self, place: MaybePlace, role: str) -> Cell:
+    def other(self, position: MaybePosition, role: str) -> Cell:
         """Return what is shown of a cell that is in no window that is told of."""
-        if not is_known(place):
+        if not is_known(position):
             return Cell(DOTS, "faint")
-        if self.told.is_padding(place):
+        if self.explanation.is_padding(position):
             return Cell(PAD, "faint")
-        return Cell(self._write(self.told.cells[place]), role)
+        return Cell(self._write(self.explanation.cells[position]), role)
 
-    def member(self, step: Step, place: Place, role: str) -> Cell:
+    def member(self, step: Step, position: Position, role: str) -> Cell:
         """Return what is shown of a cell of a window."""
-        told = self.told
-        if told.is_padding(place):
-            mirrored = told.value_at(place)
+        explanation = self.explanation
+        if explanation.is_padding(position):
+            mirrored = explanation.value_at(position)
             if mirrored is None:
                 return Cell(PAD, "padding", step.hue)
             return Cell(self._write(mirrored), "mirrored", step.hue)
-        if place == step.winner:
+        if position == step.winner:
             role = "winner"
-        elif not step.counts[step.number_of(place)]:
+        elif not step.counts[step.number_of(position)]:
             role = "missing"
         under = ""
         if step.probabilities is not None:
-            under = f"{step.probabilities[step.number_of(place)]:.0%}"
-        return Cell(self._write(told.cells[place]), role, step.hue, under)
+            under = f"{step.probabilities[step.number_of(position)]:.0%}"
+        return Cell(self._write(explanation.cells[position]), role, step.hue, under)
 
-    def own(self, place: tuple[Any, ...]) -> Any:
+    def own(self, position: tuple[Any, ...]) -> Any:
         """Return the place without the axes that there are not."""
-        return place[self.lacks :]
+        return position[self.lacks :]
 
     def output(self, shown: Box) -> Block:
         rows = [[Spot(i) for i in range(shown.first[1], shown.stop[1])]]
@@ -154,17 +154,17 @@ class WindowCells:
         return grid(rows, columns, lambda i, j: look(i, j)._replace(under=""), signs=False)
 
 
-def is_known(place: MaybePlace) -> TypeGuard[Place]:
+def is_known(position: MaybePosition) -> TypeGuard[Position]:
     """Whether a place is that of a cell, and not of those left out."""
-    return None not in place
+    return None not in position
 
 
-def _reach(told: Explanation, box: Box) -> tuple[slice, ...]:
+def _reach(explanation: Explanation, box: Box) -> tuple[slice, ...]:
     """Where the cells of these windows are; of long axes, those that could be shown."""
-    if told.cells.size <= ALL_CELLS:
-        return (slice(None),) * told.cells.ndim
+    if explanation.cells.size <= ALL_CELLS:
+        return (slice(None),) * explanation.cells.ndim
     reach = []
-    for w, first, stop in zip(told.windows, *box, strict=True):
+    for w, first, stop in zip(explanation.windows, *box, strict=True):
         low, high = max(0, w.starts[first]), min(w.n, w.end(stop - 1))
         reach.append(slice(low, max(low + 1, min(high, max(w.end(first), low + FAR)))))
     return tuple(reach)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolcli.analysis.steps import Place
+from poolcli.analysis.steps import Position
 from poolcli.report.canvas import NO_SIGNS, SIGNS, Block, Line, Span
 from poolcli.report.numbers import cell_format, pick
 from poolcli.windows import Windows
@@ -39,11 +39,11 @@ Group = list[Spot]
 class Box(NamedTuple):
     """The windows ``first[axis] .. stop[axis] - 1`` of a grid."""
 
-    first: Place
-    stop: Place
+    first: Position
+    stop: Position
 
     @property
-    def shape(self) -> Place:
+    def shape(self) -> Position:
         """How many windows these are along each axis."""
         return tuple(b - a for a, b in zip(self.first, self.stop, strict=True))
 
@@ -52,14 +52,14 @@ class Box(NamedTuple):
         """How many windows these are."""
         return math.prod(self.shape)
 
-    def places(self) -> Iterator[Place]:
+    def positions(self) -> Iterator[Position]:
         """Give the place of each, in C order."""
         return itertools.product(*map(range, self.first, self.stop))
 
-    def __contains__(self, place: object) -> bool:
+    def __contains__(self, position: object) -> bool:
         """Whether a window is one of these."""
-        return isinstance(place, tuple) and all(
-            a <= i < b for a, i, b in zip(self.first, place, self.stop, strict=True)
+        return isinstance(position, tuple) and all(
+            a <= i < b for a, i, b in zip(self.first, position, self.stop, strict=True)
         )
 
     def corner(self, most: Sequence[int]) -> Box:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from poolcli.analysis.steps import Place
+from poolcli.analysis.steps import Position
 from poolcli.report.canvas import Block, Line, Span, beside, joined, text_line
 from poolcli.report.windows.cells import ARROW, SLICE_GAP, Picture, WindowCells
 from poolcli.report.windows.grid import EVERY, FEW, LIMITS, WORTH_TWO, Box, Group, grid, together
@@ -29,7 +29,7 @@ def multiples(cells: WindowCells) -> Picture:
 
 
 def _multiple(
-    cells: WindowCells, at: Place, rows: list[Group], columns: list[Group], slices: int
+    cells: WindowCells, at: Position, rows: list[Group], columns: list[Group], slices: int
 ) -> Block:
     parts = [
         cells.captioned(d, grid(rows, columns, cells.one_look(d, at), signs=cells.signs))
@@ -38,7 +38,7 @@ def _multiple(
     return [*beside(parts, SLICE_GAP), [], _gives(cells, cells.own(at))]
 
 
-def _gives(cells: WindowCells, at: Place) -> Line:
+def _gives(cells: WindowCells, at: Position) -> Line:
     """Return an arrow and the result of a window."""
     cell = cells.result(at)
     line = [Span(f"{ARROW} "), Span(f" {cell.text} ", cell.role, cell.hue)]

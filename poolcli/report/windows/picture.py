@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from poolcli.analysis.steps import Place
+from poolcli.analysis.steps import Position
 from poolcli.report.canvas import Block, width_of
 from poolcli.report.windows.cells import Picture, WindowCells
 from poolcli.report.windows.grid import EVERY, Box, grid, together
@@ -25,15 +25,15 @@ def picture(cells: WindowCells) -> Picture:
     return _fitted(cells, lambda: _best(cells))
 
 
-def step_picture(cells: WindowCells, at: Place) -> Block:
+def step_picture(cells: WindowCells, at: Position) -> Block:
     """Return the picture of one window among the others, and of the results up to its own."""
-    told = cells.told
-    if len(told.shape) == 1 and not told.unpools:
+    explanation = cells.explanation
+    if len(explanation.shape) == 1 and not explanation.unpools:
         return _fitted(cells, lambda: stairs(cells, last=at)).block
-    if told.unpools and not told.disjoint:
+    if explanation.unpools and not explanation.disjoint:
         return _fitted(cells, lambda: scattered(cells, lit=at)).block
     box = Box(at, tuple(i + 1 for i in at))
-    if told.disjoint:
+    if explanation.disjoint:
         found = _fitted(cells, lambda: whole(cells, lit=at))
         if at in found.shown:
             return found.block
@@ -49,7 +49,9 @@ def step_picture(cells: WindowCells, at: Place) -> Block:
 
 def _like(cells: WindowCells, box: Box) -> WindowCells:
     """Return the cells of other windows, for the same room."""
-    return WindowCells(cells.told, box, width=cells.width, height=cells.height, signs=cells.signs)
+    return WindowCells(
+        cells.explanation, box, width=cells.width, height=cells.height, signs=cells.signs
+    )
 
 
 def matrices(cells: WindowCells) -> Picture | None:
@@ -57,14 +59,14 @@ def matrices(cells: WindowCells) -> Picture | None:
 
     Windows that overlap would have several: then neither is coloured.
     """
-    told = cells.told
-    if told.disjoint:
+    explanation = cells.explanation
+    if explanation.disjoint:
         return whole(cells)
-    if told.unpools:
+    if explanation.unpools:
         return scattered(cells)
     if not cells.lacks:
         return None
-    shape = ((1,) * cells.lacks + told.cells.shape)[1:]
+    shape = ((1,) * cells.lacks + explanation.cells.shape)[1:]
     rows, columns = (together(0, n, EVERY) for n in shape)
     before = grid(
         rows,
@@ -80,12 +82,12 @@ def matrices(cells: WindowCells) -> Picture | None:
 
 
 def _best(cells: WindowCells) -> Picture:
-    told = cells.told
-    if told.unpools:
-        return whole(cells) if told.disjoint else scattered(cells)
-    if len(told.shape) == 1:
+    explanation = cells.explanation
+    if explanation.unpools:
+        return whole(cells) if explanation.disjoint else scattered(cells)
+    if len(explanation.shape) == 1:
         return stairs(cells)
-    return whole(cells) if told.disjoint else multiples(cells)
+    return whole(cells) if explanation.disjoint else multiples(cells)
 
 
 def _fitted(cells: WindowCells, make: Callable[[], Picture]) -> Picture:

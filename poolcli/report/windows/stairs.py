@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poolcli.analysis.steps import Place
+from poolcli.analysis.steps import Position
 from poolcli.report.canvas import Block, Span
 from poolcli.report.windows.cells import ARROW, PART_GAP, Picture, WindowCells
 from poolcli.report.windows.grid import DOTS, Box, Cell, Look, Spot, grid, together
@@ -12,13 +12,13 @@ LABEL, ROOM = 10, 4
 ONE_ROW = [[Spot(0)]]
 
 
-def stairs(cells: WindowCells, last: Place | None = None) -> Picture:
+def stairs(cells: WindowCells, last: Position | None = None) -> Picture:
     """Return a line of cells, and each window on a line of its own below the cells it covers.
 
     ``last``: the last window, where it is not as many as fit.
     """
     first = cells.box.first
-    (w,) = cells.told.windows
+    (w,) = cells.explanation.windows
     lines = max(1, (cells.height - 1) // cells.tall)
     stop = min(cells.box.stop[0], first[0] + lines) if last is None else last[0] + 1
     begin = first[0] if last is None else max(first[0], stop - lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from poolcli.analysis.steps import Place
+from poolcli.analysis.steps import Position
 from poolcli.report.canvas import beside, joined
 from poolcli.report.windows.cells import PART_GAP, SLICE_GAP, Picture, WindowCells, is_known
 from poolcli.report.windows.grid import (
@@ -24,7 +24,7 @@ from poolcli.report.windows.grid import (
 )
 
 
-def whole(cells: WindowCells, lit: Place | None = None) -> Picture:
+def whole(cells: WindowCells, lit: Position | None = None) -> Picture:
     """Return one picture of as many windows as there is room for.
 
     ``lit``: the one window that is told of; others are faint, and results after it not there.
@@ -104,51 +104,51 @@ def _one(cells: WindowCells, axis: int) -> tuple[int, list[Group]]:
     return 1, [group for group in groups if group[0].window is not None]
 
 
-def _look(cells: WindowCells, slice_: Spot, lit: Place | None) -> Look:
+def _look(cells: WindowCells, slice_: Spot, lit: Position | None) -> Look:
     def look(row: Spot, column: Spot) -> Cell:
         spots = (slice_, row, column)
         at = cells.own(tuple(spot.window for spot in spots))
-        place = cells.own(tuple(spot.cell for spot in spots))
+        position = cells.own(tuple(spot.cell for spot in spots))
         if not is_known(at):
-            return cells.other(place, "dropped")
+            return cells.other(position, "dropped")
         if lit is not None and at != lit:
             # Below it is room for what stands there once it is told of.
-            return cells.other(place, "faint")._replace(under=" " * (cells.tall - 1))
+            return cells.other(position, "faint")._replace(under=" " * (cells.tall - 1))
         step = cells.step(at)
-        if not is_known(place):
+        if not is_known(position):
             return Cell(DOTS, "cell", step.hue)
-        return cells.member(step, place, "cell" if lit is None else "member")
+        return cells.member(step, position, "cell" if lit is None else "member")
 
     return look
 
 
-def scattered(cells: WindowCells, lit: Place | None = None) -> Picture:
+def scattered(cells: WindowCells, lit: Position | None = None) -> Picture:
     """Return the cells that values go to, all in one picture.
 
     ``lit``: the last of the values that is there already.
     """
-    told, box = cells.told, cells.box
+    explanation, box = cells.explanation, cells.box
     targets = {}
-    for at in box.places():
+    for at in box.positions():
         step = cells.step(at)
         if step.winner is not None and (lit is None or at <= lit):
             targets[step.winner] = step
-    sizes = ((1,) * cells.lacks + told.cells.shape)[1:]
-    results = (1,) * cells.lacks + told.shape
+    sizes = ((1,) * cells.lacks + explanation.cells.shape)[1:]
+    results = (1,) * cells.lacks + explanation.shape
     room = cells.width - 2 * PART_GAP - 1 - min(results[2], 8) * cells.result_width
     columns = together(0, sizes[1], max(FEW, room // cells.cell_width))
     rows = together(0, sizes[0], max(FEW, cells.height))
 
     def look_at(slice_: Spot) -> Look:
         def look(row: Spot, column: Spot) -> Cell:
-            place = cells.own((slice_.cell, row.cell, column.cell))
-            if is_known(place) and place in targets:
-                return cells.member(targets[place], place, "member")
-            return cells.other(place, "faint")
+            position = cells.own((slice_.cell, row.cell, column.cell))
+            if is_known(position) and position in targets:
+                return cells.member(targets[position], position, "member")
+            return cells.other(position, "faint")
 
         return look
 
-    depths = ((1,) * cells.lacks + told.cells.shape)[0]
+    depths = ((1,) * cells.lacks + explanation.cells.shape)[0]
     parts = [
         cells.captioned(d, grid(rows, columns, look_at(d), signs=cells.signs))
         for d in together(0, depths, FEW)[0]

@@ -20,7 +20,7 @@ from poolcli.plan import Plan, Request
 Array = NDArray[Any]
 
 
-class Marked:
+class MarkedTransparent:
     """A picture in a wider type, block by block, with ``mark`` for the colours nobody sees.
 
     ``channels`` is the axis of the channels, of which the last is alpha.
@@ -47,9 +47,9 @@ class Marked:
         low, high = box[self._channels]
         last = self._array.shape[self._channels] - 1
         parts[self._channels] = slice(last, None)
-        unseen = np.moveaxis(self._array[tuple(parts)], self._channels, 0) == 0
+        transparent = np.moveaxis(self._array[tuple(parts)], self._channels, 0) == 0
         colours = np.moveaxis(out, self._channels, 0)[: min(high, last) - low]
-        np.copyto(colours, self._mark, where=unseen)
+        np.copyto(colours, self._mark, where=transparent)
 
 
 def wider(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], float] | None:
@@ -66,16 +66,16 @@ def wider(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], float] | None:
     return None
 
 
-def pool_seen(plan: Plan, array: Array) -> Array:
+def pool_visible(plan: Plan, array: Array) -> Array:
     """Pool a picture whose last channel is alpha as ``plan`` says, without what nobody sees."""
     channels, found = plan.layout.index("C"), wider(array.dtype)
     alpha = array.take([-1], axis=channels)
-    if found is None or find_op(plan.request.op).by_place or alpha.all():
+    if found is None or find_op(plan.request.op).by_position or alpha.all():
         return plan.run(array)
     wide, mark = found
     request = replace(plan.request, dtype=None, fit="exact", layout=plan.layout, min_valid=0.0)
     among_seen = replace(request, nodata=mark)
-    values = among_seen.plan(array.shape, wide).run(Marked(array, channels, wide, mark))
+    values = among_seen.plan(array.shape, wide).run(MarkedTransparent(array, channels, wide, mark))
     seen = _any_in_window(request, alpha > 0)
     if not seen.all():
         every = request.plan(array.shape, wide).run(array.astype(wide))

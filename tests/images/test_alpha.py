@@ -16,7 +16,7 @@ from tests.helpers.images import Run, done, noise, pixels
 from tests.spec.pooling import naive_pool
 from tests.spec.windows import sliding
 
-PICKING = sorted(name for name, op in OPS.items() if not op.blends and name != "stochastic")
+PICKING = sorted(name for name, op in OPS.items() if not op.averages and name != "stochastic")
 WINDOWS = [(2, 2, 0), (3, 2, 1), (4, 1, 0)]
 
 
