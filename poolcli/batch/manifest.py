@@ -1,9 +1,9 @@
 """What the outputs in a folder were made of, so that an interrupted run can be taken up again.
 
 The manifest gets a line when an output is complete, just before that gets its name: its size and
-time, those of its input, and the fingerprint (what is done, with which options) of the run that made
-it. An output is done when all of them still agree; whatever the moment of a kill, the worst is a
-line for an output that is not there, which is then made again.
+time, those of its input, and the fingerprint (what is done, with which options) of its run. An
+output is done when all of them still agree; whatever the moment of a kill, the worst is a line for
+an output that is not there, which is then made again.
 
 Several runs may work into one folder at the same time, on several machines: each writes a file of
 its own, and all files are read (:mod:`poolcli.batch.manifest_file`). Each line begins with a line
