@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 KERNELS := hatch_build.py $(wildcard poolcli/kernels/*.cpp poolcli/kernels/*.h poolcli/kernels/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format docs pictures man site parity conformance bench campaign sanitize clean
+.PHONY: help demo test lint format docs pictures man site parity conformance bench campaign cluster sanitize clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
@@ -24,6 +24,7 @@ help:
 	@echo 'make man     write the manual page, man/poolcli.1'
 	@echo 'make site    build the documents as a site, build/site/index.html, and check their links'
 	@echo 'make campaign  pool 10,000 pictures in one folder and print time and memory'
+	@echo 'make cluster  kill workers of a Dask cluster at work, compare bytes, count what it costs'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
 	@echo 'make conformance  count random cases beside every other library, write docs/conformance.md'
 	@echo 'make sanitize  run every kernel under the address and undefined-behaviour sanitizers'
@@ -77,6 +78,9 @@ site: $(SITE)/installed
 
 campaign: $(VENV)/installed
 	$(BIN)/python -m tests.helpers.many 10000
+
+cluster: $(VENV)/tools
+	$(BIN)/python -m tests.helpers.cluster_campaign
 
 parity: $(PARITY)/installed
 	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity tests/numbers/test_elsewhere.py

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from poolcli.batch.shards import Shard
 
 Identity = tuple[int, int]
+# From so many outputs on their folders are listed.
+MANY = 100
 
 
 def assign(
@@ -81,20 +83,22 @@ def _within(path: str, folder: str) -> bool:
 def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
     taken: dict[str, tuple[str, str]] = {}
     real = cache(os.path.realpath)  # of folders, of which there are few
+    is_there = _Listed() if len(jobs) > MANY else os.path.lexists
     for job in jobs:
         label = job.input.label
         for path, what in ((job.output, label), (job.indices, f"the positions in {label}")):
             if path is None or path == STDOUT:
                 continue
-            if os.path.isdir(path):
-                raise UsageError(f"{path}: is a folder, and the result for {what} is a file")
-            # Pipes and devices can be written to any number of times.
-            if is_special(path):
-                continue
             folder, name = os.path.split(path)
             same = os.path.join(real(folder), name)
-            if os.path.islink(path):  # which stays: what it points at is written
-                same = os.path.realpath(path)
+            if is_there(path):
+                if os.path.isdir(path):
+                    raise UsageError(f"{path}: is a folder, and the result for {what} is a file")
+                # Pipes and devices can be written to any number of times.
+                if is_special(path):
+                    continue
+                if os.path.islink(path):  # which stays: what it points at is written
+                    same = os.path.realpath(path)
             if same in taken:
                 advice = ""
                 if job.input.member is not None and target.template is None:
@@ -104,6 +108,22 @@ def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
                 )
             taken[same] = path, what
     _check_no_folder(taken)
+
+
+class _Listed:
+    """Tells what is there by the lists of folders: asking for each file takes long in a network."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, set[str]] = {}
+
+    def __call__(self, path: str) -> bool:
+        folder, name = os.path.split(path)
+        if folder not in self._names:
+            try:
+                self._names[folder] = set(os.listdir(folder or os.curdir))
+            except OSError:
+                self._names[folder] = set()
+        return name in self._names[folder]
 
 
 def _check_no_folder(taken: Mapping[str, tuple[str, str]]) -> None:
