@@ -9,10 +9,13 @@ BENCH := .venv-bench
 PARITY := .venv-parity
 SITE := .venv-site
 BIN := $(VENV)/bin
+FUZZ := 20
+# The tests that draw with tests.helpers.every.
+DRAWN = $(shell grep -rlE 'every import .*(FUZZ|draws)' tests --include='test_*.py')
 KERNELS := hatch_build.py $(wildcard poolcli/kernels/*.cpp poolcli/kernels/*.h poolcli/kernels/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format docs pictures man site parity conformance bench campaign cluster sanitize clean
+.PHONY: help demo test fuzz lint format docs pictures man site parity conformance bench campaign cluster sanitize clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
@@ -23,6 +26,7 @@ help:
 	@echo 'make pictures  draw the pictures in README.md and docs/ again: terminals and animations'
 	@echo 'make man     write the manual page, man/poolcli.1'
 	@echo 'make site    build the documents as a site, build/site/index.html, and check their links'
+	@echo 'make fuzz    run the tests of random cases with many times as many (FUZZ=20)'
 	@echo 'make campaign  pool 10,000 pictures in one folder and print time and memory'
 	@echo 'make cluster  kill workers of a Dask cluster at work, compare bytes, count what it costs'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
@@ -47,6 +51,9 @@ demo: $(VENV)/installed
 
 test: $(VENV)/tools
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
+
+fuzz: $(VENV)/tools
+	POOLCLI_FUZZ=$(FUZZ) $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(DRAWN)
 
 lint: $(VENV)/tools
 	$(BIN)/ruff check .

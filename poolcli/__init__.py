@@ -24,25 +24,25 @@ __all__ = [
 if TYPE_CHECKING:
     from poolcli.api import (
         adaptive_pool,
-        chain,
         fractional_pool,
         global_pool,
         output_shape,
         pool,
         pyramid_pool,
-        unpool,
     )
+    from poolcli.api_chain import chain, unpool
     from poolcli.errors import InputError, PoolError, UsageError
     from poolcli.ops import OPS
+
+_HOMES = {"OPS": "ops", "chain": "api_chain", "unpool": "api_chain"}
 
 
 def __getattr__(name: str) -> Any:
     """Import the public names when they are first used: the command line starts without NumPy."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "poolcli.errors" if name.endswith("Error") else "poolcli.api"
-    home = "poolcli.ops" if name == "OPS" else home
-    return getattr(importlib.import_module(home), name)
+    home = "errors" if name.endswith("Error") else _HOMES.get(name, "api")
+    return getattr(importlib.import_module(f"poolcli.{home}"), name)
 
 
 def __dir__() -> list[str]:

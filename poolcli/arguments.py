@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from poolcli.checks import flag
 from poolcli.errors import InputError, UnknownParameter, UsageError
-from poolcli.plan import Request
+from poolcli.request import Request
 
 PerAxis = int | Sequence[int]
 Pooled = NDArray[Any]

@@ -23,7 +23,7 @@ from poolcli.errors import UsageError
 from poolcli.families import FAMILIES, SLIDING, WindowParam
 from poolcli.notation import parse_truth, parse_whole, shorten
 from poolcli.ops import Param, find_op
-from poolcli.plan import Request
+from poolcli.request import Request
 
 MOST_STAGES = 1000
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from poolcli.engine.blocks import Progress
     from poolcli.families import JsonObject
     from poolcli.joined import JoinedPlan
-    from poolcli.plan import Plan, Request
+    from poolcli.plan import Plan
+    from poolcli.request import Request
     from poolcli.windows import Grid
 
 

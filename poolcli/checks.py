@@ -12,6 +12,9 @@ from typing import Any
 
 from poolcli.errors import UsageError
 
+# Sums of a few such numbers still fit the 63 bits of a range's length.
+LARGEST = 2**60
+
 
 def shown(value: object) -> str:
     """A value as messages quote it, however long it is.
@@ -49,6 +52,20 @@ def whole(what: str, value: object) -> int:
         return operator.index(value)  # type: ignore[arg-type]  # the point is to find out
     except TypeError:
         raise UsageError(f"{what} {shown(value)}: a whole number is meant") from None
+
+
+def whole_number(what: str, value: object, *, least: int) -> int:
+    """``value`` as an int, or a UsageError that says what it is for.
+
+    >>> whole_number("stride", 2, least=1)
+    2
+    """
+    number = whole(what, value)
+    if isinstance(value, bool) or number < least:
+        raise UsageError(f"{what} {shown(value)}: must be a whole number of at least {least}")
+    if number > LARGEST:
+        raise UsageError(f"{what}: {number.bit_length()} bits are too large; at most 2^60")
+    return number
 
 
 def real(what: str, value: Any) -> float:

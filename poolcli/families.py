@@ -10,17 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from poolcli.geometry import PADDING_WORDS, Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
 from poolcli.notation import parse_counts, parse_levels, parse_padding, parse_truth, parse_whole
-from poolcli.windows import (
-    PADDING_WORDS,
-    Adaptive,
-    Fractional,
-    Geometry,
-    Global,
-    Pyramid,
-    Sliding,
-    Windows,
-)
+from poolcli.windows import Windows
 
 JsonObject = dict[str, Any]
 Parts = Sequence[Sequence[Windows]]

@@ -7,7 +7,7 @@ the plan's to say: only the plan knows the layout. Standard library only.
 from __future__ import annotations
 
 from poolcli.errors import UsageError
-from poolcli.windows import PADDING_WORDS, Padding
+from poolcli.geometry import PADDING_WORDS, Padding
 
 # No axis is that long, and sums of a few such numbers still fit a machine's index.
 LARGEST = 2**60

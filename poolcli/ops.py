@@ -55,6 +55,12 @@ class Op(NamedTuple):
     """Whether it takes cells by where they stand in the window, whatever their values."""
     averages: bool = False
     """Whether results are means: of colours weighted by alpha, and in linear light if wanted."""
+    whole_weights: bool = False
+    """Whether those means weight cells by whole numbers, so that sums of integers are exact."""
+    least_size: int = 1
+    """The least window at which it is not the same as another op."""
+    shown_by: Mapping[str, int] = {}
+    """The commands that show it beside others unless told which, and where it stands there."""
     per_window: str = ""
     """What a window gives, where "of each window" after the summary does not say it."""
     equation: MakeEquation | None = None
@@ -136,6 +142,7 @@ ROWS = (
         kernel=compiled("max"),
         equation=arithmetic("listed", "max"),
         winner=compiled("argmax", "place"),
+        shown_by={"compare": 1, "shift-test": 1},
     ),
     Op(
         name="min",
@@ -156,6 +163,8 @@ ROWS = (
         equation=arithmetic("mean"),
         averages=True,
         divides=True,
+        whole_weights=True,
+        shown_by={"compare": 2, "shift-test": 2},
     ),
     Op(
         name="sum",
@@ -164,6 +173,7 @@ ROWS = (
         source="avg pooling without its division",
         kernel=compiled("sum", "sum"),
         equation=arithmetic("total"),
+        shown_by={"compare": 4},
     ),
     Op(
         name="lp",
@@ -195,6 +205,7 @@ ROWS = (
         equation=arithmetic("between_ranks"),
         winner=compiled_with(parameters.median_position),
         params=(_METHOD,),
+        shown_by={"compare": 3, "shift-test": 3},
     ),
     Op(
         name="quantile",
@@ -272,6 +283,7 @@ ROWS = (
                 parameters.NEGATIVES,
             ),
         ),
+        shown_by={"compare": 5},
     ),
     Op(
         name="gem",
@@ -325,6 +337,9 @@ ROWS = (
         equation=arithmetic("weighted_mean"),
         averages=True,
         padding="center",
+        whole_weights=True,
+        least_size=3,
+        shown_by={"compare": 7, "shift-test": 5},
     ),
     Op(
         name="subsample",
@@ -335,6 +350,7 @@ ROWS = (
         by_position=True,
         equation=arithmetic("first"),
         gives_cells=lambda _params: True,
+        shown_by={"compare": 6, "shift-test": 4},
     ),
 )
 OPS: dict[str, Op] = {op.name: op for op in ROWS}
@@ -355,3 +371,13 @@ def find_op(name: object) -> Op:
         advice = f"did you mean {close[0]}?" if close else f"known are {', '.join(OPS)}"
         raise UsageError(f"no op {name!r}; {advice}")
     return op
+
+
+def shown_by_default(command: str) -> list[Op]:
+    """The ops that ``command`` shows beside each other where none are named, in its order.
+
+    >>> [op.name for op in shown_by_default("shift-test")]
+    ['max', 'avg', 'median', 'subsample', 'blur']
+    """
+    shown = [op for op in ROWS if command in op.shown_by]
+    return sorted(shown, key=lambda op: op.shown_by[command])

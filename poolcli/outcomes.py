@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.batch.outputs import Job
+    from poolcli.engine.arrays import Readable
     from poolcli.errors import PoolError
     from poolcli.operation import OperationPlan
 
@@ -22,7 +23,7 @@ class Result(NamedTuple):
     ``written``: the file or folder entry that holds the output, or None when nothing was written.
     ``indices``: the file that holds the winners' positions, or None.
     ``notes``: what did not go on with the output, a sentence each.
-    ``source``: the input array, given where it can be drawn beside its result: a picture, or small.
+    ``source``: the input, given where it can be drawn beside its result: where nothing is written.
     """
 
     label: str
@@ -31,7 +32,7 @@ class Result(NamedTuple):
     kind: str
     written: str | None = None
     indices: str | None = None
-    source: NDArray[Any] | None = None
+    source: Readable | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -1,17 +1,17 @@
-"""From what is asked (a Request) to what will be done to one array (a Plan)."""
+"""What one pooling does to arrays of one shape and dtype."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poolcli import checks
-from poolcli.dtypes import FITS, as_cell, as_typed, number_type, result_dtype
+from poolcli.dtypes import as_cell, as_typed, result_dtype
 from poolcli.engine.arrays import (
+    Buffers,
     Gathered,
     Readable,
     Writable,
@@ -19,7 +19,6 @@ from poolcli.engine.arrays import (
     input_view,
     memory_order,
     output_view,
-    read_whole,
     view_order,
 )
 from poolcli.engine.blocks import Memory, Progress, count_blocks, memory_of, run
@@ -28,220 +27,19 @@ from poolcli.engine.gather import gathered_bytes, positions_of
 from poolcli.engine.kernels import Kernel
 from poolcli.engine.native import Missing
 from poolcli.engine.worker import NanFound, Task
-from poolcli.errors import InputError, UnknownParameter, UsageError
-from poolcli.families import JsonObject, Parts, family_of
-from poolcli.frameworks.defaults import INDEX_CONVENTIONS, find_preset
-from poolcli.layout import AXIS_NAMES, Layout, doubtful, find_layout, show_shape
+from poolcli.errors import InputError, UsageError
+from poolcli.families import JsonObject
+from poolcli.layout import AXIS_NAMES, Layout, show_shape
 from poolcli.ops import OPS, MakeKernel, find_op
-from poolcli.windows import Geometry, Grid, Placement, Windows, whole_number
+from poolcli.windows import Grid, Windows
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
-    from poolcli.joined import JoinedPlan
-
-
-_CHECKS: Mapping[type, Callable[[str, Any], object]] = {
-    bool: checks.flag,
-    int: checks.whole,
-    float: checks.real,
-    str: checks.word,
-}
-# Counts of cells are added and multiplied in 64 bits.
-_MOST_COUNTED = 2**62
+    from poolcli.request import Request
 
 Chunks = tuple[int, ...] | None
 """The shape of what is read or written at once; None where a box of any shape is as good."""
-
-NAN_POLICIES = ("propagate", "skip", "error")
-
-
-@dataclass(frozen=True)
-class Request:
-    """Pooling as asked for, before any array is seen.
-
-    ``fit`` says how results enter an integer ``dtype``: ``exact``, ``round`` (half to even, must
-    fit) or ``clip`` (rounded and saturated). ``like`` is the name of a preset that fills in what
-    is None here. ``index`` is the convention of the winners' positions.
-    """
-
-    op: str
-    geometry: Geometry
-    layout: str | None = None
-    like: str | None = None
-    nan: str = "propagate"
-    nodata: float | None = None
-    min_valid: float = 0.0
-    count_include_pad: bool | None = None
-    divisor: float | None = None
-    index: str | None = None
-    dtype: DTypeLike | None = None
-    fit: str = "exact"
-    keepdims: bool = True
-    threads: int | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        op = find_op(self.op)
-        find_preset(self.like)
-        checks.one_of("nan", self.nan, NAN_POLICIES)
-        checks.one_of("fit", self.fit, FITS)
-        if self.index is not None:
-            checks.one_of("index", self.index, INDEX_CONVENTIONS)
-        for name in ("nodata", "min_valid", "divisor"):
-            if getattr(self, name) is not None or name == "min_valid":
-                checks.real(name, getattr(self, name))
-        for name in ("count_include_pad", "keepdims"):
-            if getattr(self, name) is not None:
-                checks.flag(name, getattr(self, name))
-        if not op.divides and (self.count_include_pad or self.divisor is not None):
-            raise UsageError(f"{op.name} divides by nothing: no count_include_pad and no divisor")
-        if self.divisor is not None and not (math.isfinite(self.divisor) and self.divisor != 0):
-            raise UsageError(f"divisor {self.divisor}: must be a number other than 0")
-        if not 0 <= self.min_valid <= 1:
-            raise UsageError(f"min_valid {self.min_valid}: must be a fraction from 0 to 1")
-        if self.threads is not None:
-            whole_number("threads", self.threads, least=1)
-        unknown = set(self.params) - {param.name for param in op.params}
-        if unknown:
-            raise UnknownParameter(op.name, min(unknown))
-        for param in op.params:
-            if param.name in self.params:
-                _CHECKS[param.type](param.name, self.params[param.name])
-
-    def with_nodata(self, nodata: float) -> Request:
-        """Ask the same with this value missing, where none was said to be."""
-        return self if self.nodata is not None else replace(self, nodata=nodata)
-
-    def with_results(self, dtype: DTypeLike | None, fit: str) -> Request:
-        """Ask the same, with the results stored in this way."""
-        return replace(self, dtype=dtype, fit=fit)
-
-    def with_threads(self, threads: int) -> Request:
-        """Ask the same of so many threads, where no number was asked for."""
-        return self if self.threads is not None else replace(self, threads=threads)
-
-    def plan(
-        self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
-    ) -> Plan | JoinedPlan:
-        """What pooling an array of this shape and dtype will do.
-
-        ``layout`` is what the file itself tells; the request's own layout wins over it.
-
-        Raises UsageError for a request that means nothing and InputError where the windows or the
-        layout do not fit the array.
-        """
-        placements = self.geometry.parts
-        plans = tuple(self.plan_part(part, shape, dtype, layout) for part in placements)
-        if not family_of(self.geometry).joins:
-            return plans[0]
-        from poolcli.joined import JoinedPlan  # late: few requests have several parts
-
-        return JoinedPlan(self, plans)
-
-    def plan_alone(
-        self, shape: tuple[int, ...], dtype: np.dtype[Any], layout: str | None = None
-    ) -> Plan:
-        """What pooling will do where the geometry has one part; see :meth:`plan`."""
-        (placement,) = self.geometry.parts
-        return self.plan_part(placement, shape, dtype, layout)
-
-    def plan_part(
-        self,
-        placement: Placement,
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        layout: str | None = None,
-    ) -> Plan:
-        """What pooling by one part of the geometry will do; see :meth:`plan`."""
-        dtype = np.dtype(dtype)
-        if dtype.kind not in "biuf" or dtype.itemsize > 8:
-            raise InputError(
-                f"dtype {dtype} cannot be pooled; bool, integers and floats of up to 64 bits can"
-            )
-        preset = find_preset(self.like)
-        chosen = layout if self.layout is None else self.layout
-        axes = find_layout(chosen, shape, preset.layouts)
-        warning = None if chosen or self.like else doubtful(axes, shape)
-        padding = find_op(self.op).padding
-        placed = placement.completed(unit_stride=preset.unit_stride, padding=padding)
-        windows = placed.resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
-        kernel = find_op(self.op).kernel(self.op_params)
-        if kernel.mirrors:
-            from poolcli.engine.mirrored import refuse_weights  # late: one op mirrors
-
-            for w in windows:
-                refuse_weights(w)
-        self._refuse_counts(windows)
-        wanted = None if self.dtype is None else number_type(self.dtype)
-        target = result_dtype(kernel.result, dtype) if wanted is None else wanted
-        kept = list(shape)
-        for axis, w in zip(axes.spatial, windows, strict=True):
-            kept[axis] = w.out
-        request = self if placement is self.geometry else replace(self, geometry=placement)
-        return Plan(
-            request, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, warning
-        )
-
-    def _refuse_counts(self, windows: tuple[Windows, ...]) -> None:
-        """Refuse windows whose padding would be counted, and is too much for 64 bits."""
-        most = math.prod(w.largest for w in windows)
-        if self.counts_padding and most > _MOST_COUNTED:
-            raise InputError(
-                f"windows of {show_shape([w.largest for w in windows])} hold more than 2^62 cells "
-                "to divide by; leave padding out of the count or use smaller windows"
-            )
-
-    @property
-    def counts_padding(self) -> bool:
-        """Whether averages count explicit padding: as said, or else by the preset."""
-        said = self.count_include_pad
-        if said is None:
-            said = find_preset(self.like).count_include_pad
-        return said and find_op(self.op).divides
-
-    def describe(self, parts: Parts, times: str = "x") -> str:
-        """Say what is asked for; ``parts`` are the windows that it came to."""
-        family = family_of(self.geometry)
-        said = [] if family.slides else [family.name]
-        said += [self.op, *family.describe(self.geometry, parts, times, self.params)]
-        if self.count_include_pad:
-            said.append("counting padding")
-        elif self.count_include_pad is False and self.like is not None:
-            said.append("not counting padding")
-        if self.divisor is not None:
-            said.append(f"divisor {_short(self.divisor)}")
-        if self.nan != "propagate":
-            said.append(f"nan {self.nan}")
-        if self.nodata is not None:
-            said.append(f"nodata {_short(self.nodata)}")
-        if self.min_valid:
-            said.append(f"min-valid {_short(self.min_valid)}")
-        said += [f"{name} {value}" for name, value in self.params.items()]
-        return " ".join(said if self.like is None else [*said, f"like {self.like}"])
-
-    def as_json(self, parts: Parts) -> JsonObject:
-        """A record's ``op`` and ``windows``; ``parts`` are the windows that it came to."""
-        family = family_of(self.geometry)
-        windows = {"kind": family.name, **family.as_json(self.geometry, parts)}
-        return {"op": self.op, "windows": windows}
-
-    @property
-    def index_convention(self) -> str:
-        """What positions count: as said, or else by the preset."""
-        return self.index or find_preset(self.like).index
-
-    @property
-    def op_params(self) -> dict[str, Any]:
-        """The op's own parameters: as said, or else by the preset, or else the op's defaults."""
-        op, preset = find_op(self.op), find_preset(self.like).params
-        said = {p.name: preset.get(p.name, p.default) for p in op.params} | dict(self.params)
-        return {p.name: p.type(said[p.name]) for p in op.params}
-
-
-def _short(value: float) -> str:
-    """Write a number as people would: 4 for 4.0, but 1e+300 for that."""
-    return str(int(value)) if float(value).is_integer() and abs(value) < 1e16 else str(value)
 
 
 @dataclass(frozen=True)
@@ -450,14 +248,21 @@ class Plan:
         out = allocate(self.output_shape, np.dtype(np.int64))
         results, positions = (self._with_all_axes(a).transpose(order) for a in (values, out))
         task = self._task(self.kernel, x, values)
+        held = [(0, n) for n in task.source.shape]
+        for axis, (w, (first, stop)) in enumerate(
+            zip(task.windows, task.ranges, strict=True), lead
+        ):
+            low = min(max(0, w.starts[first]), w.n - 1)
+            held[axis] = low, max(low + 1, min(w.n, w.end(stop - 1)))
         positions[...] = positions_of(
             results,
-            read_whole(x).transpose(order),
+            task.source.read(tuple(held), Buffers()),
             task.windows,
             task.ranges,
             lead,
             task.cell_coefs,
             task.missing,
+            [low for low, _ in held[lead : lead + len(task.windows)]],
         )
         return out
 

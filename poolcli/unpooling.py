@@ -15,8 +15,9 @@ from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
 from poolcli.errors import InputError, UsageError
 from poolcli.families import JsonObject, joined, sliding_words
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, Preset, find_preset
+from poolcli.geometry import Padding, axis_paddings, axis_values
 from poolcli.layout import Layout, doubtful, find_layout, show_shape
-from poolcli.windows import Grid, Padding, Windows, axis_paddings, axis_values
+from poolcli.windows import Grid, Windows
 
 if TYPE_CHECKING:
     from poolcli.engine.blocks import Progress

@@ -18,9 +18,9 @@ import numpy as np
 from poolcli import global_pool, pool
 from poolcli.cli.declare import default_of, flag_of
 from poolcli.cli.main import main
+from poolcli.geometry import Global
 from poolcli.ops import OPS, Op
-from poolcli.plan import Request
-from poolcli.windows import Global
+from poolcli.request import Request
 
 PAGE = Path(__file__).parents[1] / "ops.md"
 INTRODUCTION = """\

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from poolcli.analysis.page import make_page
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
+from poolcli.request import Request
 
 PAGE = Path(__file__).parents[1] / "play.html"
 MATRIX = [[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]]

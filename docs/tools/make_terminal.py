@@ -30,12 +30,19 @@ TERMINALS = {
     "explain-dropped.svg": f"explain max --size 3 {MATRIX}",
     "explain-global.svg": f"explain global avg {MATRIX}",
 }
+PREVIEWS = {
+    "preview-max.svg": "max --size 2 sample_data/storm.png",
+    "preview-heat.svg": "avg --size 4 sample_data/spectrogram.npy",
+}
+"""These fill the window, which is a usual one."""
 ANIMATIONS = {
     "max-pooling.gif": "animate max --size 2 --stride 2 sample_data/max_4x4.npy",
 }
 
-COLUMNS, LINES = 80, 60
+COLUMNS, LINES, USUAL_LINES = 80, 60, 24
 WIDE, HIGH, MARGIN, FONT = 8.4, 18, 14, 14  # pixels of a cell, around all, and of the letters
+HALVES = {"▀": (1, 0.5), "▌": (0.5, 1)}
+"""Characters that are drawn, by the part of the cell that they fill."""
 GROUND, INK, FAINT = "#11181f", "#e6edf3", "#93a1af"
 
 
@@ -50,7 +57,7 @@ class Piece(NamedTuple):
     struck: bool
 
 
-def run(arguments: str, *, terminal: bool = False) -> str:
+def run(arguments: str, *, terminal: bool = False, window: int = LINES) -> str:
     """Run the program, and give what it writes to a pipe or to a terminal with 24-bit colour."""
     command = [sys.executable, "-m", "poolcli", *shlex.split(arguments)]
     env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
@@ -63,9 +70,9 @@ def run(arguments: str, *, terminal: bool = False) -> str:
     import termios
 
     ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (LINES, COLUMNS))
+    termios.tcsetwinsize(theirs, (window, COLUMNS))
     with subprocess.Popen(
-        command, cwd=PROJECT, env=env, stdin=theirs, stdout=theirs, stderr=subprocess.STDOUT
+        command, cwd=PROJECT, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
     ) as process:
         os.close(theirs)
         written = b"".join(_read(ours))
@@ -103,9 +110,10 @@ def pieces(line: str) -> Iterator[Piece]:
         column += len(text)
 
 
-def draw(arguments: str) -> str:
-    """Return the picture of a terminal in which the program was run, as SVG."""
-    lines = [f"$ poolcli {arguments}", "", *run(arguments, terminal=True).rstrip().split("\n")]
+def draw(arguments: str, window: int = LINES) -> str:
+    """Return the picture of a terminal of so many lines in which the program was run, as SVG."""
+    shown = run(arguments, terminal=True, window=window)
+    lines = [f"$ poolcli {arguments}", "", *shown.rstrip().split("\n")]
     rows = [list(pieces(line)) for line in lines]
     columns = max(piece.column + len(piece.text) for row in rows for piece in row)
     width, height = round(columns * WIDE + 2 * MARGIN), len(rows) * HIGH + 2 * MARGIN
@@ -130,6 +138,14 @@ def _shapes(piece: Piece, top: int) -> Iterator[str]:
             f'<rect x="{left:g}" y="{top}" width="{len(piece.text) * WIDE:g}" height="{HIGH}" '
             f'fill="{piece.ground}"/>'
         )
+    if piece.text[0] in HALVES:
+        wide, high = HALVES[piece.text[0]]
+        for number in range(len(piece.text)):
+            yield (
+                f'<rect x="{left + number * WIDE:g}" y="{top}" width="{wide * WIDE:g}" '
+                f'height="{high * HIGH:g}" fill="{piece.ink}"/>'
+            )
+        return
     style = (' font-weight="700"' if piece.bold else "") + (
         ' text-decoration="line-through"' if piece.struck else ""
     )
@@ -145,6 +161,9 @@ def _shapes(piece: Piece, top: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    for name, arguments in PREVIEWS.items():
+        drawn = draw(arguments, USUAL_LINES)
+        FOLDER.joinpath(name).write_text(drawn, "utf-8", newline="\n")
     for name, arguments in TERMINALS.items():
         FOLDER.joinpath(name).write_text(draw(arguments), "utf-8", newline="\n")
     for name, arguments in ANIMATIONS.items():

@@ -23,7 +23,7 @@ from poolcli.batch.manifest import Manifest, fingerprint_of  # noqa: E402
 from poolcli.cluster import sizes  # noqa: E402
 from poolcli.cluster.run import Cluster, run  # noqa: E402
 from poolcli.cluster.scheduler import Began, Finished, Message  # noqa: E402
-from poolcli.plan import Request  # noqa: E402
+from poolcli.request import Request  # noqa: E402
 from poolcli.windows import Sliding  # noqa: E402
 from tests.helpers.clusters import Processes  # noqa: E402
 from tests.helpers.many import make  # noqa: E402

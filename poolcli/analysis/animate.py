@@ -71,8 +71,8 @@ def make_storyboard(
 
     >>> import numpy as np
     >>> from poolcli.analysis.explain import explain
-    >>> from poolcli.windows import Sliding
-    >>> from poolcli.plan import Request
+    >>> from poolcli.geometry import Sliding
+    >>> from poolcli.request import Request
     >>> board, part = make_storyboard(explain(Request("max", Sliding(2)), np.eye(4)), "max 2×2")
     >>> [(frame.caption, frame.milliseconds) for frame in board.frames][::5]
     [('the largest value of each window', 700), ('4×4 → 2×2', 2500)]
@@ -261,13 +261,13 @@ class _Scene:
     def _window_tiles(
         self, one: Explanation, step: Step, is_now: bool
     ) -> Iterator[tuple[Position, Tile]]:
-        hue, missing = HUES[step.hue], one.missing
+        hue = HUES[step.hue]
         for number, cell in enumerate(step.cells):
             is_winner = cell == step.winner
             if self._unpools and not is_winner:
                 continue
             text = number_text(one.cells[cell])[0]
-            if missing[cell]:
+            if not step.counts[number]:
                 yield cell, Tile(text, None, FAINT, border=True)
                 continue
             note = ""

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from poolcli.analysis.quality import as_planes, psnr, put_back, ssim, times_covered
 from poolcli.errors import InputError, PoolError
+from poolcli.geometry import Sliding
 from poolcli.layout import Layout, show_shape
 from poolcli.ops import find_op
-from poolcli.plan import Plan, Request
-from poolcli.windows import Sliding, Windows
+from poolcli.plan import Plan
+from poolcli.request import Request
+from poolcli.windows import Windows
 
 STRONGEST = 0.99  # the quantile of a plane above which its peaks are
 NOISE = 0.05  # the standard deviation of the noise, as a share of the range

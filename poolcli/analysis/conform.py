@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from poolcli.errors import InputError, UsageError
 from poolcli.frameworks.rules import Case, Framework, RuledSliding, axes_of
 from poolcli.frameworks.table import OPS, ROWS, Row
+from poolcli.geometry import Sliding
 from poolcli.layout import find_layout
 from poolcli.ops import find_op
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.request import Request
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def compare(
 
     Raises UsageError or InputError for windows that mean nothing under any rules.
 
-    >>> from poolcli.windows import Sliding
+    >>> from poolcli.geometry import Sliding
     >>> [c.values.shape for c in compare(np.ones((4, 4)), "max", Sliding(2))]
     [(2, 2), (2, 2), (3, 3)]
     """

@@ -5,8 +5,8 @@ array's first plane (of the batch and the channels), and gives one :class:`Expla
 grid of windows: one as a rule, one for each level of a pyramid. What draws (a terminal, a GIF, a
 page) takes everything from these records:
 
->>> from poolcli.windows import Sliding
->>> from poolcli.plan import Request
+>>> from poolcli.geometry import Sliding
+>>> from poolcli.request import Request
 >>> x = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
 >>> (explanation,) = explain(Request("max", Sliding(2)), x)
 >>> explanation.summary, explanation.shape, explanation.axes[0].text
@@ -20,9 +20,8 @@ page) takes everything from these records:
 ``cells`` is the plane that windows stand on and ``results`` the plane with one value for each of
 them (pooled when asked for; of large ones ask for a part, ``results_of``); ``unpools`` says that
 the one is made of the other the other way round. ``windows`` has the cells of each axis, padding
-included (``Windows.starts``, ``size(i)``, ``dilation``), ``missing`` is True for cells that do not
-count, ``disjoint`` tells whether one picture can show all windows at once, and
-``is_dropped(position)`` whether no window covers a cell.
+included (``Windows.starts``, ``size(i)``, ``dilation``), ``disjoint`` tells whether one picture can
+show all windows at once, and ``is_dropped(position)`` whether no window covers a cell.
 Colours are ``palette.HUES[step.hue]``.
 
 A step is a :class:`~poolcli.analysis.steps.Step`: ``at``, ``output_at``, ``hue``, ``along``,
@@ -49,6 +48,7 @@ from poolcli.analysis.output_size import (
     placed_formula,
     unpooled_formula,
 )
+from poolcli.analysis.plane import Cells, StoredPlane, first_plane
 from poolcli.analysis.steps import Array, Pooling, Position, Step, StepMaker, Unpooling
 from poolcli.engine.arrays import StoredInput, read_whole, shape_of
 from poolcli.engine.mirrored import mirror
@@ -56,7 +56,8 @@ from poolcli.errors import InputError
 from poolcli.joined import JoinedPlan
 from poolcli.layout import AXIS_NAMES, Layout
 from poolcli.ops import Op, find_op
-from poolcli.plan import Plan, Request
+from poolcli.plan import Plan
+from poolcli.request import Request
 from poolcli.unpooling import Unpool, UnpoolPlan, flat_positions
 from poolcli.windows import Windows
 
@@ -71,7 +72,7 @@ class Explanation:
     summary: str
     axes: tuple[AxisFormula, ...]
     windows: tuple[Windows, ...]
-    cells: Array
+    cells: Cells
     """The plane that windows stand on, spatial axes only."""
     maker: StepMaker
     planes: Mapping[str, int]
@@ -97,7 +98,7 @@ class Explanation:
     def position_of(self, output_at: Position) -> Position | None:
         """Return which window gives the result at a place of the output; None if no one here does.
 
-        >>> from poolcli.windows import Sliding
+        >>> from poolcli.geometry import Sliding
         >>> explain(Request("max", Sliding(2)), np.ones((4, 4)))[0].position_of((2, 0)) is None
         True
         """
@@ -116,11 +117,6 @@ class Explanation:
     def results_of(self, first: Position, stop: Position) -> Array:
         """Return the results of the windows ``first .. stop-1`` of each axis alone."""
         return self.maker.results(first, stop)
-
-    @cached_property
-    def missing(self) -> NDArray[np.bool_]:
-        """True for each cell that does not count."""
-        return self.maker.missing(self.cells)
 
     @property
     def disjoint(self) -> bool:
@@ -201,9 +197,11 @@ def can_explain(asked: object) -> bool:
 
 
 @explain.register
-def _(asked: Request, content: Any, layout: str | None = None) -> tuple[Explanation, ...]:
+def _(
+    asked: Request, content: Array | StoredInput, layout: str | None = None
+) -> tuple[Explanation, ...]:
     whole = asked.plan(shape_of(content), content.dtype, layout)
-    plane = _first_plane(content, Layout(whole.layout))
+    plane = first_plane(content, Layout(whole.layout))
     found, first = [], 0
     for number, part in enumerate(whole.parts):
         one = _explanation(whole, part, plane)
@@ -214,11 +212,11 @@ def _(asked: Request, content: Any, layout: str | None = None) -> tuple[Explanat
     return tuple(found)
 
 
-def _explanation(whole: Plan | JoinedPlan, plan: Plan, plane: Array) -> Explanation:
+def _explanation(whole: Plan | JoinedPlan, plan: Plan, plane: Array | StoredPlane) -> Explanation:
     """Pool one plane and gather what there is to tell; ``whole`` is the plan of all planes."""
     request = replace(plan.request, layout=plan.layout, index="plane", keepdims=True)
     (placement,) = request.geometry.parts
-    own = request.plan_part(placement, plane.shape, plane.dtype)
+    own = request.plan_part(placement, shape_of(plane), plane.dtype)
     op = find_op(request.op)
     maker = Pooling(op, own, plane, own.kernel.mirrors)
     return Explanation(
@@ -235,7 +233,9 @@ def _explanation(whole: Plan | JoinedPlan, plan: Plan, plane: Array) -> Explanat
 
 
 @explain.register
-def _(asked: Unpool, content: Any, layout: str | None = None) -> tuple[Explanation, ...]:
+def _(
+    asked: Unpool, content: Array | StoredInput, layout: str | None = None
+) -> tuple[Explanation, ...]:
     plan = asked.plan(shape_of(content), content.dtype, layout)
     values = read_whole(content)
     unpooled, indices = plan.run(values), asked.indices.astype(np.int64)
@@ -294,20 +294,6 @@ def _planes(shape: Position, layout: str) -> dict[str, int]:
     names = {"N": "batch", "C": "channels"}
     sizes = zip(layout, shape, strict=True)
     return {names[letter]: n for letter, n in sizes if letter in names and n > 1}
-
-
-def _first_plane(content: Any, axes: Layout) -> Array:
-    """The first of the batch and of the channels, with all axes; of a stored array, as it is."""
-    if isinstance(content, np.ndarray):
-        first = tuple(slice(1) if c in "NC" else slice(None) for c in axes.letters)
-        return np.asarray(_not_empty(content, axes)[first])
-    box = [(0, n) for n in content.shape]
-    for axis, letter in enumerate(axes.letters):
-        if letter in "NC":
-            box[content.axes[axis]] = (0, min(1, content.shape[content.axes[axis]]))
-    plane = np.empty([high - low for low, high in box], content.dtype)
-    content.read_box(tuple(box), plane)
-    return _not_empty(plane.transpose(content.axes), axes)
 
 
 def _not_empty(array: Array, axes: Layout) -> Array:

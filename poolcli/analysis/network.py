@@ -31,11 +31,12 @@ from poolcli.chain_syntax import (
 from poolcli.chains import Stage, StagePlan, naming
 from poolcli.errors import InputError, UsageError
 from poolcli.families import SLIDING, WindowParam
+from poolcli.geometry import Sliding
 from poolcli.joined import JoinedPlan
 from poolcli.layout import Layout, show_shape
 from poolcli.notation import parse_counts, parse_truth
 from poolcli.plan import Plan
-from poolcli.windows import Sliding, Windows
+from poolcli.windows import Windows
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from poolcli.geometry import Adaptive, Fractional, Geometry, Global, Sliding
 from poolcli.ops import Op
-from poolcli.windows import Adaptive, Fractional, Geometry, Global, Sliding, Windows
+from poolcli.windows import Windows
 
 MOST_LISTED = 6
 """Windows of uneven sizes are listed up to so many."""

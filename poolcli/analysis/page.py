@@ -19,7 +19,8 @@ from poolcli.analysis.palette import HUES
 from poolcli.analysis.timing import SECONDS, check_seconds
 from poolcli.errors import InputError, UsageError
 from poolcli.ops import OPS, Op
-from poolcli.plan import Plan, Request
+from poolcli.plan import Plan
+from poolcli.request import Request
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def make_page(x: NDArray[Any], request: Any, *, seconds: float = SECONDS) -> str
     InputError: windows that do not fit the plane.
 
     >>> import numpy as np
-    >>> from poolcli.windows import Sliding
+    >>> from poolcli.geometry import Sliding
     >>> page = make_page(np.eye(4), Request("max", Sliding(2)))
     >>> page.partition("<title>")[2].partition("</title>")[0]
     'max 2×2 stride 2 · poolcli'

@@ -34,6 +34,12 @@ PADDING = "#e9edf1"
 """Of padding, which holds no number."""
 FAINT = "#7d8794"
 """Of what is not meant just now."""
+HEAT = "viridis"
+"""The colormap of heat maps: as far apart to any eye as the values are."""
+NAN, NODATA = "#808080", "#ffffff"
+"""Of NaN and of missing values in heat maps: colours that the colormap does not have."""
+MARK = "#e8503a"
+"""Of the frame around a part, on any picture."""
 
 
 def hue_of(position: Sequence[int]) -> int:

@@ -39,7 +39,7 @@ def put_back(pooled: NDArray[Any], windows: Sequence[Windows]) -> Planes:
     ``pooled`` are planes of outputs, ``windows`` those of each spatial axis, which start at
     different cells. The result has the shape that was pooled; cells that no window covers are NaN.
 
-    >>> from poolcli.windows import Sliding
+    >>> from poolcli.geometry import Sliding
     >>> [w] = Sliding(2).resolve(["width"], [5])
     >>> put_back(np.array([[4, 6]]), [w])
     array([[ 4.,  4.,  6.,  6., nan]])

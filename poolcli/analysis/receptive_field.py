@@ -29,7 +29,7 @@ def receptive_field(stages: Sequence[Windows]) -> int:
     ``stages`` are the windows of one axis, stage by stage; without any, a cell is its own field.
     Padding is not counted.
 
-    >>> from poolcli.windows import Sliding
+    >>> from poolcli.geometry import Sliding
     >>> first, = Sliding(3, stride=2, padding=1).resolve(["width"], [224])
     >>> second, = Sliding(2).resolve(["width"], [first.out])
     >>> receptive_field([first, second])

@@ -13,7 +13,8 @@ from poolcli.analysis.compare import Refused, data_range, refuse_nothing, same_w
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.frameworks.defaults import find_preset
 from poolcli.layout import AXIS_NAMES, Layout, find_layout
-from poolcli.plan import Plan, Request
+from poolcli.plan import Plan
+from poolcli.request import Request
 
 DEFAULT_SHIFTS = (1, 2, 3, 4)
 _ALIKE = 1e-12  # of real numbers of which one is summed up in another order
@@ -70,7 +71,7 @@ def shift_test(
 
     Raises UsageError or InputError for an axis that there is not and a shift that leaves nothing.
 
-    >>> from poolcli.windows import Sliding
+    >>> from poolcli.geometry import Sliding
     >>> x = np.array([0.3, 0.1, 1, 0.2, 0.1])
     >>> rows = shift_test(x, [Request("max", Sliding(3, 1, 1))], shifts=[1])
     >>> [row.kept for row in rows]

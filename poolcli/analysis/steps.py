@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from poolcli.analysis.arithmetic import Equation, Numbers, WindowValues, listed, number_text
 from poolcli.analysis.palette import hue_of
+from poolcli.analysis.plane import Cells, StoredPlane, cells_of
 from poolcli.engine.mirrored import mirror
 from poolcli.engine.native import Missing
+from poolcli.layout import Layout
 from poolcli.ops import Op
 from poolcli.plan import Plan
 from poolcli.windows import Windows
@@ -85,7 +87,7 @@ class Pooling:
 
     op: Op
     plan: Plan
-    plane: Array
+    plane: Array | StoredPlane
     """With all axes of the plan, each but the spatial ones of length 1."""
     mirrors: bool
     tiles: dict[Position, tuple[Array, NDArray[np.int64] | None]] = field(default_factory=dict)
@@ -95,9 +97,9 @@ class Pooling:
         return self.plan.windows
 
     @cached_property
-    def cells(self) -> Array:
+    def cells(self) -> Cells:
         """The plane, spatial axes only."""
-        return self.plane.reshape([w.n for w in self.windows])
+        return cells_of(self.plane, Layout(self.plan.layout))
 
     @cached_property
     def rule(self) -> Missing | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import threading
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.batch.manifest import Manifest
-
-SMALL = 1000  # cells of an input that can be shown beside its result
 
 
 class StartLatch:
@@ -114,10 +111,14 @@ class Task:
         self._before: os.stat_result | None = None
         self._planned: deque[Planned] | None = None
         self._problem: PoolError | None = None
+        self._is_looked_at = False
 
     def close(self) -> None:
-        """Close the input, and forget what was planned."""
-        if self._file is not None:
+        """Close the input, and forget what was planned.
+
+        One that results are shown beside is closed when these are forgotten.
+        """
+        if self._file is not None and not self._is_looked_at:
             self._file.close()
         self._file = self._planned = self._problem = None
 
@@ -275,10 +276,10 @@ class Task:
 
     def result(self, planned: Planned, plan: OperationPlan, sink: Sink) -> Result:
         """Say what came of an array, once its sink is complete."""
-        source, output = planned.source, self.job.output
-        is_small = math.prod(source.shape) <= SMALL
-        is_drawn = output is None and (is_small or source.info.row.pictures is not None)
-        shown = source.array if is_drawn else None
+        source, output, shown = planned.source, self.job.output, None
+        if output is None:
+            # Whoever draws it reads what of it is seen.
+            shown, self._is_looked_at = source.content, True
         notes = (*source.info.notes, *getattr(plan, "notes", ()), *sink.lost)
         written = output if sink.is_written else None
         return Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)

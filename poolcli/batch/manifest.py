@@ -323,8 +323,8 @@ def fingerprint_of(
 ) -> Fingerprint:
     """Give everything that the bytes of the results depend on, beside the inputs.
 
-    >>> from poolcli.windows import Sliding
-    >>> from poolcli.plan import Request
+    >>> from poolcli.geometry import Sliding
+    >>> from poolcli.request import Request
     >>> fingerprint_of(Request("max", Sliding(2)), {}, ".npy")["geometry.size"]
     '2'
     """

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from poolcli.analysis.timing import SECONDS, check_seconds
-from poolcli.cli import messages, options, pool, unpool
-from poolcli.cli.command import Entry, Values, build_command, build_group
+from poolcli.cli import messages, pool, takes, unpool
+from poolcli.cli.command import Command, Entry, Values, build_command, build_group
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.families import Family
 from poolcli.ops import Op
 
 if TYPE_CHECKING:
     from poolcli.analysis.explain import Explanation
+    from poolcli.batch.inputs import Input
+    from poolcli.formats.base import Source
+    from poolcli.operation import Operation
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command, with every op and every family of windows below it."""
 
     def callback() -> None:
@@ -34,7 +37,7 @@ def build() -> Any:
     return build_group("animate", commands, what="op", callback=callback)
 
 
-def _command(op: Op, family: Family) -> object:
+def _command(op: Op, family: Family) -> Command:
     def body(values: Values) -> int:
         extension = _extension(values)
         from poolcli.cli.requests import find_inputs, request_of
@@ -43,10 +46,10 @@ def _command(op: Op, family: Family) -> object:
         return _animate(operation, find_inputs(values), extension, values)
 
     help = f"Write how every window becomes {op.summary}: {op.formula}."
-    return build_command(op.name, help, options.of_animating(op, family), body)
+    return build_command(op.name, help, takes.of_animating(op, family), body)
 
 
-def _unpool_command() -> Any:
+def _unpool_command() -> Command:
     def body(values: Values) -> int:
         extension = _extension(values)
         operation, inputs = unpool.read_unpool(values)
@@ -56,7 +59,7 @@ def _unpool_command() -> Any:
         "unpool",
         "Write where values go back to.\n\n"
         "poolcli animate unpool pooled.npy --indices i.npy --size 2 -o back.gif",
-        options.TAKES["animate unpool"],
+        takes.TAKES["animate unpool"],
         body,
     )
 
@@ -85,7 +88,7 @@ def _seconds(values: Values) -> float:
     return SECONDS if values["seconds"] is None else check_seconds(values["seconds"])
 
 
-def _animate(operation: Any, inputs: Sequence[Any], extension: str, values: Values) -> int:
+def _animate(operation: Operation, inputs: Sequence[Input], extension: str, values: Values) -> int:
     from poolcli import formats
     from poolcli.analysis.explain import explain
     from poolcli.cli.env import read_defaults
@@ -105,7 +108,7 @@ def _animate(operation: Any, inputs: Sequence[Any], extension: str, values: Valu
     return 0
 
 
-def _only_array(inputs: Sequence[Any]) -> Any:
+def _only_array(inputs: Sequence[Input]) -> Source:
     """Read the one input's one array."""
     if len(inputs) > 1 or inputs[0].from_folder:
         raise UsageError("animate takes one input: a file, - for standard input, or a --matrix")
@@ -120,7 +123,9 @@ Written = tuple[bytes, Sequence[str]]
 """What to write, and what there is to say of it."""
 
 
-def _moving(_: Any, explanations: Sequence[Explanation], extension: str, values: Values) -> Written:
+def _moving(
+    _: Operation, explanations: Sequence[Explanation], extension: str, values: Values
+) -> Written:
     from poolcli.analysis.animate import make_storyboard
     from poolcli.formats.animation import encode_animation
 
@@ -133,7 +138,7 @@ def _moving(_: Any, explanations: Sequence[Explanation], extension: str, values:
 
 
 def _page(
-    operation: Any, explanations: Sequence[Explanation], _extension: str, values: Values
+    operation: Operation, explanations: Sequence[Explanation], _extension: str, values: Values
 ) -> Written:
     from poolcli.analysis.page import MOST_CELLS, make_page
 
@@ -166,7 +171,7 @@ def _times(counts: Sequence[int]) -> str:
     return "x".join(map(str, counts))
 
 
-_WRITERS: Mapping[str, Callable[[Any, Sequence[Explanation], str, Values], Written]] = {
+_WRITERS: Mapping[str, Callable[[Operation, Sequence[Explanation], str, Values], Written]] = {
     ".gif": _moving,
     ".png": _moving,
     ".html": _page,

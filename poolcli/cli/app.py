@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from poolcli import __version__
 from poolcli.cli import messages, pool
-from poolcli.cli.command import build_group, entry_in
+from poolcli.cli.command import Command, build_group, entry_in
 from poolcli.frameworks.table import titles
 
 THEIRS = titles("'s")
@@ -31,7 +31,7 @@ COMMANDS = (
 )
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the ``poolcli`` command."""
     others = {name: entry_in(module, summary) for name, module, summary in COMMANDS}
     entries = {**pool.op_entries(), **pool.family_entries(), **others}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from poolcli.cli import options
-from poolcli.cli.command import Values, build_command
+from poolcli.cli import takes
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.families import FAMILIES
 
 _FORMS = [family.chain_form for family in FAMILIES.values()]
@@ -15,14 +13,14 @@ GRAMMAR = (
 )
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     example = 'poolcli chain "max 3/2 p1 | avg 2 | global avg" input.npy'
     help = (
         "Pool by several stages, one after another.\n\n"
         f"{GRAMMAR} --nan, --nodata and --min-valid hold for every stage.\n\n{example}"
     )
-    return build_command("chain", help, options.TAKES["chain"], _chain)
+    return build_command("chain", help, takes.TAKES["chain"], _chain)
 
 
 def _chain(values: Values) -> int:

@@ -10,10 +10,10 @@ import importlib
 import inspect
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from poolcli.checks import closest
 from poolcli.cli import messages
@@ -21,21 +21,23 @@ from poolcli.errors import UsageError
 from poolcli.notation import shorten
 
 Values = Mapping[str, Any]
+Command = TyperCommand | TyperGroup
 
 
 class Entry(NamedTuple):
     """A command that could be built: its line in the group's help, and how."""
 
     summary: str
-    build: Callable[[], Any]
+    build: Callable[[], Command]
     aliases: tuple[str, ...] = ()
 
 
 def entry_in(module: str, summary: str) -> Entry:
     """A command that its module of this package builds, which is loaded only for that."""
 
-    def build() -> Any:
-        return importlib.import_module(f"poolcli.cli.{module}").build()
+    def build() -> Command:
+        made: Command = importlib.import_module(f"poolcli.cli.{module}").build()
+        return made
 
     return Entry(summary, build)
 
@@ -45,7 +47,7 @@ def build_command(
     help: str,
     parameters: Sequence[inspect.Parameter],
     body: Callable[[Values], int],
-) -> Any:
+) -> Command:
     """Make a command of its options and the function that gets their values by name.
 
     ``body`` gives the exit code.
@@ -59,7 +61,7 @@ def build_command(
     vars(command)["__signature__"] = inspect.Signature(parameters)
     app = _plain_app()
     app.command(name)(command)
-    return typer.main.get_command(app)
+    return cast(Command, typer.main.get_command(app))
 
 
 def build_group(
@@ -68,7 +70,7 @@ def build_group(
     *,
     what: str,
     callback: Callable[..., None],
-) -> Any:
+) -> Command:
     """Make a group of ``entries``; ``what`` they are called in messages (``command``, ``op``).
 
     ``callback`` is a typed function with the options that stand before the command; its docstring
@@ -115,7 +117,7 @@ def build_group(
 
     app = _plain_app(cls=Group, subcommand_metavar=f"{what.upper()} ...")
     app.callback()(callback)
-    group = typer.main.get_command(app)
+    group = cast(Command, typer.main.get_command(app))
     group.name = name
     return group
 

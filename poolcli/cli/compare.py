@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from poolcli.cli import messages, options
-from poolcli.cli.command import Values, build_command
+from poolcli.cli import messages, takes
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.cli.measuring import (
     array_of,
     check_memory,
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from poolcli.analysis.compare import Measurement
     from poolcli.formats.base import Source
-    from poolcli.plan import Request
+    from poolcli.request import Request
 
 COPIES = 12  # of the input, as float64, that there are at the most at once
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     return build_command(
         "compare",
@@ -37,13 +37,13 @@ def build() -> Any:
         "the input (PSNR and SSIM of outputs put back in place, strong cells that are still seen), "
         "and what one outlier and noise do to it.\n\n"
         "poolcli compare photo.png --size 2 -o sheet.png",
-        options.TAKES["compare"],
+        takes.TAKES["compare"],
         _compare,
     )
 
 
 def _compare(values: Values) -> int:
-    requests = requests_of(values, options.COMPARED)
+    requests = requests_of(values, "compare")
     _check_sheet(values)
     return each_input(values, partial(_show, requests, values))
 

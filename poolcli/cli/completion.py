@@ -8,20 +8,20 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from poolcli.cli import messages, options
-from poolcli.cli.command import Values, build_command
+from poolcli.cli import messages, takes
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.errors import PoolError
 
 VARIABLE = "_POOLCLI_COMPLETE"
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     return build_command(
         "completion",
         "Print a script that completes commands, options and their values.\n\n"
         'eval "$(poolcli completion bash)"',
-        options.TAKES["completion"],
+        takes.TAKES["completion"],
         _completion,
     )
 

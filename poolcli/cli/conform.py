@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from poolcli.cli import messages, options
-from poolcli.cli.command import Values, build_command
+from poolcli.cli import messages, takes
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.families import SLIDING
 from poolcli.frameworks.table import titles
 
+if TYPE_CHECKING:
+    from poolcli.formats.base import Source
 
-def build() -> Any:
+
+def build() -> Command:
     """Make the command."""
     return build_command(
         "conform",
         f"Show what {titles()} make of the same window, which cells differ and why.\n\n"
         "What is not given is up to each framework.\n\n"
         "poolcli conform input.npy --size 3 --stride 2 --padding 1 --op avg",
-        options.TAKES["conform"],
+        takes.TAKES["conform"],
         _conform,
     )
 
@@ -44,7 +47,7 @@ def _conform(values: Values) -> int:
     return 1 if failed else 0
 
 
-def _show(loaded: Any, windows: Any, values: Values) -> None:
+def _show(loaded: Source, windows: Any, values: Values) -> None:
     from poolcli.analysis.conform import compare
     from poolcli.report import conform
 

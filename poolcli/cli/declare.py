@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -38,6 +39,21 @@ def option(
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=declared
     )
+
+
+def reworded(
+    parameter: inspect.Parameter, help: str, *, metavar: str | None = None
+) -> inspect.Parameter:
+    """The same option with the help that holds for one command.
+
+    >>> get_args(reworded(switch("as_json", "", "--json"), "A line each.").annotation)[1].help
+    'A line each.'
+    """
+    kind, declared = get_args(parameter.annotation)
+    declared = copy.copy(declared)
+    declared.help = help
+    declared.metavar = metavar or declared.metavar
+    return parameter.replace(annotation=Annotated[kind, declared])
 
 
 def _completer(words: Words) -> Callable[[str], list[str]]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from poolcli.cli import messages, options, pool, unpool
-from poolcli.cli.command import Entry, Values, build_command, build_group
+from poolcli.cli import messages, pool, takes, unpool
+from poolcli.cli.command import Command, Entry, Values, build_command, build_group
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.families import Family
 from poolcli.ops import Op
 
 if TYPE_CHECKING:
     from poolcli.analysis.explain import Explanation
+    from poolcli.batch.inputs import Input
+    from poolcli.formats.base import Source
+    from poolcli.operation import Operation
     from poolcli.report.canvas import Block, Screen
     from poolcli.report.windows.grid import Box
 
@@ -21,7 +24,7 @@ STEP_LINES = 20  # of a step where several are printed
 KEYS = "→ Space next   ← back   Home End first and last   q quit"
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the group of the ops, and of the families of windows with the same ops."""
 
     def callback() -> None:
@@ -38,7 +41,7 @@ def build() -> Any:
     return build_group("explain", commands, what="op", callback=callback)
 
 
-def _command(op: Op, family: Family) -> object:
+def _command(op: Op, family: Family) -> Command:
     def body(values: Values) -> int:
         from poolcli.cli.requests import find_inputs, request_of
 
@@ -46,10 +49,10 @@ def _command(op: Op, family: Family) -> object:
         return _explain(operation, find_inputs(values), values)
 
     help = f"Show how every window becomes {op.summary}: {op.formula}."
-    return build_command(op.name, help, options.of_explaining(op, family), body)
+    return build_command(op.name, help, takes.of_explaining(op, family), body)
 
 
-def _unpool_command() -> Any:
+def _unpool_command() -> Command:
     def body(values: Values) -> int:
         operation, inputs = unpool.read_unpool(values)
         return _explain(operation, inputs, values)
@@ -58,12 +61,12 @@ def _unpool_command() -> Any:
         "unpool",
         "Show where values go back to.\n\n"
         "poolcli explain unpool pooled.npy --indices i.npy --size 2",
-        options.TAKES["explain unpool"],
+        takes.TAKES["explain unpool"],
         body,
     )
 
 
-def _explain(operation: Any, inputs: Sequence[Any], values: Values) -> int:
+def _explain(operation: Operation, inputs: Sequence[Input], values: Values) -> int:
     """Tell of every array of every source; give the exit code."""
     given = [flag for flag in ("at", "all", "region") if values[flag]]
     if len(given) > 1:
@@ -89,7 +92,7 @@ def _explain(operation: Any, inputs: Sequence[Any], values: Values) -> int:
 
 
 def _print_explanation(
-    operation: Any, loaded: Any, values: Values, *, titled: bool, first: bool
+    operation: Operation, loaded: Source, values: Values, *, titled: bool, first: bool
 ) -> None:
     """Tell of one array. Everything is pooled before anything is written."""
     from poolcli.analysis.explain import explain
@@ -183,7 +186,7 @@ def _step(
     screen.show(page(number))
 
 
-def _print_steps(page: Any, total: int, screen: Screen, *, every: bool) -> None:
+def _print_steps(page: Callable[..., Block], total: int, screen: Screen, *, every: bool) -> None:
     """Print the steps one below the other, as many as fit a page or all of them."""
     from poolcli.report.canvas import text_line
 

@@ -70,7 +70,7 @@ def _value(text: str) -> Any:
 def known_flags() -> dict[str, Sequence[str]]:
     """The flags of every option by the keyword that it sets; of a switch also the one for off."""
     from poolcli.cli.declare import flags_of
-    from poolcli.cli.options import every_option
+    from poolcli.cli.takes import every_option
 
     found = {parameter.name: flags_of(parameter) for parameter in every_option()}
     return {**found, **{name: (flag,) for name, flag in _OTHERWISE.items()}}

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from poolcli.cli import messages, options
-from poolcli.cli.command import Values, build_command
+from poolcli.cli import messages, takes
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.errors import InputError, PoolError, UsageError
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from poolcli.formats.base import SourceInfo
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     help = "Show the shape, type and layout that inputs would be read with."
-    return build_command("info", help, options.TAKES["info"], _info)
+    return build_command("info", help, takes.TAKES["info"], _info)
 
 
 def _info(values: Values) -> int:

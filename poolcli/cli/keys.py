@@ -80,7 +80,7 @@ class _WindowsKeyboard(Keyboard):
 
     def key(self) -> str:
         """Wait for a key."""
-        import msvcrt  # Windows has it
+        import msvcrt  # Windows has it, and only there does mypy know its functions
 
         char: str = msvcrt.getwch()  # type: ignore[attr-defined,unused-ignore]
         if char in "\x00\xe0":

@@ -167,7 +167,7 @@ def _complain_through_a_descriptor_of_our_own() -> None:
     if sys.stderr is not None:
         own, encoding = os.dup(2), sys.stderr.encoding
         # To the end of each line at once, and what cannot be encoded escaped, as Python's own.
-        sys.stderr = open(own, "w", buffering=1, encoding=encoding, errors="backslashreplace")  # noqa: SIM115
+        sys.stderr = open(own, "w", buffering=1, encoding=encoding, errors="backslashreplace")  # noqa: SIM115 - it stays open
 
 
 def _drop_unwritten_output() -> None:

@@ -14,31 +14,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.formats.base import Source
-    from poolcli.plan import Request
-    from poolcli.windows import Sliding
-
-SMOOTHER = 3  # the least size at which blur is not avg
+    from poolcli.geometry import Sliding
+    from poolcli.request import Request
 
 
 def windows_of(values: Values) -> Sliding:
     """Give the windows that are asked for."""
     from poolcli.cli import requests
-    from poolcli.windows import Sliding
+    from poolcli.geometry import Sliding
 
     read = requests.windows_of(MEASURED, values, "compare")
     return Sliding(**{"size": 2} | {name: v for name, v in read.items() if v is not None})
 
 
-def requests_of(values: Values, default: Sequence[str]) -> list[Request]:
-    """Give one request for each op. Raises UsageError for an op that there is not."""
+def requests_of(values: Values, command: str) -> list[Request]:
+    """Give one request for each op that ``command`` compares, or that was named.
+
+    Raises UsageError for an op that there is not.
+    """
     from poolcli.cli.env import read_defaults
-    from poolcli.ops import find_op
-    from poolcli.plan import Request
+    from poolcli.ops import find_op, shown_by_default
+    from poolcli.request import Request
 
     windows = windows_of(values)
     if values["ops"] is None:
         size = windows.size if isinstance(windows.size, tuple) else (windows.size,)
-        names = [*default, *(["blur"] if max(size) >= SMOOTHER else [])]
+        names = [op.name for op in shown_by_default(command) if max(size) >= op.least_size]
     else:
         names = [name.strip() for name in values["ops"].split(",")]
     if "" in names:

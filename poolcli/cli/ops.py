@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from poolcli.cli import messages, options
-from poolcli.cli.command import Values, build_command
+from poolcli.cli import messages, takes
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.cli.declare import default_of, flag_of
 from poolcli.ops import OPS, Op, find_op
 
@@ -14,14 +13,14 @@ NARROW = 60  # columns: in less, what stands side by side goes one below the oth
 GAP = "  "
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     return build_command(
         "ops",
         "List the ops with formula and source, or show everything about one.\n\n"
         "In a pipe each op is one line of name, aliases, summary, formula and source, with a tab "
         "between them.",
-        options.TAKES["ops"],
+        takes.TAKES["ops"],
         _ops,
     )
 

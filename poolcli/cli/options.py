@@ -1,22 +1,20 @@
-"""Every option and argument, each said once, and which command takes which.
+"""Every option and argument, each declared once.
 
-An option exists exactly where it means something: what a command takes is a row of ``TAKES``, for
-the commands that pool :func:`of_pooling`.
+Which command takes which says ``poolcli/cli/takes.py``; what one of them makes of an option that
+others have, too, is the same option :func:`~poolcli.cli.declare.reworded`.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 
-from poolcli.cli.declare import argument, of_op, of_window, option, switch
-from poolcli.families import FAMILIES, SLIDING, Family
+from poolcli.cli.declare import argument, option, reworded, switch
+from poolcli.families import FAMILIES, SLIDING
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS
 from poolcli.frameworks.table import OPS as FRAMEWORK_OPS
 from poolcli.frameworks.table import TABLE as FRAMEWORKS
 from poolcli.layout import CHANNELS_FIRST, CHANNELS_LAST
-from poolcli.ops import OPS, Op
 
 DTYPES = (
     *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
@@ -79,19 +77,15 @@ INDEX = option(
     metavar="|".join(INDEX_CONVENTIONS),
     words=tuple(INDEX_CONVENTIONS),
 )
-WINNERS = (
-    option(
-        "indices",
-        str | None,
-        "Write the position of each window's winner to this .npy file, or into this folder (DIR/).",
-        "--indices",
-        metavar="TARGET",
-    ),
-    INDEX,
+INDICES = option(
+    "indices",
+    str | None,
+    "Write the position of each window's winner to this .npy file, or into this folder (DIR/).",
+    "--indices",
+    metavar="TARGET",
 )
-INDICES_TO_READ = option(
-    "indices", str | None, "The positions that the values go to.", "--indices", metavar="FILE"
-)
+INDICES_TO_READ = reworded(INDICES, "The positions that the values go to.", metavar="FILE")
+WINNERS = (INDICES, INDEX)
 
 LAYOUT = option(
     "layout",
@@ -149,17 +143,18 @@ VALUES = (
 )
 
 JSON = switch("as_json", "One JSON object per input on standard output.", "--json")
-
+TARGET = option(
+    "output",
+    str | None,
+    "Write to this file (format by extension), into this folder (DIR/), or - for standard output.",
+    "--output",
+    "-o",
+    metavar="TARGET",
+)
+OVERWRITE = switch("overwrite", "Replace outputs that exist.", "--overwrite")
+QUIET = switch("quiet", "Results only: no hints, and no report of what was done.", "--quiet", "-q")
 OUTPUT = (
-    option(
-        "output",
-        str | None,
-        "Write to this file (format by extension), into this folder (DIR/), or - for standard "
-        "output.",
-        "--output",
-        "-o",
-        metavar="TARGET",
-    ),
+    TARGET,
     option(
         "format",
         str | None,
@@ -170,11 +165,11 @@ OUTPUT = (
         metavar="EXT",
         words=_formats,
     ),
-    switch("overwrite", "Replace outputs that exist.", "--overwrite"),
+    OVERWRITE,
     JSON,
     switch("full", "Show every number on a terminal, too.", "--full"),
     switch("no_preview", "Show what was done, without numbers or picture.", "--no-preview"),
-    switch("quiet", "Results only: no hints, and no report of what was done.", "--quiet", "-q"),
+    QUIET,
 )
 
 THREADS = option(
@@ -387,16 +382,12 @@ CONFORM = (
         default="max",
     ),
     option("norm", float | None, "Norm of lp (default: 2).", "--norm"),
-    option(
-        "layout",
-        str | None,
+    reworded(
+        LAYOUT,
         "Which axis is which: HW, HWC, CHW, NCHW, ... (default: what a picture file tells, else "
         "each framework's own).",
-        "--layout",
-        "-l",
-        metavar="LETTERS",
     ),
-    switch("as_json", "One JSON object per framework.", "--json"),
+    reworded(JSON, "One JSON object per framework."),
 )
 
 
@@ -422,7 +413,7 @@ WHICH = (
         "Go from window to window with the keys; without a terminal, print the steps.",
         "--step",
     ),
-    switch("as_json", "One JSON object per input, with every window in it.", "--json"),
+    reworded(JSON, "One JSON object per input, with every window in it."),
 )
 
 
@@ -433,33 +424,26 @@ MEASURED = SLIDING._replace(
         *SLIDING.params[1:],
     )
 )
-COMPARED = ("max", "avg", "median", "sum", "stochastic", "subsample")
-SHIFTED = ("max", "avg", "median", "subsample")
 SHIFT_AXES = ("width", "height", "depth")
 
 
-def _ops(default: Sequence[str]) -> inspect.Parameter:
-    return option(
-        "ops",
-        str | None,
-        f"Ops to compare, with commas between them (default: {','.join(default)}, and blur from "
-        "size 3 on).",
-        "--ops",
-        metavar="OP,OP",
-    )
+COMPARED_OPS = option(
+    "ops",
+    str | None,
+    "Ops to compare, with commas between them.",
+    "--ops",
+    metavar="OP,OP",
+)
 
 
 SHEET = (
-    option(
-        "output",
-        str | None,
+    reworded(
+        TARGET,
         "Also write a contact sheet: the input and each output in one size, as a picture.",
-        "--output",
-        "-o",
         metavar="FILE",
     ),
-    switch("overwrite", "Replace a sheet that exists.", "--overwrite"),
-    switch("as_json", "One JSON object per op.", "--json"),
+    reworded(OVERWRITE, "Replace a sheet that exists."),
+    reworded(JSON, "One JSON object per op."),
 )
 SHIFTING = (
     option(
@@ -482,12 +466,9 @@ SHIFTING = (
 
 
 ANIMATION = (
-    option(
-        "output",
-        str | None,
+    reworded(
+        TARGET,
         "Write to this file: .gif or .png (APNG) moves, .html is a page to play with.",
-        "--output",
-        "-o",
         metavar="FILE",
     ),
     option(
@@ -496,8 +477,8 @@ ANIMATION = (
         "How long each window is shown (default: 0.9).",
         "--seconds",
     ),
-    switch("overwrite", "Replace an output that exists.", "--overwrite"),
-    switch("quiet", "Say nothing of what was written.", "--quiet", "-q"),
+    reworded(OVERWRITE, "Replace an output that exists."),
+    reworded(QUIET, "Say nothing of what was written."),
 )
 
 
@@ -514,77 +495,3 @@ UNPOOL_WINDOWS = (
     *(param for param in SLIDING.params if param.name in ("size", "stride", "padding")),
     *FAMILIES["adaptive"].params,
 )
-
-UNPOOLING = (INDICES_TO_READ, *map(of_window, UNPOOL_WINDOWS), INDEX)
-
-TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
-    "unpool": (INPUTS, *UNPOOLING, *AXES, *TYPES, *OUTPUT, *READING),
-    "explain unpool": (INPUTS, *UNPOOLING, *WHICH, *AXES, *TYPES, *READING),
-    "animate unpool": (INPUTS, *UNPOOLING, *ANIMATION, *AXES, *TYPES, *READING),
-    "chain": (STAGES, INPUTS, *AXES, *VALUES, *OUTPUT, THREADS, *BATCH, *READING),
-    "shape": (
-        SHAPE,
-        STAGES,
-        *AXES,
-        CODE,
-        switch("as_json", "One JSON object per stage.", "--json"),
-    ),
-    "compare": (
-        *(INPUTS, *map(of_window, MEASURED.params), _ops(COMPARED)),
-        *(*AXES, *SHEET, *READING),
-    ),
-    "shift-test": (
-        *(INPUTS, *map(of_window, MEASURED.params), _ops(SHIFTED), *SHIFTING, *AXES),
-        switch("as_json", "One JSON object per op and shift.", "--json"),
-        *READING,
-    ),
-    "conform": (INPUTS, *map(of_window, SLIDING.params), *CONFORM, *READING),
-    "ops": (
-        argument("name", str | None, "[NAME]", "An op.", default=None),
-        switch("as_json", "One JSON object per op.", "--json"),
-    ),
-    "info": (INPUTS, *AXES, JSON, *SEARCH, *READING, MAX_PIXELS),
-    "completion": (argument("shell", Shell, "|".join(Shell), "Your shell."),),
-}
-
-
-def of_windows(op: Op, family: Family) -> list[inspect.Parameter]:
-    """What places the windows of ``family`` for ``op``, and the op's own options."""
-    placing = [of_window(param, op.padding) for param in family.params]
-    placing += DIVISION if family.slides and op.divides else ()
-    taken = {parameter.name for parameter in placing}
-    # A family's seed is the seed of an op that draws, too.
-    return [*placing, *(of_op(param) for param in op.params if param.name not in taken)]
-
-
-def of_pooling(op: Op, family: Family) -> Sequence[inspect.Parameter]:
-    """What the command takes that pools by ``op`` with the windows of ``family``."""
-    picks = op.winner is not None and not family.joins
-    return [
-        *(INPUTS, *of_windows(op, family)),
-        *(WINNERS if picks else ()),
-        *([LINEAR] if op.averages and not family.joins else ()),
-        *([BY] if picks else ()),
-        *(*AXES, *VALUES, *OUTPUT, *PICTURES, THREADS, *BATCH, *READING),
-    ]
-
-
-def of_explaining(op: Op, family: Family) -> Sequence[inspect.Parameter]:
-    """What the command takes that shows how ``op`` pools with the windows of ``family``."""
-    return [INPUTS, *of_windows(op, family), *WHICH, *AXES, *VALUES, *READING]
-
-
-def of_animating(op: Op, family: Family) -> Sequence[inspect.Parameter]:
-    """What the command takes that writes how ``op`` pools with the windows of ``family``."""
-    return [INPUTS, *of_windows(op, family), *ANIMATION, *AXES, *VALUES, *READING]
-
-
-def every_option() -> Iterator[inspect.Parameter]:
-    """The options of all commands; those of several commands come as often."""
-    for parameters in TAKES.values():
-        yield from parameters
-    for family in FAMILIES.values():
-        for op in OPS.values():
-            yield from of_pooling(op, family)
-            yield from of_explaining(op, family)
-            yield from of_animating(op, family)

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from poolcli.cli import options
-from poolcli.cli.command import Entry, Values, build_command, build_group
+from poolcli.cli import takes
+from poolcli.cli.command import Command, Entry, Values, build_command, build_group
 from poolcli.cli.declare import long_flag
 from poolcli.families import FAMILIES, SLIDING, Family
 from poolcli.ops import OPS, Op
 
-Build = Callable[[Op, Family], object]
+Build = Callable[[Op, Family], Command]
 """Makes a command of an op and a family of windows."""
 
 
@@ -61,7 +61,7 @@ def _entries(family: Family, build: Build) -> Mapping[str, Entry]:
     }
 
 
-def _command(op: Op, family: Family) -> object:
+def _command(op: Op, family: Family) -> Command:
     def pool(values: Values) -> int:
         # NumPy comes with the request, and not with --help.
         from poolcli.cli.requests import request_of
@@ -70,4 +70,4 @@ def _command(op: Op, family: Family) -> object:
         return run(request_of(op, family, values), values)
 
     help = f"Pool every window to {op.summary}: {op.formula}."
-    return build_command(op.name, help, options.of_pooling(op, family), pool)
+    return build_command(op.name, help, takes.of_pooling(op, family), pool)

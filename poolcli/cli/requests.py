@@ -21,7 +21,7 @@ from poolcli.families import Family, WindowParam
 from poolcli.notation import shorten
 from poolcli.ops import Op
 from poolcli.outcomes import Settings
-from poolcli.plan import Request
+from poolcli.request import Request
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

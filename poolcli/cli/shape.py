@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from poolcli.cli import messages, options
+from poolcli.cli import messages, takes
 from poolcli.cli.chain import GRAMMAR
-from poolcli.cli.command import Values, build_command
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.errors import PoolError, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ LAYERS = (
 )
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     help = (
         "Show what each stage of a chain does to a shape: what comes out, how many cells of the "
@@ -32,7 +32,7 @@ def build() -> Any:
         f"{GRAMMAR}\n\n{LAYERS}\n\n"
         'poolcli shape 224x224x3 "conv 7/2 p3 x64 | max 3/2 p1 | global avg | dense 1000"'
     )
-    return build_command("shape", help, options.TAKES["shape"], _shape)
+    return build_command("shape", help, takes.TAKES["shape"], _shape)
 
 
 def _shape(values: Values) -> int:

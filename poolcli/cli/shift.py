@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from poolcli.cli import messages, options
-from poolcli.cli.command import Values, build_command
+from poolcli.cli import messages, options, takes
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.cli.measuring import (
     array_of,
     check_memory,
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poolcli.formats.base import Source
-    from poolcli.plan import Request
+    from poolcli.request import Request
 
 COPIES = 12  # of the input, as float64, that there are at the most at once
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     return build_command(
         "shift-test",
@@ -34,7 +34,7 @@ def build() -> Any:
         "how much of the input does. Two parts of the input are pooled: without its last cells, "
         "and without its first.\n\n"
         "poolcli shift-test photo.png --size 2 --shifts 1,2",
-        options.TAKES["shift-test"],
+        takes.TAKES["shift-test"],
         _shift_test,
     )
 
@@ -43,7 +43,7 @@ def _shift_test(values: Values) -> int:
     if values["axis"] not in options.SHIFT_AXES:
         raise UsageError(f"--axis {values['axis']}: use {', '.join(options.SHIFT_AXES)}")
     shifts = None if values["shifts"] is None else _parse_shifts(values["shifts"])
-    requests = requests_of(values, options.SHIFTED)
+    requests = requests_of(values, "shift-test")
     return each_input(values, partial(_show, requests, shifts, values))
 
 

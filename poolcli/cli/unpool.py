@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from poolcli.cli import options
-from poolcli.cli.command import Values, build_command
+from poolcli.cli import options, takes
+from poolcli.cli.command import Command, Values, build_command
 from poolcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from poolcli.unpooling import Unpool
 
 
-def build() -> Any:
+def build() -> Command:
     """Make the command."""
     return build_command(
         "unpool",
@@ -23,7 +23,7 @@ def build() -> Any:
         "The size before pooling follows from sliding windows; after global, adaptive or "
         "fractional pooling --output-size says it, without --size.\n\n"
         "poolcli unpool pooled.npy --indices i.npy --size 2",
-        options.TAKES["unpool"],
+        takes.TAKES["unpool"],
         _unpool,
     )
 

@@ -6,6 +6,7 @@ would live on. What goes wrong with a file is a result like others.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -20,6 +21,7 @@ from poolcli.batch.manifest import Manifest
 from poolcli.batch.outputs import Job
 from poolcli.batch.run import do_task
 from poolcli.cluster.software import difference, software
+from poolcli.engine.arrays import read_whole
 from poolcli.errors import InputError, OutputError, PoolError, UsageError
 from poolcli.formats.table import BY_EXTENSION
 from poolcli.images.options import ImageOptions
@@ -28,6 +30,8 @@ from poolcli.outcomes import Failed, Outcome, Result, Skipped, Stopped, without_
 
 # Seconds between two messages of how far a batch is.
 EVERY = 0.5
+# Bytes of an input that is sent, to be drawn beside a result that is only shown.
+SHOWN = 1 << 20
 
 
 class Sight(NamedTuple):
@@ -213,7 +217,11 @@ def _do_again(job: Job, worker: Worker) -> Iterator[Outcome]:
 def _sendable(outcome: Outcome) -> Came:
     if isinstance(outcome, Failed):
         return Problem.of(outcome.error)
-    return outcome if isinstance(outcome, Result) else None
+    if not isinstance(outcome, Result) or outcome.source is None:
+        return outcome if isinstance(outcome, Result) else None
+    source = outcome.source
+    nbytes = math.prod(source.shape) * source.dtype.itemsize
+    return outcome._replace(source=read_whole(source) if nbytes <= SHOWN else None)
 
 
 def check(common: Common) -> None:

@@ -139,6 +139,16 @@ def read_whole(x: Readable) -> Array:
     return stored.transpose(x.axes)
 
 
+def read_part(x: Readable, box: Box) -> Array:
+    """The cells of a box, one range for each of the array's own axes; of an array a view."""
+    if isinstance(x, np.ndarray):
+        return x[tuple(slice(*part) for part in box)]
+    stored_box = _permuted_back(box, x.axes)
+    cells = np.empty([high - low for low, high in stored_box], x.dtype)
+    x.read_box(stored_box, cells)
+    return cells.transpose(x.axes)
+
+
 def write_whole(out: Writable, values: Array) -> None:
     """Store all results at once; ``values`` may lack axes of length 1."""
     if isinstance(out, Gathered):

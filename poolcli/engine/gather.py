@@ -59,16 +59,17 @@ def positions_of(
     lead: int,
     coefficients: Sequence[int],
     missing: Missing | None,
+    held: Sequence[int],
 ) -> Array:
     """The number of the first cell of each window that is nearest to its result; −1: none counts.
 
-    ``coefficients`` number the cells along all axes of ``cells``, all of which are there.
+    ``coefficients`` number the cells along all axes of ``cells``, which begin at ``held``.
     """
-    held = (0,) * len(windows)
     taken, valid = _side_by_side(cells, windows, ranges, held, lead)
     places = np.zeros(cells.shape, np.int64)
     for axis, coefficient in enumerate(coefficients):
-        along = np.arange(cells.shape[axis], dtype=np.int64) * coefficient
+        first = held[axis - lead] if lead <= axis < lead + len(windows) else 0
+        along = np.arange(first, first + cells.shape[axis], dtype=np.int64) * coefficient
         places += along.reshape(-1, *[1] * (cells.ndim - axis - 1))
     numbers, _ = _side_by_side(places, windows, ranges, held, lead)
     if missing is not None:

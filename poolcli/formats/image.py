@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from poolcli.formats import exif
 from poolcli.formats.base import Decoded, OpenFile, Reading, Source, SourceInfo
 from poolcli.formats.guard import READABLE_ERRORS, check_count, check_memory, explain_error, reading
 from poolcli.formats.metadata import Metadata, sound_icc, upright_xmp
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+    from PIL.JpegImagePlugin import JpegImageFile
 
 _WEBP_SIDE = 16383
 # What Pillow calls formats that have another name elsewhere.
@@ -252,7 +256,7 @@ def read_by_pillow(file: BinaryIO, name: str, settings: Reading) -> Picture:
         return Picture(array, layout, metadata)
 
 
-def open_image(file: BinaryIO, name: str, max_pixels: int | None) -> Any:
+def open_image(file: BinaryIO, name: str, max_pixels: int | None) -> ImageFile:
     """Open a picture of the format ``name``; only its header is read.
 
     Raises ``InputError`` for more than ``max_pixels`` (None: than is usual).
@@ -266,7 +270,7 @@ def open_image(file: BinaryIO, name: str, max_pixels: int | None) -> Any:
     return image
 
 
-def mode_to_read(image: Any, cmyk: bool = False) -> str | None:
+def mode_to_read(image: ImageFile, cmyk: bool = False) -> str | None:
     """Return the Pillow mode that loses nothing of a single image; None: as it is."""
     if image.mode not in _MODES:
         raise InputError(f"pictures of mode {image.mode} are not read; save it as RGB or grey")
@@ -307,7 +311,7 @@ def check_frames(size: tuple[int, int], frames: int, max_bytes: int | None) -> N
     check_memory(2 * width * height * frames * 4, max_bytes)  # decoded frames and their stack
 
 
-def orientation_of(image: Any) -> int:
+def orientation_of(image: ImageFile) -> int:
     """Return the EXIF orientation, 1 to 8; 1 (upright) where there is none or it is damaged."""
     try:
         return int(image.getexif().get(exif.ORIENTATION, 1))
@@ -332,7 +336,9 @@ def layout_of(array: np.ndarray, many: bool) -> str:
     return ("N" if many else "") + ("HWC" if array.ndim - many == 3 else "HW")
 
 
-def _metadata_of(image: Any, file: BinaryIO, name: str, durations: tuple[float, ...]) -> Metadata:
+def _metadata_of(
+    image: ImageFile, file: BinaryIO, name: str, durations: tuple[float, ...]
+) -> Metadata:
     info = image.info
     raw = exif.without_heading(info.get("exif"))
     resolution = info.get("dpi")
@@ -341,7 +347,7 @@ def _metadata_of(image: Any, file: BinaryIO, name: str, durations: tuple[float, 
     if name == "JPEG":
         from PIL.JpegImagePlugin import get_sampling
 
-        tables = tuple(tuple(table) for table in image.quantization.values())
+        tables = tuple(tuple(table) for table in cast("JpegImageFile", image).quantization.values())
         sampling = get_sampling(image)
     return Metadata(
         mode=image.mode,

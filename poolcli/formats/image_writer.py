@@ -1,8 +1,10 @@
 """Pictures as bytes of their formats."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from poolcli.formats.guard import shape_text
 from poolcli.formats.limits import advice_for, cannot_hold, listed, meaningless
 from poolcli.formats.metadata import Metadata
 from poolcli.formats.table import picture_support_of
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PNG_LEVEL = 4  # a third of the time of Pillow's 6, for some 5 % more bytes
 _JPEG_QUALITY = 95
@@ -61,7 +66,7 @@ def _with_alpha_flag(webp: bytes) -> bytes:
     return bytes(data)
 
 
-def _image(pixels: np.ndarray, cmyk: bool) -> Any:
+def _image(pixels: np.ndarray, cmyk: bool) -> Image.Image:
     from PIL import Image
 
     if cmyk:

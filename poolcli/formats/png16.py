@@ -1,13 +1,18 @@
 """PNG beyond what Pillow does: checksums, and 16 bits a channel, which it would cut to 8."""
 
+from __future__ import annotations
+
 import struct
 import zlib
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.formats.metadata import Metadata
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DEEP = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}  # Pillow's names -> channels
@@ -38,29 +43,29 @@ def _shown(name: bytes) -> str:
     return ascii(name.decode("latin-1"))
 
 
-def is_deep(image: Any) -> bool:
+def is_deep(image: ImageFile) -> bool:
     """Tell whether a PNG that Pillow has opened has 16 bits a channel."""
     return bool(image.tile) and image.tile[0].args in _DEEP
 
 
-def scale_transparent_grey(image: Any) -> None:
+def scale_transparent_grey(image: ImageFile) -> None:
     """Give the transparent grey of 2 or 4 bits as Pillow gives the pixels: from 0 to 255.
 
     Pillow leaves it as it is stored, and then finds no pixel of it.
     """
-    levels = _SHALLOW.get(image.tile[0].args) if image.tile else None
+    levels = _SHALLOW.get(str(image.tile[0].args)) if image.tile else None
     key = image.info.get("transparency")
     if levels is not None and isinstance(key, int) and key < levels:
         image.info["transparency"] = key * 255 // (levels - 1)
 
 
-def channels_of_deep(image: Any) -> int:
+def channels_of_deep(image: ImageFile) -> int:
     """Tell how many channels :func:`read_deep` will give."""
     has_key = _transparent_colour(image) is not None
-    return _DEEP[image.tile[0].args] + has_key
+    return _DEEP[str(image.tile[0].args)] + has_key
 
 
-def _transparent_colour(image: Any) -> int | tuple[int, ...] | None:
+def _transparent_colour(image: ImageFile) -> int | tuple[int, ...] | None:
     key: Any = image.info.get("transparency")
     return None if isinstance(key, bytes) else key
 

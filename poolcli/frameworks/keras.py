@@ -20,8 +20,9 @@ from poolcli.frameworks.rules import (
     Framework,
     explicit,
 )
+from poolcli.geometry import Adaptive, Sliding
 from poolcli.layout import CHANNELS_LAST
-from poolcli.windows import Adaptive, Sliding, Windows
+from poolcli.windows import Windows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

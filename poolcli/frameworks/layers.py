@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from poolcli.errors import UsageError
+from poolcli.geometry import Geometry, Global, Sliding
 from poolcli.layout import show_shape
-from poolcli.windows import Geometry, Global, Sliding, Windows
+from poolcli.windows import Windows
 
 Numbers = tuple[int, ...]
 

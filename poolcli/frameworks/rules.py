@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolcli.errors import InputError
 from poolcli.frameworks.defaults import Preset
+from poolcli.geometry import Sliding, axis_paddings, axis_values
 from poolcli.layout import show_shape
-from poolcli.windows import Sliding, Windows, axis_paddings, axis_values
+from poolcli.windows import Windows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

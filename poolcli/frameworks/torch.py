@@ -21,8 +21,8 @@ from poolcli.frameworks.rules import (
     Framework,
     resolve_numbers,
 )
+from poolcli.geometry import Adaptive, Fractional
 from poolcli.layout import CHANNELS_FIRST, Layout
-from poolcli.windows import Adaptive, Fractional
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

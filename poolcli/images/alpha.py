@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from poolcli.dtypes import convert
 from poolcli.engine.arrays import Box
 from poolcli.ops import find_op
-from poolcli.plan import Plan, Request
+from poolcli.plan import Plan
+from poolcli.request import Request
 
 Array = NDArray[Any]
 

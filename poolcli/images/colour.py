@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from poolcli.dtypes import convert
 from poolcli.engine.arrays import Box
 from poolcli.errors import InputError
+from poolcli.ops import find_op
 from poolcli.plan import Plan
 
 Floats = NDArray[np.float64]
@@ -69,9 +70,8 @@ def nearest_codes(light: Floats, peak: int) -> NDArray[np.uint32]:
 
 Array = NDArray[Any]
 
-# Of these ops the weights are whole numbers, whose sums are exact: of all that is done after them,
-# three roundings, none may decide which way a half goes. Others have more roundings than that.
-_SUMS = ("avg", "blur")
+# Where weights are whole numbers sums are exact: of all that is done after them, three roundings,
+# none may decide which way a half goes. Other means have more roundings than that.
 _TIE_OF_SUMS, _TIE = 2.0**-51, 2.0**-40
 # So many numbers at a time become values again: few enough for a cache.
 _PIECE = 1 << 16
@@ -132,7 +132,7 @@ def pool_weighted(plan: Plan, array: Array, *, alpha: bool, linear: bool) -> Arr
     if alpha and not linear and _is_opaque(array, channels):
         return plan.run(array)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    sums = plan.request.op in _SUMS and not linear
+    sums = find_op(plan.request.op).whole_weights and not linear
     full = 1.0 if sums else peak_of(array.dtype)
     weighted = Weighted(array, channels if alpha else None, full, linear)
     means = plan.replanned(weighted.shape, weighted.dtype)

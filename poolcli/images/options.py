@@ -290,7 +290,9 @@ def _moved(geo: GeoTags, plan: OperationPlan, source: Source) -> GeoTags:
 
 
 def _plane(array: NDArray[Any], layout: str | None) -> list[int]:
-    return [n for letter, n in zip(layout or "", array.shape, strict=True) if letter in "HW"]
+    if not layout:
+        return []  # what goes on as it is has no axes with names
+    return [n for letter, n in zip(layout, array.shape, strict=True) if letter in "HW"]
 
 
 def _sentence(lost: tuple[str, ...], advice: str = "") -> tuple[str, ...]:

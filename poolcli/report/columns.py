@@ -17,6 +17,8 @@ Line = Sequence[Piece]
 
 WIDTH = 80
 MARGIN = "  "
+PROMPTS = 2  # lines: of the command and of the next one
+LEAST = 5  # lines of a table
 NOTHING = "–"
 # What a stream that is not UTF-8 gets instead.
 _ASCII = str.maketrans(
@@ -25,7 +27,7 @@ _ASCII = str.maketrans(
 
 
 def show_lines(lines: Iterable[Line], *, stream: IO[str], terminal: bool) -> None:
-    """Write lines, on a terminal in their styles."""
+    """Write lines; on a terminal in their styles, and as many as its window holds."""
     if not terminal:
         stream.writelines(f"{_text(line, stream).rstrip()}\n" for line in lines)
         return
@@ -33,9 +35,30 @@ def show_lines(lines: Iterable[Line], *, stream: IO[str], terminal: bool) -> Non
     from rich.text import Text
 
     console = Console(file=stream, force_terminal=True)
-    for line in lines:
+    for line in fitted(list(lines), console.height - PROMPTS):
         pieces = ((_plain(text, stream), style) for text, style in line)
         console.print(Text.assemble(*pieces), soft_wrap=True)
+
+
+def fitted(lines: Sequence[Line], height: int) -> Sequence[Line]:
+    """Return as many lines as a window holds: explanations below a table go first.
+
+    >>> table = [(("a", ""),), (("b", ""),), (("c", ""),)]
+    >>> fitted(table, 3) == table
+    True
+    >>> fitted([*table, (), (("why", "dim"),)], 4)[-1]
+    (('  … 2 more lines in a pipe', 'dim'),)
+    """
+    if len(lines) <= height:
+        return lines
+    kept = list(lines[: max(LEAST, height - 1)])
+    blank = max((i for i, line in enumerate(kept) if not line), default=0)
+    if all(style == "dim" for line in kept[blank + 1 :] for text, style in line if text.strip()):
+        kept = kept[:blank] if blank else kept
+    while kept and not kept[-1]:
+        kept.pop()
+    note = f"{MARGIN}… {len(lines) - len(kept)} more lines in a pipe"
+    return [*kept, ((note, "dim"),)]
 
 
 def room(terminal: bool) -> int:

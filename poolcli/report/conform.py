@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from poolcli.analysis.conform import Comparison
 
-MOST_ROWS, MOST_COLUMNS = 12, 10
+MOST_ROWS, LEAST_ROWS, MOST_COLUMNS = 12, 3, 10
+AROUND = 4  # lines: the command, the input, what a star means, the prompt
 FRAME = 4  # what a panel takes beside its lines
 
 
@@ -94,20 +95,16 @@ def _plain(comparison: Comparison) -> Iterator[str]:
 def _draw(label: str, comparisons: Sequence[Comparison], stream: IO[str]) -> None:
     from rich.columns import Columns
     from rich.console import Console
-    from rich.panel import Panel
     from rich.text import Text
 
     console = Console(file=stream, force_terminal=True)
     console.print(Text(encodable(safe(label), stream), "bold"))
-    panels: list[RenderableType] = []
-    for comparison in comparisons:
-        body = Text()
-        for line in _page(comparison, console.width - FRAME):
-            body.append_text(line).append("\n")
-        body.rstrip()
-        title = Text(f"{comparison.framework} {_shape(comparison.input_shape)} {comparison.layout}")
-        panels.append(Panel(body, title=title, expand=False))
-    console.print(Columns(panels))
+    why = sum(len(comparison.why) for comparison in comparisons)
+    for most in range(MOST_ROWS, LEAST_ROWS - 1, -1):
+        panels = Columns([_panel(comparison, console.width, most) for comparison in comparisons])
+        if len(console.render_lines(panels)) <= console.height - AROUND - why:
+            break
+    console.print(panels)
     if any(
         comparison.differs is not None and comparison.differs.any() for comparison in comparisons
     ):
@@ -118,10 +115,23 @@ def _draw(label: str, comparisons: Sequence[Comparison], stream: IO[str]) -> Non
             console.print(name.append(encodable(safe(sentence), stream), "not bold"))
 
 
-def _page(comparison: Comparison, room: int) -> Iterator[Any]:
+def _panel(comparison: Comparison, width: int, rows: int) -> RenderableType:
+    """What one framework makes of the input, in a frame."""
+    from rich.panel import Panel
+    from rich.text import Text
+
+    body = Text()
+    for line in _page(comparison, width - FRAME, rows):
+        body.append_text(line).append("\n")
+    body.rstrip()
+    title = Text(f"{comparison.framework} {_shape(comparison.input_shape)} {comparison.layout}")
+    return Panel(body, title=title, expand=False)
+
+
+def _page(comparison: Comparison, room: int, rows: int) -> Iterator[Any]:
     """The lines of a panel: the first plane of the values, those that differ in colour.
 
-    ``room`` is the width that there is for them.
+    ``room`` is the width that there is for them, and ``rows`` how many there may be.
     """
     from rich.text import Text
 
@@ -137,7 +147,7 @@ def _page(comparison: Comparison, room: int) -> Iterator[Any]:
     show = cell_format(plane)
     width = max(len(show(value)) for value in plane.flat) + 1
     columns = pick(plane.shape[1], max(3, min(MOST_COLUMNS, room // (width + 1))))
-    for row in pick(plane.shape[0], MOST_ROWS):
+    for row in pick(plane.shape[0], rows):
         line = Text()
         for column in columns:
             if row is None or column is None:

@@ -59,7 +59,7 @@ def explanation_json(
     yield "]}"
 
 
-def _array(shape: tuple[int, ...], dtype: Any, layout: str) -> dict[str, Any]:
+def _array(shape: tuple[int, ...], dtype: np.dtype[Any], layout: str) -> dict[str, Any]:
     return {"shape": list(shape), "dtype": dtype.name, "layout": layout}
 
 

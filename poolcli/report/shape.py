@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import IO, TYPE_CHECKING
 
 from poolcli.report.glyphs import encodable, safe
+from poolcli.report.numbers import pick
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +19,8 @@ HEADINGS = ("stage", "output", "layout", "field", "jump", "dropped", "kept")
 NETWORK = ("stage", "output", "field", "jump", "dropped", "weights", "mult-adds")
 NOTHING = "-"
 GAP = "  "
+DOTS = ".."
+AROUND, LEAST = 7, 3  # lines around the rows of a table; rows at least
 RULE = "   "  # as wide as what Rich puts between columns
 
 
@@ -112,17 +115,32 @@ def _draw(
     from rich.text import Text
 
     console = Console(file=stream, force_terminal=True)
-    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
-    if sum(widths) + len(RULE) * len(widths) > console.width:
-        _draw_stacked(headings, cells, doubtful, console)
+    all_headings, all_cells = headings, cells
+    if _width(headings, cells) > console.width:  # a column with nothing in it can be missed
+        columns = zip(headings, *cells, strict=True)
+        told = [i for i, (_, *words) in enumerate(columns) if set(words) != {NOTHING}]
+        headings = [headings[i] for i in told]
+        cells = [tuple(line[i] for i in told) for line in cells]
+    if _width(headings, cells) > console.width:
+        _draw_stacked(all_headings, all_cells, doubtful, console)
         return
+    shown = pick(len(cells), max(LEAST, console.height - AROUND))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "stage" else "right")
-    for line, doubt in zip(cells, doubtful, strict=False):
+    for row in shown:
+        line = [DOTS] * len(headings) if row is None else cells[row]
         words = (Text(encodable(word, stream)) for word in line)
-        table.add_row(*words, style="yellow" if doubt else None)
+        table.add_row(*words, style="yellow" if row is not None and doubtful[row] else None)
     console.print(table)
+    if None in shown:
+        note = f"{GAP}{len(shown) - 1} of {len(cells)} rows shown; all of them in a pipe"
+        console.print(Text(note, "dim"))
+
+
+def _width(headings: Sequence[str], cells: Sequence[tuple[str, ...]]) -> int:
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    return sum(widths) + len(RULE) * len(widths)
 
 
 def _draw_stacked(

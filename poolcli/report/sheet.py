@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poolcli.analysis.region import Part, strongest_part
 from poolcli.formats.lettering import lettering
 from poolcli.report.columns import number
 from poolcli.report.compare import windows_text
 from poolcli.report.glyphs import safe
-from poolcli.report.thumbnail import first_frame, rgb
+from poolcli.report.pixels import Ends, first_frame, rgb
 
 if TYPE_CHECKING:
     from poolcli.analysis.compare import Measurement
     from poolcli.windows import Windows
 
 Pixels = NDArray[np.uint8]
-Part = tuple[slice, slice]
 
 INK, GREY, GROUND, EDGE = (
     (0x16, 0x20, 0x2B),
@@ -32,7 +31,6 @@ INK, GREY, GROUND, EDGE = (
 SIDE, NARROWEST = 256, 24  # pixels of a thumbnail
 GAP, CAPTION, TITLE = 24, 16, 20
 LEAST = 4  # pixels of an output, so that it can be seen
-MOST_PARTS = 40  # along an axis, of which one is chosen
 MARK = (0x03, 0x9F, 0x74)
 COLUMNS = (4, 3)
 
@@ -79,21 +77,8 @@ def _part(picture: NDArray[Any], windows: Sequence[Windows]) -> Part | None:
     most = SIDE // LEAST
     if max(w.out for w in windows[-2:]) <= most or len(windows) < 2:
         return None
-    grey = np.nan_to_num(picture.astype(np.float64)).mean(axis=2)
-    starts = [
-        range(0, max(1, w.out - most + 1), max(most // 4, (w.out - most) // MOST_PARTS))
-        for w in windows[-2:]
-    ]
-    parts = [
-        (slice(top, top + most), slice(left, left + most))
-        for top, left in itertools.product(*starts)
-    ]
-    return max(parts, key=lambda part: _detail(_cut(grey, part, windows)))
-
-
-def _detail(picture: NDArray[np.float64]) -> float:
-    """How much there is to see: strong steps between neighbours rather than many small ones."""
-    return sum(float(np.sum(np.diff(picture, axis=axis) ** 2)) for axis in (0, 1))
+    outputs = [w.out for w in windows[-2:]]
+    return strongest_part(outputs, (most, most), lambda part: _cut(picture, part, windows))
 
 
 def _cut(picture: NDArray[Any], part: Part, windows: Sequence[Windows]) -> NDArray[Any]:
@@ -162,7 +147,7 @@ def _enlarged(picture: NDArray[Any], size: tuple[int, int], ends: tuple[float, f
     low, high = ends
     with np.errstate(all="ignore"):
         scaled = (pixels / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)
-    return rgb(np.clip(np.nan_to_num(scaled), 0, 1) * 255, np.dtype(np.uint8))
+    return rgb(np.nan_to_num(scaled), Ends(0.0, 1.0))
 
 
 def _tile(shown: Pixels, name: str, said: str) -> Pixels:

@@ -5,6 +5,7 @@ Everything is printed as Text: a plain string would be read as markup.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
@@ -16,13 +17,16 @@ from rich.text import Text
 
 from poolcli.outcomes import Result
 from poolcli.report.describe import report_line
+from poolcli.report.drawn import show_heat_map, show_picture
 from poolcli.report.glyphs import ASCII, UNICODE, Glyphs, encodable
 from poolcli.report.numbers import cell_format, count_planes, pick, planes
-from poolcli.report.thumbnail import SMALL, picture_size, show_picture
 
 AROUND = 5  # lines around the rows of a table: the report, brackets, what is not shown, the prompt
+AROUND_PICTURE = 3  # besides the report: the command, what stands by the picture, the prompt
 LEAST_ROWS = 5
 PLANE_ROWS = 8  # of one plane, where there are several
+SMALL = 8  # up to this many pixels a side, numbers tell more than colours
+FEW = 1000  # up to this many cells of an input can be shown beside its result
 GAP = "  "
 
 
@@ -41,8 +45,9 @@ def draw(
     """
     console = Console(file=stream, force_terminal=True)
     glyphs = UNICODE if "utf" in console.encoding.lower() else ASCII
+    left = console.height - AROUND_PICTURE
     if line:
-        _draw_line(result, console, glyphs)
+        left -= _draw_line(result, console, glyphs)
     if not preview:
         return
     array, layout = result.array, result.plan.output_layout
@@ -50,14 +55,34 @@ def draw(
         console.print(Text(f"{GAP}no values: an axis has length 0", "dim"))
     elif full:
         _draw_all(array, layout, console, glyphs)
-    elif result.kind == "image" and "H" in layout and max(picture_size(array, layout)) > SMALL:
-        show_picture(result, console, glyphs)
-    elif not _draw_beside(result, stream, console):
+    elif result.kind == "image" and "H" in layout and max(_size(array, layout)) > SMALL:
+        show_picture(result, console, glyphs, left)
+    elif _draw_beside(result, stream, console) or _draw_heat_map(result, console, glyphs, left):
+        pass
+    else:
         _draw_page(array, layout, console, glyphs, word)
 
 
-def _draw_line(result: Result, console: Console, glyphs: Glyphs) -> None:
-    """Draw the report line; where it is too long, broken between its parts."""
+def _size(array: NDArray[Any], layout: str) -> tuple[int, int]:
+    """Return the rows and columns of an array that came from a picture; 1 where an axis is gone."""
+    sizes = dict(zip(layout, array.shape, strict=True))
+    return sizes.get("H", 1), sizes.get("W", 1)
+
+
+def _draw_heat_map(result: Result, console: Console, glyphs: Glyphs, lines: int) -> bool:
+    """Draw what is no picture as one, where its numbers do not fit."""
+    if result.source is None:
+        return False
+    layout = result.plan.output_layout
+    most = max(LEAST_ROWS, console.height - AROUND)
+    most = most if count_planes(layout, result.array.shape) == 1 else min(PLANE_ROWS, most - 1)
+    caption, plane = next(planes(result.array, layout))
+    _, cut = _block(caption, plane, most, console.width, glyphs)
+    return bool(cut) and show_heat_map(result, console, glyphs, lines)
+
+
+def _draw_line(result: Result, console: Console, glyphs: Glyphs) -> int:
+    """Draw the report line, where it is too long broken between its parts; give its lines."""
     lines = [Text()]
     styles = ("bold", "", "cyan", "yellow")
     for words, style in zip(report_line(result, glyphs), styles, strict=True):
@@ -69,11 +94,14 @@ def _draw_line(result: Result, console: Console, glyphs: Glyphs) -> None:
         lines[-1] += Text(GAP if lines[-1] or len(lines) > 1 else "") + part
     for line in lines:
         console.print(line)
+    return len(lines)
 
 
 def _draw_beside(result: Result, stream: IO[str], console: Console) -> bool:
     """Draw the matrix before and after, its windows in colours; nothing where that does not fit."""
     if result.source is None or result.kind == "image":
+        return False
+    if math.prod(result.plan.input_shape) > FEW:
         return False
     from poolcli.analysis.explain import can_explain, explain
 

@@ -6,6 +6,7 @@ import colorsys
 import difflib
 import io
 import itertools
+import os
 import re
 import shutil
 import subprocess
@@ -20,11 +21,13 @@ from poolcli.analysis.animate import MOST_WINDOWS, make_storyboard
 from poolcli.analysis.explain import explain
 from poolcli.analysis.palette import HUES
 from poolcli.errors import InputError, UsageError
+from poolcli.formats import animation
 from poolcli.formats.animation import Storyboard, _Layout, cell_size, encode_animation
+from poolcli.geometry import Adaptive, Fractional, Global, Pyramid, Sliding
 from poolcli.ops import OPS
-from poolcli.plan import Request
+from poolcli.request import Request
 from poolcli.unpooling import Unpool
-from poolcli.windows import Adaptive, Fractional, Global, Pyramid, Sliding
+from tests.helpers.every import every
 
 MATRIX = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
 SUMS = np.array([[2, 3, 1, 4], [1, 7, 0, 2], [9, 6, 3, 4], [2, 8, 1, 7]])
@@ -68,31 +71,57 @@ CASES = {
     "nodata": (Request("avg", Sliding(2), nodata=4), MATRIX, 4),
     "nan": (Request("avg", Sliding(2), nan="skip"), np.where(MATRIX == 4, np.nan, MATRIX), 4),
     "channels": (Request("max", Sliding(2)), NOISE.integers(0, 255, (4, 6, 3), np.uint8), 6),
-    "many": (Request("max", Sliding(2, 1)), NOISE.integers(-9, 9, (8, 9)), 56),
+    "many": (Request("max", Sliding(2, 1)), NOISE.integers(-9, 9, (5, 8)), 28),
     "long": (Request("avg", Sliding(2)), NOISE.normal(0, 1e4, (6, 6)), 9),
 }
 
 
-@pytest.mark.parametrize("extension", TYPES)
+@pytest.fixture
+def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw the frames of a storyboard once for all the types of files that they are written as."""
+    pictures: dict[Any, Any] = {}
+    palettes: dict[Any, Any] = {}
+    draw, indexed = animation._Layout.draw, animation._indexed
+
+    def draw_once(layout: Any, frame: Any) -> Any:
+        key = id(frame), layout.placed.cell
+        if key not in pictures:
+            pictures[key] = draw(layout, frame)
+        return pictures[key]
+
+    def index_once(drawn: Any) -> Any:
+        key = tuple(map(id, drawn))
+        if key not in palettes:
+            palettes[key] = indexed(drawn)
+        return palettes[key]
+
+    monkeypatch.setattr(animation._Layout, "draw", draw_once)
+    monkeypatch.setattr(animation, "_indexed", index_once)
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_one_frame_for_each_window(name: str, extension: str) -> None:
+def test_one_frame_for_each_window(name: str, drawn_once: None) -> None:
     asked, x, windows = CASES[name]
     board = board_of(asked, x)
-    data = encode_animation(board, extension)
-    frames = frames_of(data)
-    assert len(frames) == windows + 2
-    assert [seconds for _, seconds in frames] == [0.7, *[0.9] * windows, 2.5]
-    assert Image.open(io.BytesIO(data)).info["loop"] == 0
-    assert len(data) <= 300_000
-    height, width, _ = frames[0][0].shape
-    assert 480 <= width <= 1200
-    assert height <= 1000
-    for (before, _), (after, _) in itertools.pairwise(frames):
-        assert (before != after).any()
-    # Nothing flickers: what is outside all cells and words is white throughout.
-    for pixels, _ in frames:
-        for corner in (pixels[:12], pixels[-8:], pixels[:, :12], pixels[:, -12:]):
-            assert (corner == 255).all()
+
+    def check(extension: str) -> None:
+        data = encode_animation(board, extension)
+        frames = frames_of(data)
+        assert len(frames) == windows + 2
+        assert [seconds for _, seconds in frames] == [0.7, *[0.9] * windows, 2.5]
+        assert Image.open(io.BytesIO(data)).info["loop"] == 0
+        assert len(data) <= 300_000
+        height, width, _ = frames[0][0].shape
+        assert 480 <= width <= 1200
+        assert height <= 1000
+        for (before, _), (after, _) in itertools.pairwise(frames):
+            assert (before != after).any()
+        # Nothing flickers: what is outside all cells and words is white throughout.
+        for pixels, _ in frames:
+            for corner in (pixels[:12], pixels[-8:], pixels[:, :12], pixels[:, -12:]):
+                assert (corner == 255).all()
+
+    every(TYPES, check)
 
 
 @pytest.mark.parametrize("extension", TYPES)
@@ -123,8 +152,8 @@ def test_the_frames_tell_the_steps() -> None:
 @pytest.mark.parametrize("extension", TYPES)
 def test_the_four_windows_have_four_hues(extension: str) -> None:
     data = encode_animation(board_of(Request("max", Sliding(2)), MATRIX), extension)
-    colours, counts = np.unique(frames_of(data)[-1][0].reshape(-1, 3), axis=0, return_counts=True)
-    large = {tuple(map(int, colour)) for colour in colours[counts > 1000]}
+    last = Image.fromarray(frames_of(data)[-1][0])
+    large = {colour for count, colour in last.getcolors(1 << 24) if count > 1000}
     for hue in HUES:
         for colour in (hue.strong, hue.tint):
             assert tuple(bytes.fromhex(colour[1:])) in large
@@ -138,8 +167,8 @@ def test_the_four_windows_have_four_hues(extension: str) -> None:
 
 @pytest.mark.parametrize("op", OPS)
 def test_every_op(op: str) -> None:
-    board = board_of(Request(op, Sliding(2)), MATRIX)
-    assert len(frames_of(encode_animation(board, ".png"))) == len(board.frames)
+    board = board_of(Request(op, Sliding(2)), MATRIX[:2, :2])
+    assert len(frames_of(encode_animation(board, ".png"))) == len(board.frames) == 3
 
 
 @pytest.mark.parametrize(
@@ -203,12 +232,23 @@ def test_what_is_written_can_be_read(name: str, tmp_path: Path) -> None:
 
 
 def read(pixels: Any, folder: Path, mode: str = "7") -> str:
-    path = folder / "crop.png"
-    Image.fromarray(pixels).save(path)
-    done = subprocess.run(
-        ["tesseract", str(path), "-", "--psm", mode], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
+    """What is written; a cell that stays as it is from frame to frame is read once."""
+    key = pixels.shape, pixels.tobytes(), mode
+    if key not in READ:
+        path = folder / "crop.png"
+        Image.fromarray(pixels).save(path)
+        done = subprocess.run(
+            ["tesseract", str(path), "-", "--psm", mode],
+            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        READ[key] = done.stdout.strip()
+    return READ[key]
+
+
+READ: dict[Any, str] = {}
 
 
 def read_cells(board: Storyboard, pixels: Any, folder: Path, last: int) -> list[float]:

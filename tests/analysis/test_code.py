@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from poolcli.analysis.code import write_code
 from poolcli.chain_syntax import parse_chain
 from poolcli.errors import UsageError
+from poolcli.frameworks.table import TABLE
 
 X = np.random.default_rng(3).integers(-30, 30, (2, 13, 10, 3)).astype(np.float32)
-FRAMEWORKS = ("torch", "keras", "onnx")
+FRAMEWORKS = ("torch", "keras", "onnx")  # whose reasons stand below, and which run here
 
 # Which frameworks have layers for a chain; a word of the reason where one has none.
 CHAINS = {
@@ -166,6 +168,17 @@ def test_fractional_layers_say_that_they_draw():
     assert "# draws samples of its own:\n    nn.FractionalMaxPool2d(2, output_size=5),\n" in code
 
 
+@pytest.mark.parametrize("framework", TABLE)
+@pytest.mark.parametrize("text", CHAINS)
+def test_every_framework_writes_a_chain_or_says_what_it_has_not(text, framework):
+    refused = ""
+    try:
+        compile(write_code(planned(text), framework), "layers", "exec")
+    except UsageError as error:
+        refused = str(error)
+    assert not refused or re.match(rf'stage 1 ".+": {framework} has no such layer: ', refused)
+
+
 def test_unknown_frameworks():
-    with pytest.raises(UsageError, match="^code 'jax': use torch, keras, onnx$"):
+    with pytest.raises(UsageError, match=f"^code 'jax': use {', '.join(TABLE)}$"):
         write_code(planned("max 2"), "jax")

@@ -19,10 +19,10 @@ from poolcli.analysis import steps
 from poolcli.analysis.explain import Explanation, explain
 from poolcli.analysis.palette import HUES, INK, hue_of
 from poolcli.errors import InputError
+from poolcli.geometry import Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
 from poolcli.ops import OPS
-from poolcli.plan import Request
+from poolcli.request import Request
 from poolcli.unpooling import Unpool
-from poolcli.windows import Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
 
 SEED = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
 DECIMALS = np.random.default_rng(1).normal(0, 3, (6, 7)).round(2)

@@ -11,13 +11,13 @@ import pytest
 from poolcli.analysis.compare import Measurement, compare
 from poolcli.analysis.shift import Shifted, shift_test
 from poolcli.errors import PoolError
+from poolcli.geometry import Sliding
 from poolcli.layout import AXIS_NAMES
 from poolcli.ops import OPS
-from poolcli.plan import Request
 from poolcli.report.compare import compared_lines, show_compared
 from poolcli.report.sheet import draw_sheet
 from poolcli.report.shift import shifted_lines, show_shifted
-from poolcli.windows import Sliding
+from poolcli.request import Request
 
 LAYOUTS = ("W", "HW", "HWC", "CHW", "DHW", "NCHW", "NHWC", "NDHWC")
 DTYPES = ("uint8", "uint16", "int8", "int64", "uint64", "bool", "float16", "float32", ">f8", ">i2")

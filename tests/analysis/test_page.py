@@ -13,9 +13,9 @@ import pytest
 from poolcli.analysis.page import MOST_CELLS, known_ops, make_page
 from poolcli.analysis.palette import HUES
 from poolcli.errors import InputError, UsageError
+from poolcli.geometry import Adaptive, Fractional, Global, Pyramid, Sliding
 from poolcli.ops import OPS
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Fractional, Global, Pyramid, Sliding
+from poolcli.request import Request
 
 MATRIX = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
 PAGE = make_page(MATRIX, Request("max", Sliding(2)))

@@ -11,8 +11,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from poolcli.analysis.compare import Refused
 from poolcli.analysis.shift import moved_by, shift_test
 from poolcli.errors import InputError, UsageError
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
+from poolcli.request import Request
 
 PLAIN = {
     "max": lambda w: w.max(axis=(-2, -1)),

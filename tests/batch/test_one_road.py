@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from poolcli.formats import base
-from poolcli.plan import Request
+from poolcli.request import Request
 from tests.helpers.folders import save
 from tests.helpers.program import PROJECT, Outcome
 

@@ -373,7 +373,7 @@ def test_whatever_happens_to_the_manifest_outputs_are_right_or_not_there(
     found = contents(Path("out"))
     assert code == 1
     assert found == {name: whole[name] for name in found}
-    assert 3 <= len(found) < 42  # others may be at it at the same time
+    assert 6 - 4 <= len(found) < 42  # of the first six, those that four jobs had at hand may fail
     complaints = [line for line in err.splitlines() if line.startswith("poolcli: out/in")]
     assert len(complaints) == 42 - len(found)
     said = os.strerror(why) if isinstance(why, int) else "is no folder; remove it"

@@ -27,7 +27,7 @@ from poolcli.batch.parallel import Budget
 from poolcli.cli.runner import RunReporter
 from poolcli.errors import OutputError, UsageError
 from poolcli.outcomes import Result, Skipped, Stopped
-from poolcli.plan import Request
+from poolcli.request import Request
 from tests.helpers.folders import KINDS, NOTES, contents, fill, save
 from tests.helpers.program import HANGS, PROJECT, Outcome, finished, on_a_terminal, start
 
@@ -314,8 +314,8 @@ def test_a_budget_that_is_over_lets_nobody_wait() -> None:
 def test_the_need_of_a_job_is_about_what_it_takes(poolcli: Run) -> None:
     from poolcli.batch.job import Task
     from poolcli.batch.parallel import estimate_memory
-    from poolcli.plan import Request
-    from poolcli.windows import Sliding
+    from poolcli.geometry import Sliding
+    from poolcli.request import Request
 
     save(Path("in", "a.png"), side=2000)
     np.save("in/b.npy", np.zeros((2000, 2000)))

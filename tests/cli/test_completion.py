@@ -12,6 +12,7 @@ import pytest
 
 import make_man
 from poolcli.cli.app import build
+from poolcli.frameworks.table import TABLE as FRAMEWORKS
 from poolcli.ops import OPS
 from poolcli.parameters import DRAWS, METHODS, NEGATIVES
 from tests.helpers.program import PROJECT, Outcome
@@ -43,7 +44,7 @@ def offered(poolcli: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], li
         ("poolcli global ma", ["max"]),
         ("poolcli max --skip", ["--skip-existing", "--skip-header"]),
         ("poolcli max --nan ", ["propagate", "skip", "error"]),
-        ("poolcli max --like ", ["torch", "keras", "onnx"]),
+        ("poolcli max --like ", list(FRAMEWORKS)),
         ("poolcli max --padding same", ["same", "same-upper", "same-lower"]),
         ("poolcli max --layout NC", ["NCHW", "NCDHW"]),
         ("poolcli max --dtype float", ["float16", "float32", "float64"]),

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from poolcli.geometry import Sliding
 from poolcli.ops import OPS
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.request import Request
 from tests.helpers.program import Outcome, with_keys
 
 Run = Callable[..., Outcome]

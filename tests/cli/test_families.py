@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 
 import poolcli as library
+from poolcli.cli.declare import long_flag
+from poolcli.families import FAMILIES as TABLE
+from poolcli.families import SLIDING
 from poolcli.ops import OPS
+from poolcli.request import Request
 from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
@@ -27,6 +31,25 @@ FAMILIES: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
     ),
     "pyramid": ("--levels 1,2,3x1", lambda x, op: library.pyramid_pool(x, op, [1, 2, (3, 1)])),
 }
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_family_does_what_its_row_says(poolcli: Run, name: str) -> None:
+    """By the example of its own help, beside the geometry of the row."""
+    family = TABLE[name]
+    x = np.random.default_rng(1).random((40, 40, 2))
+    np.save("x.npy", x)
+    needed = [param for param in family.params if param.name in family.usage]
+    typed = [word for p in needed for word in (long_flag(p), family.usage[p.name])]
+    read = {p.name: p.read(family.usage[p.name], "") for p in needed}
+    request = Request("max", family.geometry(**read))
+    command = "max" if family is SLIDING else f"{name} max"
+    done = poolcli(*command.split(), *typed, "x.npy", "-o", "y.npy", "--json")
+    assert (done.code, done.err) == (0, "")
+    record, plan = json.loads(done.text), request.plan(x.shape, x.dtype)
+    np.testing.assert_array_equal(np.load("y.npy").reshape(plan.output_shape), plan.run(x))
+    assert record["windows"] == plan.as_json()["windows"]
+    assert record["windows"]["kind"] == name
 
 
 @pytest.mark.parametrize("op", list(OPS))

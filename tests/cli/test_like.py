@@ -11,6 +11,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
+from poolcli.frameworks.defaults import find_preset
 from poolcli.frameworks.table import TABLE
 from tests.helpers.program import Outcome
 
@@ -87,15 +88,17 @@ CHANGES: list[tuple[str, list[str], dict[str | None, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("like", [None, *TABLE])
-@pytest.mark.parametrize(("command", "path", "values"), CHANGES)
+@pytest.mark.parametrize(
+    ("command", "path", "like", "value"),
+    [(command, path, *known) for command, path, values in CHANGES for known in values.items()],
+)
 def test_what_a_framework_changes(
     poolcli: Run,
     monkeypatch: pytest.MonkeyPatch,
     command: str,
     path: list[str],
-    values: dict[str | None, Any],
     like: str | None,
+    value: object,
 ) -> None:
     np.save("ones.npy", np.full((2, 6, 6, 8), -1))
     asked = [*command.split(), "--json"]
@@ -104,7 +107,21 @@ def test_what_a_framework_changes(
     from_variable: Any = report(poolcli(*asked))
     for key in path:
         record, from_variable = record[key], from_variable[key]
-    assert record == from_variable == values[like]
+    assert record == from_variable == value
+
+
+@pytest.mark.parametrize("like", TABLE)
+def test_every_framework_brings_its_defaults(poolcli: Run, like: str) -> None:
+    preset = find_preset(like)
+    asked = ["max", "-k", "2", "maps.npy", "--indices", "i.npy", "--like", like, "--json"]
+    record = report(poolcli(*asked))
+    assert record["input"]["layout"] == preset.layouts[4]
+    assert record["windows"]["stride"] == ([1, 1] if preset.unit_stride else [2, 2])
+    assert record["indices"]["convention"] == preset.index
+    padded = report(
+        poolcli("avg", "-k", "2", "-s", "2", "-p", "1", "--matrix", "4", "--like", like, "--json")
+    )
+    assert padded["values"] == ([[1.0]] if preset.count_include_pad else [[4.0]])
 
 
 @pytest.mark.parametrize(
@@ -174,7 +191,8 @@ def test_a_variable_that_names_nothing(
     monkeypatch.setenv("POOLCLI_LIKE", "caffe")
     code, out, err = poolcli(*command.split())
     assert (code, out) == (2, b"")
-    assert err == "poolcli: variable POOLCLI_LIKE: like 'caffe': use torch, keras, onnx\n"
+    known = ", ".join(TABLE)
+    assert err == f"poolcli: variable POOLCLI_LIKE: like 'caffe': use {known}\n"
 
 
 def test_no_warning_where_a_framework_says_the_layout(poolcli: Run) -> None:

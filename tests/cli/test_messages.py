@@ -16,7 +16,7 @@ import poolcli
 from poolcli.cli import messages
 from poolcli.cli.declare import flags_of
 from poolcli.cli.flags import MARK, in_flags, known_flags
-from poolcli.cli.options import every_option
+from poolcli.cli.takes import every_option
 from poolcli.errors import InputError
 
 PACKAGE = Path(poolcli.__file__).parent

@@ -8,6 +8,7 @@ import pytest
 
 from poolcli.analysis.summary import rows
 from poolcli.chain_syntax import parse_chain
+from poolcli.frameworks.table import TABLE as FRAMEWORKS
 from poolcli.report.shape import show_table
 
 CHAIN = "max 3/2 p1 | avg 2 | global avg"
@@ -79,7 +80,7 @@ def test_layouts(poolcli, monkeypatch):
     assert read(poolcli("shape", "3x224x224", "max 2").text)[1]["output"] == "3x112x112"
 
 
-@pytest.mark.parametrize("framework", ["torch", "keras", "onnx"])
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_code(poolcli, framework):
     done = poolcli("shape", "224x224x64", "max 3/2 psame | global avg", "--code", framework)
     assert (done.code, done.err) == (0, "")
@@ -91,7 +92,7 @@ def test_code(poolcli, framework):
     ("arguments", "message"),
     [
         (["8x8", "median 3", "--code", "torch"], 'stage 1 "median 3": torch has no such layer: '),
-        (["8x8", "max 3", "--code", "jax"], "code 'jax': use torch, keras, onnx"),
+        (["8x8", "max 3", "--code", "jax"], f"code 'jax': use {', '.join(FRAMEWORKS)}"),
         (["8x8", "max 3", "--code", "torch", "--json"], "--code prints code and --json a table"),
         (["8x0", "max 3"], "shape 8x0: numbers here start at 1, not 0"),
         (["8xa", "max 3"], "shape 8xa: 'a' is not a whole number"),

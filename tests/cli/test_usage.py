@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from poolcli.cli import takes
+from poolcli.frameworks.table import TABLE as FRAMEWORKS
 from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
@@ -56,7 +59,7 @@ WRONG = [
     ("global avg --divisor 2 x.npy", "No such option: --divisor"),
     ("avg -k 2 --divisor 0 x.npy", "divisor 0"),
     ("max -k", "requires an argument"),
-    ("max -k 2 --like caffe x.npy", "like 'caffe': use torch, keras, onnx"),
+    ("max -k 2 --like caffe x.npy", f"like 'caffe': use {', '.join(FRAMEWORKS)}"),
     ("max -k 2 --nodata 0 --min-valid 2 x.npy", "min_valid 2.0: must be a fraction"),
     ("adaptive max x.npy", "max needs an output size: --output-size 7"),
     ("adaptive max --output-size 0 x.npy", "--output-size 0: numbers here start at 1"),
@@ -188,9 +191,21 @@ def test_what_nobody_means_is_refused_early(
         raise AssertionError("it was planned")
 
     if "-l" not in arguments:
-        monkeypatch.setattr("poolcli.plan.Request.plan", plan)
+        monkeypatch.setattr("poolcli.request.Request.plan", plan)
     inputs = [] if arguments[0] == "shape" else [matrix]
     code, out, err = poolcli(*arguments, *inputs)
     assert (code, out) == (2, b"")
     assert said in err
     assert len(err) < 400
+
+
+def test_an_option_is_declared_once() -> None:
+    """Commands name it, and may word it otherwise: see ``poolcli/cli/declare.py``."""
+    declared: list[str] = []
+    for path in Path(takes.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("option", "switch"):
+                words = [a.value for a in node.args if isinstance(a, ast.Constant)]
+                declared += [word for word in words[1:] if re.fullmatch(r"-[-\w/]+", str(word))]
+    assert len(declared) > 40
+    assert sorted(declared) == sorted(set(declared))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from poolcli.engine.arrays import StoredInputView
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Global, Sliding
+from poolcli.geometry import Adaptive, Global, Sliding
+from poolcli.request import Request
 from tests.helpers.stores import Recorded, Synthetic, Written
 
 LAYOUTS = {

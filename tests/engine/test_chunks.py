@@ -7,8 +7,8 @@ import pytest
 
 from poolcli import OPS
 from poolcli.engine.chunks import ChunkedInput
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Global, Sliding
+from poolcli.geometry import Adaptive, Global, Sliding
+from poolcli.request import Request
 
 GEOMETRIES = {
     "2/2": Sliding(2),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
+from poolcli.request import Request
 
 FAR = {"many": Sliding(90, 7, 89), "one": Sliding(301, 301, 150)}
 HUGE = {
@@ -31,14 +31,16 @@ def test_more_padding_changes_nothing(op, dtype, geometry) -> None:
     x = awkward(dtype)
     plan = Request(op, geometry, params=PARAMS.get(op, {})).plan(x.shape, x.dtype)
     result = plan.run(x)
+    known = {}  # most windows have the cells of others
     for number in np.ndindex(*(w.out for w in plan.windows)):
         spans = [
             slice(*w.real_span(i), w.dilation) for w, i in zip(plan.windows, number, strict=True)
         ]
-        cells = np.ascontiguousarray(x[:, spans[0], spans[1]])
-        near = Request(op, Sliding(cells.shape[1:3]), params=PARAMS.get(op, {}))
-        expected = near.plan(cells.shape, cells.dtype).run(cells)[:, 0, 0]
-        np.testing.assert_allclose(result[:, number[0], number[1]], expected, rtol=1e-6)
+        if (key := str(spans)) not in known:
+            cells = np.ascontiguousarray(x[:, spans[0], spans[1]])
+            near = Request(op, Sliding(cells.shape[1:3]), params=PARAMS.get(op, {}))
+            known[key] = near.plan(cells.shape, cells.dtype).run(cells)[:, 0, 0]
+        np.testing.assert_allclose(result[:, number[0], number[1]], known[key], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", HUGE)

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
+from poolcli.request import Request
 from tests.helpers.program import HANGS, start
 from tests.helpers.stores import Nowhere, Synthetic
 

@@ -12,8 +12,8 @@ from poolcli.formats.base import NewArray
 from poolcli.formats.readers import read_file
 from poolcli.formats.sinks import box_sink
 from poolcli.formats.table import NPY
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Global, Sliding
+from poolcli.geometry import Adaptive, Global, Sliding
+from poolcli.request import Request
 
 # (threads, bytes in a block): one row at a time, odd sizes, everything at once.
 WAYS = ((1, 1), (2, 1), (3, 77), (5, 1001), (8, 4099), (2, 1 << 30))

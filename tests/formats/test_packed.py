@@ -15,8 +15,8 @@ from poolcli.formats import npz
 from poolcli.formats.base import Reading
 from poolcli.formats.npy import StoredNpy
 from poolcli.formats.readers import read_file
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Global, Sliding
+from poolcli.geometry import Adaptive, Global, Sliding
+from poolcli.request import Request
 
 
 @pytest.fixture(autouse=True)

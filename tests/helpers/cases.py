@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from poolcli.errors import PoolError
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Fractional, Global, Sliding
+from poolcli.geometry import Adaptive, Fractional, Global, Sliding
+from poolcli.request import Request
 from tests.spec.pooling import naive_pool
 from tests.spec.windows import Refused, adaptive, fractional, sliding, whole
 

@@ -62,11 +62,20 @@ CHROMIUM = find("chromium", "chromium-browser", "google-chrome")
 DRIVER = find("chromedriver")
 
 
+def emulate(browser: Any, size: tuple[int, int], scheme: str = "light") -> None:
+    """Let its window be of that size, in the light or the dark."""
+    width, height = size
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1}
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {**metrics, "mobile": size == PHONE}
+    )
+    media = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+
+
 @contextmanager
-def chromium(
-    folder: Path, *, size: tuple[int, int] = DESKTOP, scheme: str = "light"
-) -> Iterator[Any]:
-    """Give a browser with a window of that size, in the light or the dark."""
+def chromium(folder: Path) -> Iterator[Any]:
+    """Give a browser."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     if CHROMIUM is None or DRIVER is None:
         pytest.skip("no Chromium with its driver: apt-get install chromium chromium-driver")
@@ -77,13 +86,6 @@ def chromium(
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
     try:
-        width, height = size
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1}
-        driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride", {**metrics, "mobile": size == PHONE}
-        )
-        media = [{"name": "prefers-color-scheme", "value": scheme}]
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
         yield driver
     finally:
         driver.quit()

@@ -11,9 +11,9 @@ import pytest
 
 from poolcli import report
 from poolcli.cli.messages import as_typed
+from poolcli.geometry import Geometry, Sliding
 from poolcli.outcomes import Result
-from poolcli.plan import Request
-from poolcli.windows import Geometry, Sliding
+from poolcli.request import Request
 
 SEED = np.array([[1, 3, 2, 4], [5, 6, 1, 2], [2, 4, 0, 1], [1, 2, 3, 4]])
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from examples import PROJECT
 
 BLOCK = re.compile(r"^```(python|cpp)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+Command = Callable[..., str]
 MATRIX = "1 3 2 4; 5 6 1 2; 2 4 0 1; 1 2 3 4"
 
 
@@ -35,6 +37,47 @@ def edit(path: Path, *changes: tuple[str, str]) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+# The program in the copy, which runs one command line after another.
+PROGRAM = """
+import io, json, sys
+from poolcli.cli.main import main
+stdout = sys.stdout
+for line in sys.stdin:
+    sys.stdout, sys.stderr = [io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2)]
+    try:
+        main(json.loads(line))
+    except SystemExit as end:
+        said = []
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            said.append(stream.buffer.getvalue().decode())
+        print(json.dumps([end.code, *said]), file=stdout, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def program(house: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start the program of the copy once for all its command lines."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], cwd=house, env=surroundings(house), text=True, **pipes
+    ) as process:
+        yield process
+
+
+@pytest.fixture
+def poolcli(program: subprocess.Popen[str]) -> Command:
+    def run(*arguments: str) -> str:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        print(json.dumps(arguments), file=program.stdin, flush=True)
+        code, out, err = json.loads(program.stdout.readline())
+        assert (code, err) == (0, "")
+        return str(out)
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a copy of the program to which the page has been done."""
@@ -49,12 +92,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("\n)\nOPS: ", f"\n{quartile}{midrange}{harmonic})\nOPS: "),
     )
     geometry, row = blocks("Adding a window family")
+    path = copy / "poolcli/geometry.py"
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n\n{geometry}", encoding="utf-8")
     edit(
         copy / "poolcli/families.py",
-        ("\nROWS = (\n", f"\n{geometry}\n\nROWS = (\n"),
         ("\n)\nFAMILIES: ", f"\n{row})\nFAMILIES: "),
-        ("from typing import Any", "from dataclasses import dataclass\nfrom typing import Any"),
-        ("    Global,\n", "    Global,\n    Placement,\n    axis_values,\n"),
+        ("from poolcli.geometry import ", "from poolcli.geometry import Middle, "),
     )
     row, file = blocks("Adding a format")
     edit(copy / "poolcli/formats/table.py", ("\n    TEXT,  # the", f"\n{row}    TEXT,  # the"))
@@ -65,17 +108,21 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+def surroundings(house: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(house), "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
+
+
 def run(house: Path, *arguments: str) -> str:
     """Run Python in the copy and give what it prints."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=house,
-        env={**os.environ, "PYTHONPATH": str(house), "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"},
+        env=surroundings(house),
         capture_output=True,
         text=True,
         encoding="utf-8",
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return done.stdout
 
 
@@ -98,23 +145,23 @@ def run(house: Path, *arguments: str) -> str:
         ("harmonic -k 3 -s 3 -p 1 --nodata 6", [[45 / 23, 16 / 9], [16 / 9, 0]]),
     ],
 )
-def test_the_new_ops_pool(house: Path, arguments: str, expected: object) -> None:
-    printed = run(house, "-m", "poolcli", *arguments.split(), "--matrix", MATRIX)
+def test_the_new_ops_pool(poolcli: Command, arguments: str, expected: object) -> None:
+    printed = poolcli(*arguments.split(), "--matrix", MATRIX)
     numbers = np.loadtxt(printed.splitlines(), ndmin=np.ndim(expected))
     np.testing.assert_allclose(numbers, expected, rtol=1e-6)  # as few digits are printed
 
 
-def test_they_are_explained(house: Path) -> None:
-    said = run(house, "-m", "poolcli", "explain", "midrange", "-k", "2", "--matrix", MATRIX)
+def test_they_are_explained(poolcli: Command) -> None:
+    said = poolcli("explain", "midrange", "-k", "2", "--matrix", MATRIX)
     assert "[0,0]   midrange(1, 3, 5, 6) = 3.5" in said
 
 
-def test_they_are_listed_and_have_help(house: Path) -> None:
-    names = [line.split("\t")[0] for line in run(house, "-m", "poolcli", "ops").splitlines()]
+def test_they_are_listed_and_have_help(poolcli: Command) -> None:
+    names = [line.split("\t")[0] for line in poolcli("ops").splitlines()]
     assert names[-3:] == ["upper-quartile", "midrange", "harmonic"]
-    assert "(min(x) + max(x)) / 2" in run(house, "-m", "poolcli", "ops", "midrange")
-    assert "--size" in run(house, "-m", "poolcli", "midrange", "--help")
-    assert "midrange" in run(house, "-m", "poolcli", "adaptive", "--help")
+    assert "(min(x) + max(x)) / 2" in poolcli("ops", "midrange")
+    assert "--size" in poolcli("midrange", "--help")
+    assert "midrange" in poolcli("adaptive", "--help")
 
 
 def test_they_are_functions(house: Path) -> None:
@@ -147,33 +194,35 @@ def test_they_get_their_sections(house: Path) -> None:
         ("middle stochastic -k 2 --mode expected", [[(36 + 1 + 16) / 11]]),
     ],
 )
-def test_the_new_family_pools_by_every_op(house: Path, arguments: str, expected: object) -> None:
-    printed = run(house, "-m", "poolcli", *arguments.split(), "--matrix", MATRIX)
+def test_the_new_family_pools_by_every_op(
+    poolcli: Command, arguments: str, expected: object
+) -> None:
+    printed = poolcli(*arguments.split(), "--matrix", MATRIX)
     np.testing.assert_allclose(np.loadtxt(printed.splitlines(), ndmin=2), expected, rtol=1e-15)
 
 
-def test_the_new_family_is_in_help_reports_chains_and_json(house: Path) -> None:
-    assert "pool the middle of each plane" in run(house, "-m", "poolcli", "--help")
-    assert "--size" in run(house, "-m", "poolcli", "middle", "max", "--help")
-    assert "middle OP SIZE" in run(house, "-m", "poolcli", "chain", "--help")
-    chained = run(house, "-m", "poolcli", "chain", "max 1 | middle max 2", "--matrix", MATRIX)
+def test_the_new_family_is_in_help_reports_chains_and_json(poolcli: Command) -> None:
+    assert "pool the middle of each plane" in poolcli("--help")
+    assert "--size" in poolcli("middle", "max", "--help")
+    assert "middle OP SIZE" in poolcli("chain", "--help")
+    chained = poolcli("chain", "max 1 | middle max 2", "--matrix", MATRIX)
     assert np.loadtxt(chained.splitlines()).item() == 6
-    as_json = run(house, "-m", "poolcli", "middle", "max", "-k", "2", "--json", "--matrix", MATRIX)
+    as_json = poolcli("middle", "max", "-k", "2", "--json", "--matrix", MATRIX)
     assert json.loads(as_json)["windows"] == {"kind": "middle", "size": [2, 2]}
 
 
 @pytest.mark.parametrize("like", ["tinygrad", "tiny"])
-def test_the_new_framework_has_its_defaults(house: Path, like: str) -> None:
+def test_the_new_framework_has_its_defaults(poolcli: Command, like: str) -> None:
     arguments = ["avg", "-k", "2", "-p", "1", "--like", like, "--matrix", MATRIX]
-    printed = run(house, "-m", "poolcli", *arguments)
+    printed = poolcli(*arguments)
     expected = [[0.25, 1.25, 1.0], [1.75, 2.75, 0.75], [0.25, 1.25, 1.0]]
     assert np.loadtxt(printed.splitlines()).tolist() == expected
 
 
-def test_the_new_framework_is_compared_by_its_rules(house: Path) -> None:
+def test_the_new_framework_is_compared_by_its_rules(poolcli: Command) -> None:
     def compared(*arguments: str) -> dict[str, object]:
         words = ["conform", "-k", "2", *arguments, "--json", "--matrix", MATRIX]
-        lines = run(house, "-m", "poolcli", *words).splitlines()
+        lines = poolcli(*words).splitlines()
         assert [json.loads(line)["framework"] for line in lines][:3] == ["torch", "keras", "onnx"]
         last: dict[str, object] = json.loads(lines[-1])
         return last
@@ -185,34 +234,34 @@ def test_the_new_framework_is_compared_by_its_rules(house: Path) -> None:
     ]
 
 
-def test_the_new_framework_has_its_layers(house: Path) -> None:
+def test_the_new_framework_has_its_layers(poolcli: Command) -> None:
     chain = "max 3/2 p1 | avg 2"
-    code = run(house, "-m", "poolcli", "shape", "224x224x64", chain, "--code", "tinygrad")
+    code = poolcli("shape", "224x224x64", chain, "--code", "tinygrad")
     assert code == (
         "# max 3/2 p1 | avg 2\n# for 224x224x64 HWC; takes Nx64x224x224\ndef pool(x):\n"
         "    x = x.max_pool2d(3, stride=2, padding=1)\n    x = x.avg_pool2d(2)\n    return x\n"
     )
 
 
-def test_the_new_framework_is_in_help(house: Path) -> None:
-    assert "Keras's, ONNX's and tinygrad's rules" in " ".join(
-        run(house, "-m", "poolcli", "--help").split()
-    )
+def test_the_new_framework_is_in_help(poolcli: Command) -> None:
+    assert "Keras's, ONNX's and tinygrad's rules" in " ".join(poolcli("--help").split())
     for command in (["max"], ["shape"]):
-        assert "torch|keras|onnx|tinygrad" in run(house, "-m", "poolcli", *command, "--help")
+        assert "torch|keras|onnx|tinygrad" in poolcli(*command, "--help")
 
 
-def test_the_new_format_is_written_and_read_by_its_first_bytes(house: Path, tmp_path: Path) -> None:
+def test_the_new_format_is_written_and_read_by_its_first_bytes(
+    poolcli: Command, tmp_path: Path
+) -> None:
     path, other = tmp_path / "a.idx", tmp_path / "digits"
-    run(house, "-m", "poolcli", "max", "-k", "1", "--dtype", "uint8", "--matrix", MATRIX, "-q",
+    poolcli("max", "-k", "1", "--dtype", "uint8", "--matrix", MATRIX, "-q",
         "-o", str(path))  # fmt: skip
     assert path.read_bytes()[:12] == b"\0\0\x08\x02\0\0\0\x04\0\0\0\x04"
     path.rename(other)
-    assert run(house, "-m", "poolcli", "info", str(other)) == f"{other}: 4x4 HW uint8 (idx)\n"
-    printed = run(house, "-m", "poolcli", "max", "-k", "2", str(other))
+    assert poolcli("info", str(other)) == f"{other}: 4x4 HW uint8 (idx)\n"
+    printed = poolcli("max", "-k", "2", str(other))
     assert np.loadtxt(printed.splitlines()).tolist() == [[6, 4], [4, 4]]
     out = f"{tmp_path}/out/"
-    run(house, "-m", "poolcli", "max", "-k", "2", str(other), "--to", "idx", "-q", "-o", out)
+    poolcli("max", "-k", "2", str(other), "--to", "idx", "-q", "-o", out)
     assert Path(out, "digits.idx").read_bytes()[12:] == bytes([6, 4, 4, 4])
 
 
@@ -235,6 +284,40 @@ def test_the_new_format_is_in_messages_and_is_refused_in_one_line(
         assert done.stderr.count("\n") == 1
 
 
+# What every row of a table must pass, run on the new rows alone.
+SWEEPS = (
+    *("tests/engine/test_far_windows.py", "tests/numbers/test_blocks.py"),
+    *("tests/cli/test_families.py", "tests/cli/test_positions.py", "tests/cli/test_listing.py"),
+    *("tests/analysis/test_explain.py", "tests/cli/test_every_format.py"),
+    *("tests/cli/test_like.py", "tests/analysis/test_code.py"),
+)
+NEW = ("upper-quartile", "midrange", "harmonic", "middle", "idx", "tinygrad")
+
+
+def test_the_new_rows_pass_what_every_row_must(house: Path, tmp_path: Path) -> None:
+    """The sweeps of the tests take them in, and the drawing of the rooms has a place for them."""
+    for name in ("tests", "sample_data"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(PROJECT / name, house / name, ignore=ignored, dirs_exist_ok=True)
+    for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md"):
+        shutil.copy(PROJECT / name, house)
+    base = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+    report = tmp_path / "report.xml"
+    run(house, *base, "tests/house/test_architecture.py")
+    run(house, *base, f"--junitxml={report}", *SWEEPS, "-k", " or ".join(NEW))
+    passed = re.findall(r'<testcase classname="([\w.]+)" name="([^"]+)"', report.read_text("utf-8"))
+    by_row = {name: {module for module, case in passed if name in case} for name in NEW}
+    assert {name: len(modules) for name, modules in by_row.items()} == {
+        **dict.fromkeys(("upper-quartile", "midrange", "harmonic"), 6),
+        "middle": 1,
+        "idx": 1,
+        "tinygrad": 2,
+    }
+
+
+# The files of other ops: to compile them all takes most of the time, and says nothing of a new one.
+OTHERS = ("extremes", "sums", "whole_sums", "powers", "softmax", "spread", "expected", "medians")
+OTHERS += ("ranks", "modes", "draws", "blur")
 BUILD = """
 from pathlib import Path
 import hatch_build
@@ -265,6 +348,13 @@ def test_a_compiled_op(tmp_path: Path) -> None:
     edit(tmp_path / "poolcli/engine/native.py", (ops, f'{ops}    "product",\n'))
     row = blocks("Adding an op")[-1]
     edit(tmp_path / "poolcli/ops.py", ("\n)\nOPS: ", f"\n{row})\nOPS: "))
+    table = (kernels / "run.cpp").read_text(encoding="utf-8")
+    mine_alone = re.sub(
+        r"(/\* (?!product|find nan)[a-z ]+ \*/) \{.*?\}", r"\1 {nullptr, nullptr}", table
+    )
+    (kernels / "run.cpp").write_text(mine_alone, encoding="utf-8")
+    for name in OTHERS:
+        (kernels / f"{name}.cpp").unlink()
     run(tmp_path, "-c", BUILD)
     for arguments, expected in (
         ("product -k 2", [[90, 16], [16, 0]]),

@@ -76,11 +76,11 @@ def test_the_page_to_play_with_is_what_its_script_makes() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal to look at needs Unix")
-@pytest.mark.parametrize("name", make_terminal.TERMINALS)
+@pytest.mark.parametrize("name", [*make_terminal.TERMINALS, *make_terminal.PREVIEWS])
 def test_pictures_of_terminals_are_what_the_program_prints(name: str) -> None:
-    assert text(DOCS / "images" / name) == make_terminal.draw(make_terminal.TERMINALS[name]), (
-        "make pictures"
-    )
+    lines = make_terminal.USUAL_LINES if name in make_terminal.PREVIEWS else make_terminal.LINES
+    arguments = (make_terminal.TERMINALS | make_terminal.PREVIEWS)[name]
+    assert text(DOCS / "images" / name) == make_terminal.draw(arguments, lines), "make pictures"
     shown = [page for page in (*PAGES, PROJECT / "README.md") if f"images/{name})" in text(page)]
     assert shown, f"{name} is on no page"
 

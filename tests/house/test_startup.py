@@ -43,7 +43,7 @@ chains formats.exif
 formats.geotiff formats.image formats.image_writer formats.npz formats.pnm formats.png16
 formats.limits formats.metadata formats.tiff images.colour images.colormaps images.render
 images.alpha images.whole_pixels joined report.conform report.shape report.terminal
-report.thumbnail unpooling
+report.compared report.drawn report.inline report.pixels report.preview unpooling
 """
 
 
@@ -109,7 +109,7 @@ def test_an_array_loads_nothing_that_is_for_others(
 
 # A module costs a quarter of a millisecond, whatever is in it.
 @pytest.mark.parametrize(
-    ("arguments", "most"), [("--help", 28), ("max -k 2 sample_data/max_4x4.npy", 75)]
+    ("arguments", "most"), [("--help", 30), ("max -k 2 sample_data/max_4x4.npy", 78)]
 )
 def test_modules_stay_few(arguments: str, most: int) -> None:
     own = [name for name in last_line(RUN, *arguments.split()).split() if "poolcli" in name]

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from poolcli import OPS
+from poolcli.geometry import Global, Sliding
 from poolcli.images.options import ImageOptions
-from poolcli.plan import Request
-from poolcli.windows import Global, Sliding
+from poolcli.request import Request
 from tests.helpers.images import Run, done, noise, pixels
 from tests.spec.pooling import naive_pool
 from tests.spec.windows import sliding

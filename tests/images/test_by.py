@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from poolcli.geometry import Global, Sliding
 from poolcli.images.options import ImageOptions
-from poolcli.plan import Request
-from poolcli.windows import Global, Sliding
+from poolcli.request import Request
 from tests.helpers.images import Run, done, noise, pixels
 
 OPS = ("max", "min", "median")

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from poolcli.geometry import Global, Sliding
 from poolcli.images import colour
 from poolcli.images.options import ImageOptions
 from poolcli.ops import OPS
-from poolcli.plan import Request
-from poolcli.windows import Global, Sliding
+from poolcli.request import Request
 from tests.helpers.images import Run, done, noise, opened, pixels
 
 

@@ -36,7 +36,7 @@ def write(path: Path, sides: tuple[int, int] = SIDES) -> None:
         path.write_bytes(b"P5\n%d %d\n65535\n" % (width, height))
     else:
         header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-        pack = zlib.compressobj(9)
+        pack = zlib.compressobj(1)
         rows = b"".join(pack.compress(b"\0" * (width + 1)) for _ in range(height)) + pack.flush()
         chunks = b""
         for name, content in ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b"")):

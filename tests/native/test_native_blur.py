@@ -11,8 +11,9 @@ import pytest
 
 from poolcli.engine import native
 from poolcli.errors import InputError
+from poolcli.geometry import Adaptive, Sliding
 from poolcli.layout import Layout
-from poolcli.windows import Adaptive, Sliding, Windows
+from poolcli.windows import Windows
 from tests.native.blocks import pool_native
 from tests.native.test_native_folds import DTYPES, LAYOUTS, random_cells, random_geometry
 from tests.spec.pooling import mirror, weighted_mean

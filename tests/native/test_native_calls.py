@@ -11,7 +11,7 @@ import pytest
 
 import poolcli
 from poolcli.engine import native
-from poolcli.windows import Adaptive, Sliding
+from poolcli.geometry import Adaptive, Sliding
 
 F4 = np.dtype("f4")
 LIBRARY = next(Path(poolcli.__file__).parent.glob("_native.*"))

@@ -111,7 +111,7 @@ def test_random_draws(first: int) -> None:
 @pytest.mark.parametrize("dtype", ["i1", "i8", "f2", "f4", "f8"])
 @pytest.mark.parametrize("op", ["sample", "expected"])
 def test_negative_cells_are_refused(op: str, dtype: str) -> None:
-    from poolcli.windows import Sliding
+    from poolcli.geometry import Sliding
 
     x = np.array([1, 2, -3, 4, 5, -1], dtype)
     windows = Sliding(2).resolve(["width"], x.shape)
@@ -123,7 +123,7 @@ def test_negative_cells_are_refused(op: str, dtype: str) -> None:
 
 
 def test_a_negative_cell_that_is_missing_is_not() -> None:
-    from poolcli.windows import Sliding
+    from poolcli.geometry import Sliding
 
     x = np.array([1, 2, -3, 4, 5, 0], np.int16)
     windows = Sliding(2).resolve(["width"], x.shape)

@@ -7,7 +7,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from poolcli.engine import native
-from poolcli.windows import Adaptive, Global, Sliding
+from poolcli.geometry import Adaptive, Global, Sliding
 from tests.native.blocks import pool_native
 
 NAMES = {1: ["width"], 2: ["height", "width"], 3: ["depth", "height", "width"]}

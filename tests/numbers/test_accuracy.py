@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from poolcli import global_pool, pool
+from tests.spec.ops import total
 
 FLOATS = (np.float16, np.float32, np.float64)
 ULPS = 2
@@ -15,9 +16,9 @@ ULPS = 2
 def assert_accurate(cells, got, count=None):
     """`got` is the sum of `cells`, or with `count` their mean, relative to that of |cells|."""
     divisor = 1 if count is None else count
-    finite = [Fraction(float(c)) for c in cells]
-    exact = sum(finite, Fraction(0)) / divisor
-    magnitude = float(sum(map(abs, finite), Fraction(0)) / divisor)
+    finite = [float(c) for c in cells]
+    exact = total(finite) / divisor
+    magnitude = float(total(list(map(abs, finite))) / divisor)
     below = np.nextafter(got.dtype.type(magnitude), got.dtype.type(0))
     ulp = float(np.spacing(below))
     assert math.isfinite(float(got))
@@ -60,11 +61,11 @@ def test_windows_of_every_size(kind, dtype):
         starts = range(0, n - size + 1, max(1, (n - size) // 3))
         averages = pool(x, "avg", size, stride=starts.step)
         sums = pool(x, "sum", size, stride=starts.step)
-        for start, average, total in zip(starts, averages, sums, strict=True):
+        for start, average, added in zip(starts, averages, sums, strict=True):
             window = x[start : start + size]
             assert_accurate(window, average, count=size)
             if float(np.abs(window.astype(np.float64)).sum()) < float(np.finfo(dtype).max):
-                assert_accurate(window, total)
+                assert_accurate(window, added)
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=lambda d: d.__name__)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Global, Sliding
+from poolcli.geometry import Adaptive, Global, Sliding
+from poolcli.request import Request
 
 # (threads, bytes in a block): one row at a time, odd sizes, everything at once.
-WAYS = ((1, 1), (8, 1), (3, 50), (1, 333), (2, 1000), (8, 4097), (5, 20_000), (2, 1 << 30))
+WAYS = ((8, 1), (3, 50), (1, 333), (2, 1000), (8, 4097), (5, 20_000), (2, 1 << 30))
 GEOMETRIES = {
     "2/2": Sliding(2),
     "3/2 p1": Sliding(3, 2, 1),
@@ -50,8 +50,8 @@ def awkward(shape, dtype):
 @pytest.mark.parametrize("dtype", ["?", "u1", "i8", "f2", "f4", "f8"])
 @pytest.mark.parametrize("op", ["max", "min", "avg", "sum"])
 def test_the_same_bytes(op, dtype, geometry):
-    x = awkward((2, 33, 29, 3), dtype)
-    for nan in ("propagate", "skip"):
+    x = awkward((2, 21, 23, 3), dtype)
+    for nan in ("propagate", "skip") if x.dtype.kind == "f" else ("propagate",):
         request = Request(op=op, geometry=geometry, nan=nan)
         expected = request.plan(x.shape, x.dtype).run(x).tobytes()
         for threads, block_bytes in WAYS:

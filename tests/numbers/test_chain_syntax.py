@@ -4,7 +4,7 @@ import pytest
 
 from poolcli.chain_syntax import parse_chain
 from poolcli.errors import UsageError
-from poolcli.windows import Adaptive, Fractional, Global, Pyramid, Sliding
+from poolcli.geometry import Adaptive, Fractional, Global, Pyramid, Sliding
 
 
 def only(text, **options):

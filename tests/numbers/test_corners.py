@@ -9,8 +9,8 @@ import pytest
 
 from poolcli import global_pool, pool
 from poolcli.errors import InputError, PoolError, UsageError
-from poolcli.plan import Request
-from poolcli.windows import Adaptive
+from poolcli.geometry import Adaptive
+from poolcli.request import Request
 
 LARGEST = np.finfo(np.float64).max
 HUGE = 2**53 + 1

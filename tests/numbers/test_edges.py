@@ -115,8 +115,8 @@ def test_nan_is_refused_where_it_is(place):
 @pytest.mark.parametrize("block_bytes", [None, 1, 200])
 def test_nan_that_no_window_covers_is_never_refused(place, block_bytes):
     """What is dropped is not looked at, whichever block it lies in (S8)."""
-    from poolcli.plan import Request
-    from poolcli.windows import Sliding
+    from poolcli.geometry import Sliding
+    from poolcli.request import Request
 
     x = np.zeros((9, 9))
     x[place] = np.nan

@@ -18,7 +18,8 @@ KEEPING = {
     "avg": ("avg", {}),
     "stochastic": ("stochastic", {"negatives": "relu"}),
     **{f"median {m}": ("median", {"method": m}) for m in (*LINES, *PICKS)},
-    **{f"quantile {m}": ("quantile", {"q": 0.25, "method": m}) for m in (*LINES, *PICKS)},
+    # A median is a quantile: of these one of either kind.
+    **{f"quantile {m}": ("quantile", {"q": 0.25, "method": m}) for m in ("linear", "lower")},
 }
 # A window of one cell, several through a selection network, and windows that are gathered.
 ROADS = (
@@ -43,8 +44,10 @@ def ends(dtype):
 @pytest.mark.parametrize("name", KEEPING)
 def test_values_that_are_kept_fit_or_are_refused(name, fit):
     op, params = KEEPING[name]
-    for number, source in enumerate(np.dtype(order + code) for code in DTYPES for order in "<>"):
+    for number, code in enumerate(DTYPES):
         for offset, target in enumerate(DTYPES):
+            # Every type in both orders of bytes, and in either into half of the others.
+            source = np.dtype("<>"[(number + offset) // len(ROADS) % 2] + code)
             for end in ends(source):
                 cells, windows = ROADS[(number + offset) % len(ROADS)]
                 with np.errstate(over="ignore"):

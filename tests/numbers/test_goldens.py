@@ -7,6 +7,7 @@ from poolcli import adaptive_pool, fractional_pool, global_pool, pool
 from poolcli.errors import PoolError
 from tests.elsewhere.differences import named_differences
 from tests.elsewhere.golden import RTOL, goldens, refused_or_given, specified
+from tests.helpers.every import every
 
 COMMANDS = {
     "sliding": pool,
@@ -32,8 +33,12 @@ def same(got, expected):
     return alike and np.allclose(got, expected, rtol=RTOL, atol=0, equal_nan=True)
 
 
-@pytest.mark.parametrize("golden", goldens(), ids=lambda golden: golden.id)
-def test_same_as_the_framework(golden):
+@pytest.mark.parametrize("part", range(12))
+def test_same_as_the_framework(part):
+    every(goldens()[part::12], same_as_the_framework, told=lambda golden: golden.id)
+
+
+def same_as_the_framework(golden):
     got = answer(golden)
     if not same(got, golden.expected):
         assert named_differences(golden)
@@ -43,8 +48,12 @@ def test_same_as_the_framework(golden):
 INDEXED = [g for g in goldens() if g.indices is not None and g.kind == "sliding"]
 
 
-@pytest.mark.parametrize("golden", INDEXED, ids=lambda golden: golden.id)
-def test_same_indices_as_the_framework(golden):
+@pytest.mark.parametrize("part", range(8))
+def test_same_indices_as_the_framework(part):
+    every(INDEXED[part::8], same_indices_as_the_framework, told=lambda golden: golden.id)
+
+
+def same_indices_as_the_framework(golden):
     convention = "plane" if golden.framework == "torch" else "tensor"
     options = {**golden.geometry, "layout": golden.layout, "index": convention}
     try:

@@ -14,7 +14,7 @@ import pytest
 
 from poolcli import OPS, adaptive_pool, global_pool, output_shape, pool, pyramid_pool
 from poolcli.errors import PoolError
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
 from tests.helpers.program import PROJECT, finished, npy_bytes, start
 
 SIZES = (10**4, 10**7, 2**31 + 1, 10**12, 2**60)

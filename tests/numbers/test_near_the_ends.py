@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from poolcli import adaptive_pool, global_pool, pool
-from poolcli.plan import Request
-from poolcli.windows import Adaptive, Sliding
+from poolcli.geometry import Adaptive, Sliding
+from poolcli.request import Request
 from tests.spec.ops import op_stochastic
 
 INF = math.inf

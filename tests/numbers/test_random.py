@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 
 from tests.helpers.cases import check, random_case
+from tests.helpers.every import draws, every
 from tests.spec.windows import Refused
 
-CONFIGURATIONS = 2500
+
+@pytest.mark.parametrize("first", range(0, 2500, 50))
+def test_as_specified_whatever_the_blocks(first):
+    every(draws(50, first), as_specified_whatever_the_blocks)
 
 
-@pytest.mark.parametrize("seed", range(CONFIGURATIONS))
-def test_as_specified_whatever_the_blocks(seed):
+def as_specified_whatever_the_blocks(seed):
     case = random_case(seed)
     if not check(case):
         return

@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 
 from poolcli import global_pool, pool
+from tests.spec.ops import op_var
 
 # What docs/ops.md says.
 ULPS = 4
 
 
 def exact_variance(cells, ddof):
-    exact = [Fraction(c) for c in cells]
-    mean = sum(exact) / len(exact)
-    return sum((c - mean) ** 2 for c in exact) / (len(exact) - ddof)
+    return op_var(cells, ddof=ddof)
 
 
 def assert_near(got, exact):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from poolcli import adaptive_pool, fractional_pool, global_pool, pool
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.geometry import Sliding
+from poolcli.request import Request
 from tests.spec.ops import probabilities
 
 # Unlikely enough for all tests here together: a fixed seed either passes for ever or never.

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tests.helpers.cases import Case, check
+from tests.helpers.every import FUZZ
 
 DTYPES = st.one_of(
     arrays.boolean_dtypes(),
@@ -50,7 +51,7 @@ def cases(draw):
     return Case(x, op, geometry, options)
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=300 * FUZZ, deadline=None, derandomize=True)
 @given(cases(), st.integers(1, 4), st.integers(1, 200))
 def test_as_specified(case, threads, block_bytes):
     if check(case):

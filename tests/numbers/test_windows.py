@@ -7,7 +7,7 @@ import pytest
 
 from poolcli import output_shape
 from poolcli.errors import PoolError
-from poolcli.windows import Global, Sliding
+from poolcli.geometry import Global, Sliding
 from tests.spec.windows import Refused, dropped, sliding, sliding_axis, whole
 
 CELLS = (1, 2, 3, 5, 8)

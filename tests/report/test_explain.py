@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from typing import Any
 
@@ -12,12 +13,13 @@ import pytest
 from poolcli.analysis.explain import explain
 from poolcli.analysis.palette import HUES
 from poolcli.cli.messages import as_typed
+from poolcli.geometry import Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
 from poolcli.ops import OPS
-from poolcli.plan import Request
 from poolcli.report.canvas import Screen, plain_lines, width_of
 from poolcli.report.explain import explanation_page, step_page
 from poolcli.report.windows.grid import Box
-from poolcli.windows import Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
+from poolcli.request import Request
+from tests.helpers.every import FUZZ, every
 from tests.helpers.results import ESCAPES, SEED, pooled, terminal
 
 LAYOUTS = {1: "W", 2: "HW", 3: "DHW"}
@@ -239,11 +241,21 @@ VALUES = {
 
 
 @pytest.mark.parametrize(("geometry", "shape"), CASES)
-@pytest.mark.parametrize("kind", VALUES)
-@pytest.mark.parametrize("op", ["max", "avg", "stochastic", "soft"])
 def test_a_page_is_no_wider_than_80_and_no_longer_than_60(
-    op: str, kind: str, geometry: Geometry, shape: tuple[int, ...]
+    geometry: Geometry, shape: tuple[int, ...]
 ) -> None:
+    number = CASES.index((geometry, shape))
+    ops = ("max", "avg", "stochastic", "soft")
+    # Each op with each kind of values, in half of the cases.
+    pairs = [
+        (op, kind)
+        for (i, op), (j, kind) in itertools.product(enumerate(ops), enumerate(VALUES))
+        if FUZZ > 1 or (i + j + number) % 2 == 0
+    ]
+    every(pairs, lambda pair: check_the_page(*pair, geometry, shape))
+
+
+def check_the_page(op: str, kind: str, geometry: Geometry, shape: tuple[int, ...]) -> None:
     x = VALUES[kind](np.random.default_rng(0), shape)
     params = {"negatives": "shift"} if op == "stochastic" else {}
     asked = Request(op, geometry, layout=LAYOUTS[len(shape)], params=params)
@@ -274,7 +286,7 @@ def test_levels_share_a_page(levels: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("geometry", [Sliding(2), Sliding(3, 2), Sliding(2, 1), Adaptive(11)])
-@pytest.mark.parametrize("shape", [(21, 70), (60,), (4, 8, 12)])
+@pytest.mark.parametrize("shape", [(11, 40), (60,), (4, 8, 12)])
 def test_all_windows_are_there_when_told(geometry: Geometry, shape: tuple[int, ...]) -> None:
     if isinstance(geometry, Adaptive) and len(shape) == 3:
         geometry = Adaptive((3, 5, 7))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poolcli import report
-from poolcli.windows import Global, Sliding
+from poolcli.geometry import Global, Sliding
 from tests.helpers.results import SEED, identity, pooled
 
 

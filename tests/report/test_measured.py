@@ -11,12 +11,12 @@ import pytest
 from poolcli.analysis.compare import compare
 from poolcli.analysis.shift import shift_test
 from poolcli.formats.lettering import lettering
-from poolcli.plan import Request
+from poolcli.geometry import Sliding
 from poolcli.report.columns import NOTHING, decimals_for, number, share
 from poolcli.report.compare import show_compared
 from poolcli.report.sheet import draw_sheet
 from poolcli.report.shift import show_shifted
-from poolcli.windows import Sliding
+from poolcli.request import Request
 
 X = np.random.default_rng(0).integers(0, 256, (24, 26)).astype(np.uint8)
 

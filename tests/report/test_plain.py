@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from poolcli.formats.text import read_text
+from poolcli.geometry import Global, Sliding
 from poolcli.outcomes import Result
-from poolcli.windows import Global, Sliding
 from tests.helpers.results import SEED, identity, plain, pooled
 
 
@@ -125,8 +125,8 @@ import io, sys
 import numpy as np
 from poolcli import report
 from poolcli.outcomes import Result
-from poolcli.plan import Request
-from poolcli.windows import Sliding
+from poolcli.request import Request
+from poolcli.geometry import Sliding
 x = np.eye(4)
 plan = Request("max", Sliding(2)).plan(x.shape, x.dtype)
 result = Result("x", plan, plan.run(x), "npy")

@@ -11,7 +11,7 @@ import pytest
 
 from poolcli import report
 from poolcli.formats.text import read_text
-from poolcli.windows import Global
+from poolcli.geometry import Global
 from tests.helpers.results import SEED, identity, plain, pooled, terminal
 
 

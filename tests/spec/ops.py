@@ -25,7 +25,9 @@ def total(cells: Sequence[Number]) -> Number:
     """Exact; with infinities as IEEE adds them (inf - inf is NaN)."""
     if endless := [c for c in cells if is_infinite(c)]:
         return sum(endless)
-    return sum(map(Fraction, cells), Fraction(0))
+    ratios = [c.as_integer_ratio() for c in cells]
+    common = math.lcm(*(below for _, below in ratios))  # one denominator: integers add fast
+    return Fraction(sum(above * (common // below) for above, below in ratios), common)
 
 
 def mean(cells: Sequence[Number]) -> Number:
@@ -105,7 +107,8 @@ def op_var(cells: Sequence[Number], *, ddof: int = 0, **_: Any) -> Number:
     centre = mean(cells)
     if isinstance(centre, float) or len(cells) <= ddof:  # infinities; nothing to divide by
         return math.nan
-    return total([(c - centre) ** 2 for c in map(Fraction, cells)]) / (len(cells) - ddof)
+    squares = total([Fraction(c) ** 2 for c in cells])
+    return (squares - len(cells) * centre**2) / (len(cells) - ddof)  # exact: nothing cancels
 
 
 def op_std(cells: Sequence[Number], **options: Any) -> Number:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.spec.ops import OPS, Number, result_dtype, store
+from tests.spec.ops import OPS, Number, result_dtype, store, total
 from tests.spec.windows import (
     AXIS_NAMES,
     Geometry,
@@ -152,13 +152,16 @@ def naive_blur(
     shape = [-(-n // stride) if axis in spatial else n for axis, n in enumerate(x.shape)]
     out = np.empty(shape, result_dtype("blur", x.dtype))
     weights = [Fraction(math.comb(size - 1, j), 2 ** (size - 1)) for j in range(size)]
+    taps = list(product(range(size), repeat=len(spatial)))
+    window = [(steps, math.prod(weights[j] for j in steps)) for steps in taps]
     for fixed, plane in planes(x, layout):
+        values = plane.tolist()
         for at in np.ndindex(*(shape[axis] for axis in spatial)):
             pairs = []
-            for taps in product(range(size), repeat=len(spatial)):
-                reach = [i * stride + j - (size - 1) // 2 for i, j in zip(at, taps, strict=True)]
+            for steps, weight in window:
+                reach = [i * stride + j - (size - 1) // 2 for i, j in zip(at, steps, strict=True)]
                 cell = tuple(mirror(p, n) for p, n in zip(reach, sizes, strict=True))
-                pairs.append((plane[cell].item(), math.prod(weights[j] for j in taps)))
+                pairs.append((dig(values, cell), weight))
             if nan == "skip":
                 pairs = [(value, weight) for value, weight in pairs if not is_nan(value)]
             value = weighted_mean(pairs) if pairs else math.nan
@@ -177,6 +180,5 @@ def mirror(p: int, n: int) -> int:
 def weighted_mean(pairs: list[tuple[Number, Fraction]]) -> Number:
     if any(is_nan(value) or math.isinf(value) for value, _ in pairs):
         return sum(value for value, _ in pairs if is_nan(value) or math.isinf(value))
-    return sum(Fraction(value) * weight for value, weight in pairs) / sum(
-        weight for _, weight in pairs
-    )
+    weights = [weight for _, weight in pairs]
+    return total([Fraction(value) * weight for value, weight in pairs]) / total(weights)
