@@ -168,7 +168,7 @@ def _do_band(band: Band, worker: Worker) -> Sequence[Came]:
         planned = task.only_array()
         plan = planned.checked().single
         assert plan is not None
-        new, _ = task.new_array(planned, plan)
+        new = task.new_array(planned, plan, str(band.job.output))
         with formats.shared(new, BY_EXTENSION[band.format], band.path) as out:
             content = planned.source.content
             if plan.count_blocks(content, out) != band.blocks:

@@ -2,6 +2,7 @@
 
 from poolcli.formats.atomic import (
     Ready,
+    Status,
     abandon,
     atomic_target,
     create_owned,
@@ -9,6 +10,7 @@ from poolcli.formats.atomic import (
     make_folders,
     own_name,
     remove_if_dead,
+    status,
     sweep,
 )
 from poolcli.formats.base import (
@@ -26,6 +28,7 @@ from poolcli.formats.base import (
 from poolcli.formats.guard import available_memory, check_memory
 from poolcli.formats.readers import (
     describe_file,
+    is_store,
     open_file,
     open_matrix,
     open_stream,
@@ -40,15 +43,17 @@ from poolcli.formats.sinks import (
     OutputFile,
     ResultShape,
     Sink,
+    archive_sink,
     box_sink,
     encoded_sink,
+    member_sink,
     memory_sink,
     shared,
     to_path,
     to_stream,
+    write_archive,
     write_bytes,
     write_file,
-    write_npz,
     write_stream,
 )
 
@@ -69,7 +74,9 @@ __all__ = [
     "Sink",
     "Source",
     "SourceInfo",
+    "Status",
     "abandon",
+    "archive_sink",
     "atomic_target",
     "available_memory",
     "box_sink",
@@ -78,7 +85,9 @@ __all__ = [
     "describe_file",
     "encoded_sink",
     "is_dead",
+    "is_store",
     "make_folders",
+    "member_sink",
     "memory_sink",
     "open_file",
     "open_matrix",
@@ -90,11 +99,12 @@ __all__ = [
     "read_stdin",
     "remove_if_dead",
     "shared",
+    "status",
     "sweep",
     "to_path",
     "to_stream",
+    "write_archive",
     "write_bytes",
     "write_file",
-    "write_npz",
     "write_stream",
 ]

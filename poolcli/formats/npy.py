@@ -377,29 +377,25 @@ class StoredNpy:
             raise InputError(explain_error(error)) from error
 
 
-class NpyOutput:
-    """A new .npy file that is written box by box, in C order; several threads may write at once.
+class RawOutput:
+    """An array in a file that is written box by box, in C order; several threads may at once.
 
-    Its space is reserved at once, so that a full disk shows before the work and not after it.
+    ``label`` names the file in errors, in which the array's data begin at ``offset``.
     """
 
     chunks = None
 
-    def __init__(self, file: BinaryIO, new: NewArray, *, is_begun: bool = False) -> None:
-        self._label, self._file = new.label, file
+    def __init__(
+        self,
+        label: str,
+        file: BinaryIO,
+        offset: int,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+    ) -> None:
+        self._label, self._file, self._offset = label, file, offset
         self._lock = threading.Lock()
-        self.shape, self.dtype = new.box_shape, new.dtype
-        header = header_bytes(new.shape, new.dtype)
-        self._offset = len(header)
-        if is_begun:
-            return
-        file.write(header)
-        file.flush()
-        size = new.nbytes
-        if size and hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), self._offset, size)
-        else:
-            file.truncate(self._offset + size)
+        self.shape, self.dtype = shape, dtype
 
     def write_box(self, box: Box, values: np.ndarray[Any, Any]) -> None:
         """Store ``values``, C-contiguous and of the box's shape and this dtype."""
@@ -426,9 +422,29 @@ class NpyOutput:
             return self._file.write(data)
 
 
+class NpyOutput(RawOutput):
+    """An .npy file that is written box by box: a new one, or one that ``is_begun`` already."""
+
+    def __init__(self, file: BinaryIO, new: NewArray, *, is_begun: bool = False) -> None:
+        header = header_bytes(new.shape, new.dtype)
+        super().__init__(new.label, file, len(header), new.box_shape, new.dtype)
+        if not is_begun:
+            file.write(header)
+            file.flush()
+            reserve(file, self._offset + new.nbytes)
+
+
 def join_output(file: BinaryIO, new: NewArray) -> NpyOutput:
     """Write boxes into what another process has begun."""
     return NpyOutput(file, new, is_begun=True)
+
+
+def reserve(file: BinaryIO, size: int) -> None:
+    """Reserve the space of a file, so that a full disk shows before the work and not after it."""
+    if size and hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    else:
+        file.truncate(size)
 
 
 def runs(shape: tuple[int, ...], box: Box, itemsize: int) -> Iterator[tuple[int, int]]:

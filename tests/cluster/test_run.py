@@ -179,6 +179,36 @@ def test_bands_of_one_large_array(
     assert not list(Path().glob(".poolcli*"))
 
 
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("big.npy", "out.zarr"), ("big.zarr", "out.zarr"), ("big.zarr", "out.npy")],
+)
+@pytest.mark.parametrize("command", ["max -k 2", "avg -k 3 -s 2 -p 1"])
+def test_bands_of_chunks(
+    poolcli: Run, pretended: type[Pretended], big: Path, source: str, target: str, command: str
+) -> None:
+    """No chunk is written by two, so that every file of a store is what one process makes."""
+    array = np.load(big)
+    if source.endswith(".zarr"):
+        zarr = pytest.importorskip("zarr", reason="stores of Zarr need the library")
+        made = zarr.create_array("big.zarr", shape=BIG, chunks=(1, 7, 50, 60), dtype="f4")
+        made[...] = array
+    layout = ("--layout", "NCHW")
+    assert poolcli(*command.split(), source, "-o", f"whole-{target}", *layout, "-q").code == 0
+    died: list[object] = []
+    pretended.kills = staticmethod(lambda work: len(died) < 2 and not died.append(work))
+    there = poolcli(*command.split(), source, "-o", target, *layout, *ON)
+    assert there.code == 0, there.err
+    bands = [work for work in pretended.last.submitted if isinstance(work, Band)]
+    assert len(bands) > 1
+    if target.endswith(".npy"):
+        assert Path(target).read_bytes() == Path(f"whole-{target}").read_bytes()
+    else:
+        assert contents(Path(target)) == contents(Path(f"whole-{target}"))
+        assert len(contents(Path(target))) > 3
+    assert not list(Path().glob(".poolcli*"))
+
+
 def test_large_arrays_among_small_files(
     poolcli: Run, pretended: type[Pretended], big: Path
 ) -> None:
