@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 import psutil
+import zarr
 
 from tests.helpers.clusters import Processes
 from tests.helpers.folders import contents
@@ -27,6 +28,8 @@ from tests.helpers.many import make
 from tests.helpers.program import PROJECT
 
 SHARDS = 4
+# Seconds until a run has reached the workers.
+START = 1.0
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROJECT)}
 
 
@@ -139,21 +142,30 @@ def kills(folder: Path) -> None:
         )
         for row in range(0, 16384, 1024):
             array[row : row + 1024] = np.random.default_rng(row).random((1024, 16384), np.float32)
+        zarr.create_array(
+            str(folder / "big.zarr"), data=array[:8192, :8192], chunks=(512, 1024), overwrite=True
+        )
         del array
         for name, command in (
             ("200 pictures", ("avg", "-k", 2, folder / "pictures", "-o")),
             ("1 GiB .npy, 2x2", ("max", "-k", 2, folder / "big.npy", "-o")),
             ("1 GiB .npy, 3x3/2 p1", ("max", "-k", 3, "-s", 2, "-p", 1, folder / "big.npy", "-o")),
+            (
+                "256 MiB Zarr, 3x3/2 p1",
+                ("max", "-k", 3, "-s", 2, "-p", 1, folder / "big.zarr", "-o"),
+            ),
         ):
-            ending = "/" if "pictures" in name else ".npy"
+            ending = "/" if "pictures" in name else ".zarr" if "Zarr" in name else ".npy"
             alone, there = f"{folder}/alone{ending}", f"{folder}/there{ending}"
             one = measured(partial(poolcli, *command, alone, "--overwrite"))
-            half = one.seconds * 0.6 + 1.0
+            ids = [cluster.scheduler.pid]
+            work = partial(poolcli, *command, there, "--overwrite", *on)
+            two = measured(work, ids)
+            half = (two.seconds + START) / 2
             victim = next(worker for worker in cluster.workers if worker.poll() is None)
             killer = threading.Timer(half, victim.kill)
             killer.start()
-            ids = [cluster.scheduler.pid]
-            many = measured(partial(poolcli, *command, there, "--overwrite", *on), ids)
+            many = measured(work, ids)
             killer.join()
             victim.wait()
             cluster.workers.append(cluster.start_worker())
@@ -161,8 +173,8 @@ def kills(folder: Path) -> None:
             left = list(folder.rglob(".poolcli-*"))
             assert not left, left
             print(
-                f"{name:22} one process {one.seconds:5.1f} s; two workers, one killed at "
-                f"{half:.1f} s: {many.seconds:5.1f} s; the same bytes"
+                f"{name:22} one process {one.seconds:5.1f} s; two workers {two.seconds:5.1f} s, one "
+                f"killed at {half:.1f} s {many.seconds:5.1f} s; the same bytes"
             )
     finally:
         cluster.stop()
