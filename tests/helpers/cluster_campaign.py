@@ -173,8 +173,8 @@ def kills(folder: Path) -> None:
             left = list(folder.rglob(".poolcli-*"))
             assert not left, left
             print(
-                f"{name:22} one process {one.seconds:5.1f} s; two workers {two.seconds:5.1f} s, one "
-                f"killed at {half:.1f} s {many.seconds:5.1f} s; the same bytes"
+                f"{name:22} one process {one.seconds:5.1f} s; two workers {two.seconds:5.1f} s, "
+                f"one killed at {half:.1f} s {many.seconds:5.1f} s; the same bytes"
             )
     finally:
         cluster.stop()
