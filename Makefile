@@ -30,6 +30,7 @@ help:
 	@echo 'make site    build the documents as a site, build/site/index.html, and check their links'
 	@echo 'make fuzz    run the tests of random cases with many times as many (FUZZ=20)'
 	@echo 'make campaign  pool 10,000 pictures in one folder and print time and memory'
+	@echo 'make cluster  kill workers of a Dask cluster at work, compare bytes, count what it costs'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
 	@echo 'make conformance  count random cases beside every other library, write docs/conformance.md'
 	@echo 'make sanitize  run every kernel under the address and undefined-behaviour sanitizers'
@@ -88,6 +89,9 @@ site: $(SITE)/installed
 
 campaign: $(VENV)/installed
 	$(BIN)/python -m tests.helpers.many 10000
+
+cluster: $(VENV)/tools
+	$(BIN)/python -m tests.helpers.cluster_campaign
 
 parity: $(PARITY)/installed
 	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity tests/numbers/test_elsewhere.py

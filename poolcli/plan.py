@@ -25,7 +25,7 @@ from poolcli.engine.arrays import (
     view_order,
     write_whole,
 )
-from poolcli.engine.blocks import Memory, Progress, memory_of, run
+from poolcli.engine.blocks import Memory, Progress, count_blocks, memory_of, run
 from poolcli.engine.chunks import Outline
 from poolcli.engine.gather import gathered_bytes, positions_of
 from poolcli.engine.kernels import Kernel
@@ -68,6 +68,8 @@ class Plan:
     """Why the layout, which nobody said, may be the wrong one."""
     part_of: tuple[Plan, tuple[int, ...]] | None = None
     """For some of the windows only: the plan of all, and which are the first of these."""
+    blocks: tuple[int, int] | None = None
+    """Where others do the rest: of the blocks that an array is cut into, these alone."""
 
     @cached_property
     def output_layout(self) -> str:
@@ -236,6 +238,13 @@ class Plan:
             kept[axis] = w.out
         return replace(self, windows=windows, keepdims_shape=tuple(kept), part_of=(self, first))
 
+    def count_blocks(self, x: Readable, out: Writable) -> int:
+        """How many blocks ``x`` is cut into, by which several processes can share its pooling.
+
+        That depends on the number of threads, which should be asked for.
+        """
+        return count_blocks(self._task(self.kernel, x, out), threads=self.request.threads)
+
     def missing(self) -> Missing | None:
         """Which cells do not count, where some may not."""
         result = result_dtype(self.kernel.result, self.input_dtype, self.output_dtype)
@@ -339,7 +348,13 @@ class Plan:
         alone = not isinstance(x, np.ndarray) and x.sequential
         threads = 1 if alone else self.request.threads
         try:
-            work = run(task, threads=threads, block_bytes=block_bytes, progress=progress)
+            work = run(
+                task,
+                threads=threads,
+                block_bytes=block_bytes,
+                some=self.blocks,
+                progress=progress,
+            )
             if work is not None and isinstance(x, np.ndarray) and isinstance(out, np.ndarray):
                 self._repeats.put(key, Repeat(work, x, out))
             if not isinstance(x, np.ndarray):

@@ -178,20 +178,20 @@ def run(
     *,
     threads: int | None = None,
     block_bytes: int | None = None,
+    some: Range | None = None,
     progress: Progress | None = None,
 ) -> Work | None:
     """Pool ``task.source`` into ``task.target``.
 
     ``threads`` defaults to the processors this process may use; ``block_bytes`` is the input that
-    one block aims at. Neither changes a byte of the result.
+    one block aims at. Neither changes a byte of the result. ``some``: of all blocks, as many as
+    :func:`count_blocks` says, only those numbered ``first .. stop-1``.
 
     Returns the kernel's work where one call of it, on the arrays as they are, was all.
     """
     if math.prod(task.target.shape) == 0:
         return None
-    nbytes = math.prod(task.source.shape) * task.source.dtype.itemsize
-    if threads is None:
-        threads = processors() if nbytes >= THREADED_BYTES else 1
+    threads = _thread_count(task, threads)
     block_bytes = _block_bytes(task, threads, block_bytes)
     part_bytes, count = None, RUNS_PER_THREAD * threads
     tiling = _of_chunks(task, block_bytes)
@@ -201,7 +201,11 @@ def run(
         # One after another: what threads read at the same time lies side by side.
         part_bytes, count = block_bytes, MOST_RUNS
         task.source.keep(_kept_bytes(task, tiling, threads))
-    runs = _contiguous_runs(len(tiling), count if threads > 1 else 1)
+    first, end = some or (0, len(tiling))
+    runs = [
+        (first + low, first + high)
+        for low, high in _contiguous_runs(end - first, count if threads > 1 else 1)
+    ]
     workers = min(threads, len(runs))
     left, stop = iter(runs), threading.Event()
     helpers: list[Future[None]] = []
@@ -220,7 +224,8 @@ def run(
             if not helper.cancel():
                 helper.exception()
         raise
-    small = nbytes < THREADED_BYTES and len(tiling) == 1 and threads == 1
+    nbytes = math.prod(task.source.shape) * task.source.dtype.itemsize
+    small = nbytes < THREADED_BYTES and len(tiling) == 1 and threads == 1 and some is None
     return worker.single if small else None
 
 
@@ -263,6 +268,21 @@ def _help(
     except BaseException:
         stop.set()
         raise
+
+
+def count_blocks(task: Task, *, threads: int | None = None) -> int:
+    """How many blocks :func:`run` cuts the array into with so many threads."""
+    if math.prod(task.target.shape) == 0:
+        return 0
+    block_bytes = _block_bytes(task, _thread_count(task, threads), None)
+    return len(_of_chunks(task, block_bytes) or _tiling(task, _all(task), block_bytes))
+
+
+def _thread_count(task: Task, threads: int | None) -> int:
+    nbytes = math.prod(task.source.shape) * task.source.dtype.itemsize
+    if threads is None:
+        threads = processors() if nbytes >= THREADED_BYTES else 1
+    return threads
 
 
 class Memory(NamedTuple):

@@ -423,13 +423,20 @@ class RawOutput:
 
 
 class NpyOutput(RawOutput):
-    """A new .npy file that is written box by box."""
+    """An .npy file that is written box by box: a new one, or one that ``is_begun`` already."""
 
-    def __init__(self, file: BinaryIO, new: NewArray) -> None:
-        file.write(header_bytes(new.shape, new.dtype))
-        file.flush()
-        super().__init__(new.label, file, file.tell(), new.box_shape, new.dtype)
-        reserve(file, self._offset + new.nbytes)
+    def __init__(self, file: BinaryIO, new: NewArray, *, is_begun: bool = False) -> None:
+        header = header_bytes(new.shape, new.dtype)
+        super().__init__(new.label, file, len(header), new.box_shape, new.dtype)
+        if not is_begun:
+            file.write(header)
+            file.flush()
+            reserve(file, self._offset + new.nbytes)
+
+
+def join_output(file: BinaryIO, new: NewArray) -> NpyOutput:
+    """Write boxes into what another process has begun."""
+    return NpyOutput(file, new, is_begun=True)
 
 
 def reserve(file: BinaryIO, size: int) -> None:

@@ -269,4 +269,4 @@ def test_cells_that_lie_between_addresses_are_another_call() -> None:
     x = np.arange(16, dtype=np.float64).reshape(4, 4)
     between = np.frombuffer(b"x" + x.tobytes(), x.dtype, offset=1).reshape(x.shape)
     for cells in (x, between, x, between, between):
-        assert pool(cells, "max", 3, stride=1).tolist() == [[10, 11], [14, 15]]
+        assert poolcli.pool(cells, "max", 3, stride=1).tolist() == [[10, 11], [14, 15]]
