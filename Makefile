@@ -16,8 +16,7 @@ DRAWN = $(shell grep -rlE 'every import .*(FUZZ|draws)' tests --include='test_*.
 KERNELS := hatch_build.py $(wildcard poolcli/kernels/*.cpp poolcli/kernels/*.h poolcli/kernels/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-SITE := .venv-site
-DIST := .venv-dist
+.PHONY: help demo test fuzz lint format docs pictures man site parity conformance bench campaign cluster sanitize digests dist clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
