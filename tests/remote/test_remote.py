@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -261,6 +262,7 @@ REFUSED = [
     ("max -k 1 --matrix 1 -o s3://no-such-bucket-here/x.npy", 1, "no-such-bucket-here/x.npy: "),
     (f"max -k 1 {S3}/in/ -o {S3}/out/ --resume", 2, "--resume reads what a run has noted"),
     (f"max -k 1 {S3}/in/ -o {S3}/one.npy", 2, "one file for"),
+    (f"max -k 1 {S3}/in/ --scheduler tcp://127.0.0.1:9 -o {S3}/out/", 2, "a cluster shares files"),
     ("max -k 1 https://host/in/", 1, "https://host/in/: the web has no lists"),
 ]
 
@@ -301,6 +303,20 @@ def test_the_web_is_read_by_ranges(web: Web, poolcli: Run) -> None:
     assert poolcli("max", "-k", 2, f"{web.address}/x.npy?token=/a", "-o", "out/", "-q").code == 0
     expected = large.reshape(500, 2, 500, 2).max((1, 3))
     np.testing.assert_array_equal(np.load("out/x.npy"), expected)
+
+
+def test_tiles_come_one_by_one(web: Web, poolcli: Run) -> None:
+    import tifffile
+
+    x = np.random.default_rng(6).integers(0, 255, (2048, 1024)).astype("u1")
+    tifffile.imwrite("x.tif", x, tile=(256, 256))
+    web.files["/x.tif"] = Path("x.tif").read_bytes()
+    address = f"{web.address}/x.tif"
+    assert poolcli("info", address).text == f"{address}: 2048x1024 HW uint8 (image)\n"
+    came = [re.findall(r"\d+", wanted) for _, _, wanted in web.asked if wanted]
+    assert sum(int(stop) - int(start) for start, stop in came) <= 4 * remote.AHEAD
+    assert poolcli("max", "-k", 2, address, "-o", "y.npy", "-q").code == 0
+    np.testing.assert_array_equal(np.load("y.npy"), x.reshape(1024, 2, 512, 2).max((1, 3)))
 
 
 def test_the_web_without_ranges_is_fetched(web: Web, poolcli: Run) -> None:
