@@ -258,7 +258,7 @@ def _inputs_named(name: str, search: Search) -> list[Input]:
 
 def _inputs_at(address: str, search: Search, *, is_listed: bool = False) -> list[Input]:
     """What is far away: an object, or those of a folder or a pattern; no pattern in a list."""
-    is_folder = address.endswith("/")
+    is_folder = address.endswith("/") and not formats.is_far_store(address)
     if not is_folder and (is_listed or not formats.is_pattern(address)):
         return [_file(address)]
     from poolcli.formats import remote  # late: few inputs are far away

@@ -5,6 +5,7 @@ from poolcli.formats.addresses import (
     check_writable,
     file_name,
     is_address,
+    is_far_store,
     is_pattern,
 )
 from poolcli.formats.atomic import (
@@ -98,6 +99,7 @@ __all__ = [
     "file_name",
     "is_address",
     "is_dead",
+    "is_far_store",
     "is_pattern",
     "is_store",
     "is_there",

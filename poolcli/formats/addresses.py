@@ -68,6 +68,15 @@ def is_pattern(address: str) -> bool:
     return scheme is not None and scheme.lists and any(sign in address for sign in _WILD)
 
 
+def is_far_store(address: str) -> bool:
+    """Tell by its name whether an address is of a store, which is a folder: nobody is asked.
+
+    >>> is_far_store("s3://bucket/x.zarr"), is_far_store("s3://bucket/x.npy")
+    (True, False)
+    """
+    return address.rstrip("/").lower().endswith(".zarr")
+
+
 def file_name(path: str) -> str:
     """Give what a file is called, of a path or an address.
 

@@ -14,7 +14,7 @@ from functools import cache
 from typing import BinaryIO, NamedTuple
 
 from poolcli.errors import OutputError
-from poolcli.formats.addresses import is_address
+from poolcli.formats.addresses import is_address, is_far_store
 from poolcli.formats.guard import reading
 
 # A file system that does not answer must not keep the process.
@@ -219,7 +219,9 @@ def status(path: str, *, inside: bool = True) -> Status:
         from poolcli.formats import remote
 
         with reading(path):
-            return Status(*remote.state(path), *_FAR)
+            if not is_far_store(path):
+                return Status(*remote.state(path), *_FAR)
+            return Status(*(remote.state_of_folder(path) if inside else (0, 0)), *_FAR)
     whole = Status.of(os.stat(path))
     if not inside or not os.path.isdir(path):
         return whole

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
 from poolcli.errors import InputError
-from poolcli.formats.addresses import is_address
+from poolcli.formats.addresses import is_address, is_far_store
 from poolcli.formats.base import (
     DEFAULT_READING,
     HEAD,
@@ -23,7 +23,7 @@ from poolcli.formats.base import (
     open_input,
 )
 from poolcli.formats.guard import available_memory, reading, size_text
-from poolcli.formats.table import TABLE, TEXT, format_of, format_of_folder, row_of
+from poolcli.formats.table import TABLE, TEXT, ZARR, format_of, format_of_folder, row_of
 
 _CHUNK = 1 << 20
 # No more of a stream is waited for before it is known that it goes on: so much begins every .npy.
@@ -71,6 +71,9 @@ def _open_address(address: str, member: str | None, settings: Reading) -> OpenFi
     """Open an object far away: by ranges where its format has them, else all of it is fetched."""
     from poolcli.formats import remote  # late: few inputs are far away
 
+    if is_far_store(address):
+        store = Opened(io.BytesIO(), address.rstrip("/"), ZARR, settings, member)
+        return ZARR.opener(store)
     with reading(address):
         file = remote.open_input(address)
         try:
@@ -226,13 +229,12 @@ def split_member(path: str) -> tuple[str, str | None]:
 
 def _split_address(address: str) -> tuple[str, str | None]:
     """Split ``s3://bucket/file.npz:name`` by the ending of the file: nobody is asked."""
-    folder, slash, last = address.rpartition("/")
-    end = last.find(":")
+    end = address.find(":", address.index("://") + 3)
     while end > 0:
-        row = row_of(os.path.splitext(last[:end])[1])
+        row = row_of(os.path.splitext(address[:end])[1])
         if row is not None and row.is_archive:
-            return f"{folder}{slash}{last[:end]}", last[end + 1 :]
-        end = last.find(":", end + 1)
+            return address[:end], address[end + 1 :]
+        end = address.find(":", end + 1)
     return address, None
 
 

@@ -62,10 +62,11 @@ def forget() -> None:
 
 
 @cache
-def _system(scheme: str) -> Any:
+def _system(scheme: str, *, asynchronous: bool = False) -> Any:
     fsspec = need("fsspec", "cloud", f"{scheme}://")
     need(SCHEMES[scheme].library, "cloud", f"{scheme}://")
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+    options["asynchronous"] = asynchronous
     if scheme == "s3":
         options["config_kwargs"] = {
             "connect_timeout": CONNECT,
@@ -179,7 +180,21 @@ def state(address: str) -> tuple[int, int]:
     Raises InputError, without the address.
     """
     size, tag, _ = about(address)
-    return size or 0, int.from_bytes(hashlib.sha256(tag.encode()).digest()[:6])
+    return size or 0, _number_of(tag)
+
+
+def state_of_folder(address: str) -> tuple[int, int]:
+    """As :func:`state`, of all that is in a folder."""
+    far = _far(address)
+    if not scheme_of(address).lists:
+        return 0, 0
+    found = _asked(lambda: far.system.find(far.path, detail=True))
+    known = [(name, *_about(far, info)[:2]) for name, info in sorted(found.items())]
+    return sum(size or 0 for _, size, _ in known), _number_of(repr(known))
+
+
+def _number_of(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6])
 
 
 class RangedFile(io.RawIOBase):
@@ -363,6 +378,24 @@ def _upload(far: Far, file: BinaryIO, overwrite: bool) -> None:
             stream.discard()
         stream.closed = True  # or its end would try to write what is left
         raise
+
+
+def folders(address: str) -> list[str]:
+    """List the names of the folders in a folder, in order.
+
+    Raises InputError, without the address.
+    """
+    far = _far(address)
+    if not scheme_of(address).lists:
+        raise InputError("it is a group, and the web has no lists; name an array's own address")
+    found = _asked(lambda: far.system.ls(far.path, detail=True))
+    names = (info["name"] for info in found if info.get("type") == "directory")
+    return sorted(name.rstrip("/").rpartition("/")[2] for name in names)
+
+
+def for_zarr(address: str) -> tuple[Any, str]:
+    """Give the file system as zarr wants it, which asks side by side, and the path there."""
+    return _system(address.partition("://")[0].lower(), asynchronous=True), _far(address).path
 
 
 def listed(address: str, *, recursive: bool = False) -> list[Item]:

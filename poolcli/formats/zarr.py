@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,8 +19,9 @@ from poolcli.formats.archive import ArchiveFile, Member, check_numbers
 from poolcli.formats.base import Decoded, Description, Source, SourceInfo
 from poolcli.formats.guard import cause_of, check_memory, explain_error, one_line, size_text
 from poolcli.formats.npy import MAX_AXES
-from poolcli.formats.table import ZARR_NODES, is_zarr
+from poolcli.formats.table import ZARR_NODES
 from poolcli.formats.zarr_storage import NAMES_2, NEWEST, Storage, library
+from poolcli.formats.zarr_tree import Tree, tree_of
 from poolcli.layout import named_layout
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class ZarrStore(ArchiveFile):
         if entry.problem is not None:
             raise entry.problem
         names, attributes = checked_array(entry)
-        store = self._zarr.storage.LocalStore(entry.folder, read_only=True)
+        store = tree_of(entry.folder).store(entry.folder, self._zarr)
         try:
             array = self._zarr.open_array(store, mode="r", zarr_format=entry.version)
         except Exception as error:
@@ -149,7 +150,9 @@ class ZarrStore(ArchiveFile):
             stored = ChunkedInput(
                 info.shape, info.dtype, header.array.chunks, partial(_decode, header.array)
             )
-            return Decoded(stored, notes=_missing_chunks(header.array))
+            folder = self.opened.label
+            missing = _missing_chunks(header.array) if tree_of(folder).lists(folder) else ()
+            return Decoded(stored, notes=missing)
 
         return Source(info, load, header.array.chunks, limit)
 
@@ -192,33 +195,33 @@ def _missing_chunks(array: zarr.Array[Any]) -> tuple[str, ...]:
 def _walk(root: str) -> Iterator[tuple[str, Entry | None, Mapping[str, Any]]]:
     """Give the arrays and groups of a store by name, with what is said of each by attributes."""
     waiting: list[tuple[str, str, int]] = [("", root, 0)]
-    known: set[tuple[int, int]] = set()
+    known: set[Hashable] = set()
+    tree = tree_of(root)
     while waiting:
         name, folder, depth = waiting.pop()
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in known or len(known) >= _MOST:
+        identity = tree.identity(folder)
+        if identity in known or len(known) >= _MOST:
             continue
-        known.add((status.st_dev, status.st_ino))
+        known.add(identity)
         try:
-            entry, attributes = _node(folder)
+            entry, attributes = _node(tree, folder)
         except (InputError, OSError) as error:
             if not name:
                 raise
             entry, attributes = Entry(folder, problem=InputError(explain_error(error))), {}
         yield name, entry, attributes
         if entry is None and depth < _DEEPEST:
-            with os.scandir(folder) as inside:
-                below = sorted(one.name for one in inside if one.is_dir() and is_zarr(one.path))
+            below = tree.below(folder)
             prefix = f"{name}/" if name else ""
             waiting += [
                 (prefix + one, os.path.join(folder, one), depth + 1) for one in reversed(below)
             ]
 
 
-def _node(folder: str) -> tuple[Entry | None, Mapping[str, Any]]:
+def _node(tree: Tree, folder: str) -> tuple[Entry | None, Mapping[str, Any]]:
     """Read what a folder is: an array or, for None, a group; and its attributes."""
-    if os.path.isfile(os.path.join(folder, NODE)):
-        fields = _read_json(folder, NODE)
+    if tree.has(folder, NODE):
+        fields = _read_json(tree, folder, NODE)
         if fields.get("zarr_format") != 3:
             raise InputError(f"its {NODE} is of no version that is read")
         kind, attributes = fields.get("node_type"), fields.get("attributes", {})
@@ -226,12 +229,12 @@ def _node(folder: str) -> tuple[Entry | None, Mapping[str, Any]]:
             raise InputError(f"its {NODE} is neither of an array nor of a group")
         version = 3
     else:
-        kind = "array" if os.path.isfile(os.path.join(folder, ARRAY_2)) else "group"
-        fields = _read_json(folder, ARRAY_2 if kind == "array" else GROUP_2)
+        kind = "array" if tree.has(folder, ARRAY_2) else "group"
+        fields = _read_json(tree, folder, ARRAY_2 if kind == "array" else GROUP_2)
         if fields.get("zarr_format") != 2:
             raise InputError("its metadata is of no version that is read")
-        there = os.path.isfile(os.path.join(folder, ATTRIBUTES_2))
-        attributes = _read_json(folder, ATTRIBUTES_2) if there else {}
+        there = tree.has(folder, ATTRIBUTES_2)
+        attributes = _read_json(tree, folder, ATTRIBUTES_2) if there else {}
         version = 2
     if not isinstance(attributes, dict):
         raise InputError("its attributes are no JSON object")
@@ -239,9 +242,8 @@ def _node(folder: str) -> tuple[Entry | None, Mapping[str, Any]]:
     return entry, attributes
 
 
-def _read_json(folder: str, name: str) -> dict[str, Any]:
-    with open(os.path.join(folder, name), "rb") as file:
-        data = file.read(_MAX_METADATA + 1)
+def _read_json(tree: Tree, folder: str, name: str) -> dict[str, Any]:
+    data = tree.read(folder, name, _MAX_METADATA + 1)
     if len(data) > _MAX_METADATA:
         raise InputError(f"its {name} has more than {size_text(_MAX_METADATA)}")
     try:

@@ -41,7 +41,8 @@ concurrent.futures decimal fractions glob hashlib json random string tempfile zi
 analysis batch.manifest batch.manifest_file batch.parallel batch.shards batch.unchanged chain_syntax
 chains formats.exif
 formats.geotiff formats.image formats.image_writer formats.npz formats.pnm formats.png16
-formats.limits formats.metadata formats.tiff images.colour images.colormaps images.render
+formats.limits formats.metadata formats.remote formats.tiff images.colour images.colormaps
+images.render plugins
 images.alpha images.whole_pixels joined report.conform report.shape report.terminal
 report.compared report.drawn report.inline report.pixels report.preview unpooling
 """
