@@ -171,7 +171,16 @@ def _about(far: Far, info: dict[str, Any]) -> About:
 def exists(address: str) -> bool:
     """Ask whether there is an object. Raises InputError, without the address."""
     far = _far(address)
-    return bool(_asked(lambda: far.system.exists(far.path) and far.system.isfile(far.path)))
+
+    def look() -> bool:
+        try:
+            return bool(far.system.info(far.path).get("type") != "directory")
+        except FileNotFoundError as error:
+            if _status_of(_reason(error)) in (None, 404) and not _is_connecting(_reason(error)):
+                return False
+            raise
+
+    return _asked(look)
 
 
 def state(address: str) -> tuple[int, int]:

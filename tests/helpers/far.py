@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -52,6 +53,8 @@ class Web:
         self.files: dict[str, bytes] = {}
         self.asked: list[tuple[str, str, str | None]] = []
         self.has_ranges = self.tells_length = True
+        self.delay = 0.0
+        """Seconds before it answers."""
         self.failures: list[int] = []
         """Answers that it gives before it works."""
         web = self
@@ -71,6 +74,7 @@ class Web:
             def _answer(self, *, send: bool) -> None:
                 wanted = self.headers.get("Range")
                 web.asked.append((self.command, self.path, wanted))
+                time.sleep(web.delay)
                 data = web.files.get(self.path.partition("?")[0])
                 status = web.failures.pop(0) if web.failures else 200 if data is not None else 404
                 data = data if status == 200 and data is not None else b""

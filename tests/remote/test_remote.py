@@ -405,6 +405,18 @@ def test_a_server_that_is_not_there(poolcli: Run, monkeypatch: pytest.MonkeyPatc
     assert done.err.count("\n") == 1
 
 
+def test_one_who_does_not_answer(web: Web, poolcli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PAUSE", 0)
+    monkeypatch.setattr(remote, "ANSWER", 0.05)
+    web.delay = 1
+    web.files["/x.npy"] = FILES["x.npy"]
+    done = poolcli("info", f"{web.address}/x.npy")
+    assert (done.code, done.err) == (
+        1,
+        f"poolcli: {web.address}/x.npy: no answer in time, {remote.TRIES} times\n",
+    )
+
+
 def test_what_changes_while_it_is_read(web: Web) -> None:
     web.files["/x.npy"] = npy_bytes(np.zeros((1000, 1000)))
     (source,) = formats.open_file(f"{web.address}/x.npy").sources()
