@@ -8,12 +8,28 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from poolcli.arguments import PerAxis, Pooled, WithIndices, as_array, per_axis, public, run
-from poolcli.checks import listed, shown, whole_number
+from poolcli.arguments import (
+    Axes,
+    Pooled,
+    WithIndices,
+    apply,
+    axes_of,
+    public,
+    run,
+    run_planes,
+    taken,
+)
+from poolcli.axes import BY_LAYOUT, PerAxis, find_axes
+from poolcli.checks import listed, one_of, shown, whole_number
 from poolcli.errors import UsageError
+from poolcli.families import FAMILIES
 from poolcli.geometry import Adaptive, Fractional, Global, Padding, Pyramid, Sliding
+from poolcli.interop.asked import Asked
 from poolcli.ops import find_op
 from poolcli.request import Request
+
+# What stands for a length that is not known: no window is so large.
+_UNKNOWN = 1 << 20
 
 
 @overload
@@ -37,6 +53,7 @@ def pool(
     count_include_pad: bool | None = None,
     divisor: float | None = None,
     layout: str | None = None,
+    axes: Axes | None = None,
     like: str | None = None,
     nan: str = "propagate",
     nodata: float | None = None,
@@ -53,9 +70,10 @@ def pool(
 
     Parameters
     ----------
-    x : array of bool, integers or floats, 1 to 5 axes
+    x : array of bool, integers or floats; of NumPy, or of a library whose arrays then come out
     op : name of an op, one of ``OPS`` or its aliases
     size, stride, dilation : cells, one number or one per spatial axis
+        Or a dict with a number for each axis that is pooled, as ``axes`` would name them: {"H": 2}.
         ``stride`` defaults to ``size``.
     padding : cells, a (before, after) pair per axis, or "valid", "same", "same-lower", "center"
         Padding is never a candidate and adds nothing; averages divide by the real cells. The
@@ -64,13 +82,17 @@ def pool(
     count_include_pad : averages count explicit padding as zeros
     divisor : averages divide by this number instead
     layout : axis letters such as "NCHW"; by default W, HW, HWC, NHWC or NDHWC by dimensions
+        Where a size has one number for each of more or fewer axes, these are the spatial ones.
+    axes : the axes to pool, up to three of an array of any rank; all others are batches
+        Positions, letters of the layout or names, where the array has names.
     like : "torch", "keras" or "onnx": that framework's defaults for what is not given here
     nan : "propagate", "skip" (leave NaN out) or "error"
     nodata : this value is missing, and is given back where a window has nothing else
     min_valid : the fraction of its real cells that a window must have, or it gives nodata or NaN
     dtype : of the result; by default that of ``x`` for ops that pick a value, 64 bits for sums of
         integers, float64 for other results of integers and the float type of ``x`` else
-    fit : how results enter an integer ``dtype``: "exact", "round" or "clip"
+    fit : how results enter an integer ``dtype``: "exact", "round" (half to even), "clip" (rounded,
+        and cut to what it holds), "half-up" or "truncate"
     return_indices : also return the position of the cell that each window's value is
         For max, min and median; the first one on ties, −1 where nothing was valid.
     index : what positions count: "plane" (the spatial plane), "tensor" or "channels-last"
@@ -99,17 +121,19 @@ def pool(
     >>> pool(np.zeros((8, 28, 28, 3)), "avg", 3, stride=2, padding="same").shape
     (8, 14, 14, 3)
     """
+    x = taken(x)
+    where = axes_of(x, size, axes, layout, like)
     geometry = Sliding(
-        per_axis(size),
-        None if stride is None else per_axis(stride),
-        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
-        per_axis(dilation),
+        where.each("size", size),
+        where.each("stride", stride),
+        where.each("padding", padding),
+        where.each("dilation", dilation),
         ceil_mode,
     )
     request = Request(
         op,
         geometry,
-        layout=layout,
+        layout=where.layout,
         like=like,
         nan=nan,
         nodata=nodata,
@@ -122,40 +146,72 @@ def pool(
         threads=threads,
         params=op_params,
     )
-    return run(request, x, out, return_indices)
+    return run(request, x, out, return_indices, where)
 
 
 @public
 def output_shape(
-    shape: Sequence[int],
-    size: PerAxis,
+    shape: Sequence[int | None],
+    size: PerAxis | None = None,
     *,
+    family: str = "sliding",
+    op: str = "max",
     stride: PerAxis | None = None,
-    padding: Padding = 0,
-    dilation: PerAxis = 1,
-    ceil_mode: bool = False,
+    padding: Padding | None = None,
+    dilation: PerAxis | None = None,
+    ceil_mode: bool | None = None,
+    output_size: PerAxis | None = None,
+    levels: Sequence[PerAxis] | None = None,
+    keepdims: bool | None = None,
     layout: str | None = None,
+    axes: Axes | None = None,
     like: str | None = None,
-) -> tuple[int, ...]:
-    """The shape that :func:`pool` gives for an array of ``shape``; no array is needed.
+) -> tuple[int | None, ...]:
+    """The shape of what is pooled from an array of ``shape``; no array is needed.
 
-    Raises UsageError or InputError for windows that do not fit, as ``pool`` would.
+    ``family`` is "sliding" (:func:`pool`), "global", "adaptive", "fractional" or "pyramid", and the
+    other parameters are those of its function; ``op`` matters only where it pads by itself. None in
+    ``shape`` is the unknown length of a batch or of channels, and comes back. Raises UsageError or
+    InputError for what the function would refuse.
 
     >>> output_shape((224, 224, 64), 3, stride=2, padding=1)
     (112, 112, 64)
+    >>> output_shape((None, 15, 15, 64), family="adaptive", output_size=7)
+    (None, 7, 7, 64)
     """
-    geometry = Sliding(
-        per_axis(size),
-        None if stride is None else per_axis(stride),
-        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
-        per_axis(dilation),
-        ceil_mode,
-    )
-    request = Request("max", geometry, layout=layout, like=like)
+    one_of("family", family, tuple(FAMILIES))
     if isinstance(shape, np.ndarray) and shape.ndim != 1:
         raise UsageError(f"shape {shown(shape)}: lengths of axes are meant, such as x.shape")
-    lengths = tuple(whole_number("shape", n, least=0) for n in listed("shape", shape))
-    return request.plan(lengths, np.dtype(np.float32)).output_shape
+    given = listed("shape", shape)
+    lengths = tuple(_UNKNOWN if n is None else whole_number("shape", n, least=0) for n in given)
+    sizes = size if output_size is None else output_size
+    where = find_axes(lengths, sizes, axes=axes, layout=layout, like=like)
+    values = {
+        "size": where.each("size", size),
+        "stride": where.each("stride", stride),
+        "padding": where.each("padding", padding),
+        "dilation": where.each("dilation", dilation),
+        "ceil_mode": ceil_mode,
+        "output_size": where.each("output size", output_size),
+        "levels": None if levels is None else _levels(levels),
+        "keepdims": keepdims,
+    }
+    row = FAMILIES[family]
+    known = {param.name for param in row.params}
+    for name, value in values.items():
+        if value is not None and name not in known:
+            raise UsageError(f"{family} pooling has no {name}")
+    keeps = "keepdims" not in known or bool(keepdims)
+    try:
+        geometry = row.make_geometry(values)
+    except TypeError:  # what is not given
+        raise UsageError(f"{family} pooling needs {' and '.join(row.usage)}") from None
+    request = Request(op, geometry, layout=where.layout, like=like, keepdims=keeps)
+    return Asked(request, where, False).output_shape(lengths, given)
+
+
+def _levels(levels: Sequence[PerAxis]) -> tuple[Any, ...]:
+    return tuple(BY_LAYOUT.each("levels", level) for level in listed("levels", levels))
 
 
 @overload
@@ -172,6 +228,7 @@ def global_pool(
     op: str,
     *,
     layout: str | None = None,
+    axes: Axes | None = None,
     like: str | None = None,
     keepdims: bool = False,
     nan: str = "propagate",
@@ -195,10 +252,12 @@ def global_pool(
     >>> global_pool(np.ones((2, 7, 7, 64)), "avg").shape
     (2, 64)
     """
+    x = taken(x)
+    where = axes_of(x, None, axes, layout, like)
     request = Request(
         op,
         Global(),
-        layout=layout,
+        layout=where.layout,
         like=like,
         nan=nan,
         nodata=nodata,
@@ -210,7 +269,7 @@ def global_pool(
         threads=threads,
         params=op_params,
     )
-    return run(request, x, out, return_indices)
+    return run(request, x, out, return_indices, where)
 
 
 @overload
@@ -233,6 +292,7 @@ def adaptive_pool(
     output_size: PerAxis,
     *,
     layout: str | None = None,
+    axes: Axes | None = None,
     like: str | None = None,
     nan: str = "propagate",
     nodata: float | None = None,
@@ -255,10 +315,12 @@ def adaptive_pool(
     >>> adaptive_pool(np.ones((2, 15, 10, 64)), "max", 7).shape
     (2, 7, 7, 64)
     """
+    x = taken(x)
+    where = axes_of(x, output_size, axes, layout, like)
     request = Request(
         op,
-        Adaptive(per_axis(output_size)),
-        layout=layout,
+        Adaptive(where.each("output size", output_size)),
+        layout=where.layout,
         like=like,
         nan=nan,
         nodata=nodata,
@@ -269,7 +331,7 @@ def adaptive_pool(
         threads=threads,
         params=op_params,
     )
-    return run(request, x, out, return_indices)
+    return run(request, x, out, return_indices, where)
 
 
 @overload
@@ -293,8 +355,9 @@ def fractional_pool(
     *,
     size: PerAxis | None = None,
     seed: int = 0,
-    samples: Sequence[float] | None = None,
+    samples: ArrayLike | None = None,
     layout: str | None = None,
+    axes: Axes | None = None,
     like: str | None = None,
     nan: str = "propagate",
     nodata: float | None = None,
@@ -310,8 +373,9 @@ def fractional_pool(
     """Pool with windows at pseudo-random steps (Graham 2014, "Fractional max-pooling").
 
     Windows of ``size`` cells (by default the smallest that leaves no gap) start as in
-    torch.nn.FractionalMaxPool2d. ``samples`` are numbers in [0, 1), one per spatial axis; without
-    them they are drawn with ``seed``, which an op that draws gets too. The other parameters are
+    torch.nn.FractionalMaxPool2d. ``samples`` are numbers in [0, 1), one per spatial axis, height
+    before width, or such a row for each plane: of (N, C, 2) for NCHW. Without them they are drawn,
+    once for all planes, with ``seed``, which an op that draws gets too. The other parameters are
     those of :func:`pool`. Raises UsageError or InputError.
 
     >>> import numpy as np
@@ -320,16 +384,19 @@ def fractional_pool(
     """
     if any(param.name == "seed" for param in find_op(op).params):
         op_params = {"seed": seed} | op_params
+    x = taken(x)
+    where = axes_of(x, output_size, axes, layout, like)
+    each_plane = np.ndim(samples) > 1 if samples is not None else False
     geometry = Fractional(
-        per_axis(output_size),
-        None if size is None else per_axis(size),
+        where.each("output size", output_size),
+        where.each("size", size),
         seed,
-        None if samples is None else listed("samples", samples),
+        None if samples is None or each_plane else listed("samples", samples),
     )
     request = Request(
         op,
         geometry,
-        layout=layout,
+        layout=where.layout,
         like=like,
         nan=nan,
         nodata=nodata,
@@ -340,7 +407,9 @@ def fractional_pool(
         threads=threads,
         params=op_params,
     )
-    return run(request, x, out, return_indices)
+    if each_plane:
+        return run_planes(request, geometry, x, np.asarray(samples), out, return_indices)
+    return run(request, x, out, return_indices, where)
 
 
 @public
@@ -373,7 +442,7 @@ def pyramid_pool(
     """
     request = Request(
         op,
-        Pyramid(tuple(per_axis(level) for level in listed("levels", levels))),
+        Pyramid(_levels(levels)),
         layout=layout,
         like=like,
         nan=nan,
@@ -384,5 +453,4 @@ def pyramid_pool(
         threads=threads,
         params=op_params,
     )
-    array = as_array(x)
-    return request.plan(array.shape, array.dtype).run(array)
+    return apply(x, request.plan)

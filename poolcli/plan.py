@@ -189,11 +189,7 @@ class Plan:
 
         Raises UsageError where the op picks no cell by its value.
         """
-        op = find_op(self.request.op)
-        if op.winner is None:
-            known = ", ".join(op.name for op in OPS.values() if op.winner is not None)
-            raise UsageError(f"{op.name} picks no cell, so it has no indices; {known} do")
-        return self._positions(op.winner, x, block_bytes)
+        return self._positions(winner_of(self.request.op), x, block_bytes)
 
     def picked(self, x: Readable) -> NDArray[np.int64] | None:
         """The position of the cell that is (or is nearest to) each window's result, as winners are.
@@ -342,17 +338,7 @@ class Plan:
                 f"planned for {show_shape(self.input_shape)} {self.input_dtype}, "
                 f"got {show_shape(x.shape)} {x.dtype}"
             )
-        if not isinstance(out, np.ndarray):
-            raise UsageError(f"out {checks.shown(out)}: a NumPy array to write to is meant")
-        if out.shape != self.output_shape or out.dtype != self.output_dtype:
-            raise UsageError(
-                f"out has shape {out.shape} and dtype {out.dtype}; the result has "
-                f"{self.output_shape} and {self.output_dtype}"
-            )
-        if not out.flags.writeable:
-            raise UsageError("out is read-only; give an array that can be written")
-        if isinstance(x, np.ndarray) and np.may_share_memory(x, out):
-            raise UsageError("out shares memory with the input; give an array of its own")
+        refuse_out(out, self.output_shape, self.output_dtype, x)
 
     def _missing(
         self, kernel: Kernel, result: np.dtype[Any], target: np.dtype[Any]
@@ -375,3 +361,28 @@ class Plan:
         if isinstance(value, np.floating) and np.isnan(value):
             return Missing(True, None, fill, least)
         return Missing(skips, value, fill, least)
+
+
+def winner_of(name: str) -> MakeKernel:
+    """The kernel of the position of an op's winner. Raises UsageError where there is none."""
+    op = find_op(name)
+    if op.winner is None:
+        known = ", ".join(op.name for op in OPS.values() if op.winner is not None)
+        raise UsageError(f"{op.name} picks no cell, so it has no indices; {known} do")
+    return op.winner
+
+
+def refuse_out(
+    out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any], x: Readable
+) -> None:
+    """Refuse an array to write results to that does not fit them, or that the input shares."""
+    if not isinstance(out, np.ndarray):
+        raise UsageError(f"out {checks.shown(out)}: a NumPy array to write to is meant")
+    if out.shape != shape or out.dtype != dtype:
+        raise UsageError(
+            f"out has shape {out.shape} and dtype {out.dtype}; the result has {shape} and {dtype}"
+        )
+    if not out.flags.writeable:
+        raise UsageError("out is read-only; give an array that can be written")
+    if isinstance(x, np.ndarray) and np.may_share_memory(x, out):
+        raise UsageError("out shares memory with the input; give an array of its own")

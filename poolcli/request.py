@@ -66,7 +66,7 @@ class Request:
 
     def __post_init__(self) -> None:
         op = find_op(self.op)
-        find_preset(self.like)
+        preset = find_preset(self.like)
         checks.one_of("nan", self.nan, NAN_POLICIES)
         checks.one_of("fit", self.fit, FITS)
         if self.index is not None:
@@ -77,7 +77,8 @@ class Request:
         for name in ("count_include_pad", "keepdims"):
             if getattr(self, name) is not None:
                 checks.flag(name, getattr(self, name))
-        if not op.divides and (self.count_include_pad or self.divisor is not None):
+        counts = self.count_include_pad and not preset.count_include_pad
+        if not op.divides and (counts or self.divisor is not None):
             raise UsageError(f"{op.name} divides by nothing: no count_include_pad and no divisor")
         if self.divisor is not None and not (math.isfinite(self.divisor) and self.divisor != 0):
             raise UsageError(f"divisor {self.divisor}: must be a number other than 0")
@@ -144,7 +145,10 @@ class Request:
             )
         preset = find_preset(self.like)
         chosen = layout if self.layout is None else self.layout
-        axes = find_layout(chosen, shape, preset.layouts)
+        entries = max((part.entries for part in self.geometry.parts), default=0)
+        if entries == 1 and self.like is None:
+            entries = 0  # one number in a list is one for all axes, but where a framework speaks
+        axes = find_layout(chosen, shape, preset.layouts, entries)
         warning = None if chosen or self.like else doubtful(axes, shape)
         padding = find_op(self.op).padding
         placed = placement.completed(unit_stride=preset.unit_stride, padding=padding)
@@ -218,7 +222,10 @@ class Request:
     def op_params(self) -> dict[str, Any]:
         """The op's own parameters: as said, or else by the preset, or else the op's defaults."""
         op, preset = find_op(self.op), find_preset(self.like).params
-        said = {p.name: preset.get(p.name, p.default) for p in op.params} | dict(self.params)
+        said = dict(self.params)
+        for p in op.params:
+            default = p.default if p.no_preset(self.params) else preset.get(p.name, p.default)
+            said.setdefault(p.name, default)
         return {p.name: p.type(said[p.name]) for p in op.params}
 
 
