@@ -14,6 +14,7 @@ from poolcli.arguments import (
     WithIndices,
     apply,
     axes_of,
+    output_size_of,
     public,
     run,
     run_planes,
@@ -23,7 +24,7 @@ from poolcli.axes import BY_LAYOUT, PerAxis, find_axes
 from poolcli.checks import listed, one_of, shown, whole_number
 from poolcli.errors import UsageError
 from poolcli.families import FAMILIES
-from poolcli.geometry import Adaptive, Fractional, Global, Padding, Pyramid, Sliding
+from poolcli.geometry import Adaptive, Fitted, Fractional, Global, Padding, Pyramid, Sliding
 from poolcli.interop.asked import Asked
 from poolcli.ops import find_op
 from poolcli.request import Request
@@ -160,7 +161,8 @@ def output_shape(
     padding: Padding | None = None,
     dilation: PerAxis | None = None,
     ceil_mode: bool | None = None,
-    output_size: PerAxis | None = None,
+    output_size: PerAxis | str | None = None,
+    longest: int | None = None,
     levels: Sequence[PerAxis] | None = None,
     keepdims: bool | None = None,
     layout: str | None = None,
@@ -192,7 +194,8 @@ def output_shape(
         "padding": where.each("padding", padding),
         "dilation": where.each("dilation", dilation),
         "ceil_mode": ceil_mode,
-        "output_size": where.each("output size", output_size),
+        "output_size": output_size_of(where, output_size, None) if output_size else None,
+        "longest": None if longest is None else Fitted(whole_number("longest", longest, least=1)),
         "levels": None if levels is None else _levels(levels),
         "keepdims": keepdims,
     }
@@ -276,21 +279,27 @@ def global_pool(
 def adaptive_pool(
     x: ArrayLike,
     op: str,
-    output_size: PerAxis,
+    output_size: PerAxis | str | None = None,
     *,
     return_indices: Literal[False] = False,
     **options: Any,
 ) -> Pooled: ...
 @overload
 def adaptive_pool(
-    x: ArrayLike, op: str, output_size: PerAxis, *, return_indices: Literal[True], **options: Any
+    x: ArrayLike,
+    op: str,
+    output_size: PerAxis | str | None = None,
+    *,
+    return_indices: Literal[True],
+    **options: Any,
 ) -> WithIndices: ...
 @public
 def adaptive_pool(
     x: ArrayLike,
     op: str,
-    output_size: PerAxis,
+    output_size: PerAxis | str | None = None,
     *,
+    longest: int | None = None,
     layout: str | None = None,
     axes: Axes | None = None,
     like: str | None = None,
@@ -309,7 +318,9 @@ def adaptive_pool(
 
     Output i of o covers the cells ⌊i·n/o⌋ … ⌈(i+1)·n/o⌉−1, as in torch.nn.AdaptiveAvgPool2d;
     windows overlap where n is no multiple of o. ``output_size`` is one number or one per spatial
-    axis; the other parameters are those of :func:`pool`. Raises UsageError or InputError.
+    axis, of which None leaves an axis as it is; "600x", "x400" and "25%" keep the proportions, and
+    so does ``longest``, the most cells along the longest axis. The other parameters are those of
+    :func:`pool`. Raises UsageError or InputError.
 
     >>> import numpy as np
     >>> adaptive_pool(np.ones((2, 15, 10, 64)), "max", 7).shape
@@ -317,9 +328,10 @@ def adaptive_pool(
     """
     x = taken(x)
     where = axes_of(x, output_size, axes, layout, like)
+    geometry = Adaptive(output_size_of(where, output_size, longest))
     request = Request(
         op,
-        Adaptive(where.each("output size", output_size)),
+        geometry,
         layout=where.layout,
         like=like,
         nan=nan,

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from poolcli.axes import Axis, PooledAxes, find_axes
-from poolcli.checks import flag
+from poolcli.checks import flag, whole_number
 from poolcli.errors import InputError, UnknownParameter, UsageError
-from poolcli.geometry import Fractional
+from poolcli.geometry import Fitted, Fractional
 from poolcli.interop.asked import Asked
 from poolcli.interop.doors import door_of
 from poolcli.layout import Layout, show_shape
+from poolcli.notation import parse_output_size
 from poolcli.operation import OperationPlan
 from poolcli.request import Request
 
@@ -83,6 +84,17 @@ def axes_of(
     door = door_of(x)
     names = () if door is None else door.names(x)
     return find_axes(tuple(x.shape), sizes, axes=axes, layout=layout, like=like, names=names)
+
+
+def output_size_of(where: PooledAxes, output_size: Any, longest: int | None) -> Any:
+    """The output size of adaptive pooling, in numbers or in the proportions of what is pooled."""
+    if (output_size is None) == (longest is None):
+        raise UsageError("adaptive pooling needs an output size or longest, and not both")
+    if longest is not None:
+        return Fitted(whole_number("longest", longest, least=1))
+    if isinstance(output_size, str):
+        return parse_output_size(output_size, "output_size")
+    return where.each("output size", output_size)
 
 
 def run(

@@ -130,14 +130,57 @@ class Global(Placement):
 
 
 @dataclass(frozen=True)
+class Share:
+    """An output size in parts of the input's: ``number`` of every ``of`` cells, along each axis."""
+
+    number: int
+    of: int
+
+    def outs(self, cells: Sequence[int]) -> tuple[int, ...]:
+        """The cells along each axis, rounded half up, and at least one.
+
+        >>> Share(1, 4).outs([10, 3])
+        (3, 1)
+        """
+        return tuple(max(1, (2 * n * self.number + self.of) // (2 * self.of)) for n in cells)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An output size of ``number`` cells along one of several axes; the others in proportion.
+
+    Without an ``axis`` it is the longest one that has at most so many.
+    """
+
+    number: int
+    axis: int | None = None
+    axes: int = 0
+
+    def outs(self, cells: Sequence[int]) -> tuple[int, ...]:
+        """The cells along each axis.
+
+        >>> Fitted(600, 0, 2).outs([3000, 4000]), Fitted(1024).outs([3000, 4096])
+        ((600, 800), (750, 1024))
+        """
+        if self.axis is None:
+            longest = max(cells)
+            return Share(min(self.number, longest), max(1, longest)).outs(cells)
+        if self.axes != len(cells):
+            raise InputError(
+                f"output size: {self.axes} axes are meant, the array has {len(cells)} spatial ones"
+            )
+        return Share(self.number, max(1, cells[self.axis])).outs(cells)
+
+
+@dataclass(frozen=True)
 class Adaptive(Placement):
     """As many windows as asked for: window i of o covers the cells ⌊i·n/o⌋ … ⌈(i+1)·n/o⌉−1.
 
     The definition is that of torch.nn.AdaptiveAvgPool2d. Among several output sizes None leaves an
-    axis as it is.
+    axis as it is. A Share or what is Fitted keeps the aspect.
     """
 
-    output_size: int | tuple[int | None, ...]
+    output_size: int | tuple[int | None, ...] | Share | Fitted
 
     @property
     def entries(self) -> int:
@@ -150,7 +193,10 @@ class Adaptive(Placement):
         >>> Adaptive(3).resolve(["width"], [7])[0].starts
         (0, 2, 4)
         """
-        outs = _output_sizes(self.output_size, names, cells)
+        size = self.output_size
+        if isinstance(size, (Share, Fitted)):
+            size = size.outs([_some_cells(*axis) for axis in zip(names, cells, strict=True)])
+        outs = _output_sizes(size, names, cells)
         return tuple(
             _adapt(name, _some_cells(name, n), out)
             for name, n, out in zip(names, cells, outs, strict=True)

@@ -42,7 +42,7 @@ def windows_of(family: Family, values: Values, command: str) -> Mapping[str, Any
     read: dict[str, Any] = {}
     for param in family.params:
         typed = values[param.name]
-        if typed is None and param.examples:
+        if typed is None and param.examples and values.get(param.instead) is None:
             raise UsageError(f"{command} needs {param.meaning}: {_example(param, values)}")
         is_text = isinstance(typed, str)
         read[param.name] = param.read(typed, long_flag(param)) if is_text else typed

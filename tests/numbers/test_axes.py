@@ -208,3 +208,37 @@ def test_random_samples_for_each_plane():
         np.testing.assert_array_equal(where[n, :, :, c], at)
     with pytest.raises(poolcli.InputError, match="samples have the shape 5x2; .* 3x5x2"):
         poolcli.fractional_pool(x, "max", (4, 3), samples=samples[0], layout="NHWC")
+
+
+def test_output_sizes_in_proportion():
+    def check(row):
+        asked, shape, wanted = row
+        y = poolcli.adaptive_pool(np.zeros(shape, "u1"), "max", **asked)
+        assert y.shape == wanted
+        assert poolcli.output_shape(shape, family="adaptive", **asked) == wanted
+
+    every(
+        [
+            ({"output_size": "60x"}, (120, 90), (60, 45)),
+            ({"output_size": "x40"}, (120, 90), (53, 40)),
+            ({"output_size": "x40"}, (120, 90, 3), (53, 40, 3)),
+            ({"output_size": "25%"}, (120, 90), (30, 23)),
+            ({"output_size": "12.5%"}, (120, 2), (15, 1)),  # at least one
+            ({"output_size": "x10x", "layout": "DHWC"}, (4, 20, 30, 3), (2, 10, 15, 3)),
+            ({"output_size": "7x5"}, (120, 90), (7, 5)),
+            ({"longest": 60}, (120, 90), (60, 45)),
+            ({"longest": 60}, (90, 120, 3), (45, 60, 3)),
+            ({"longest": 600}, (120, 90), (120, 90)),  # no more than there are
+        ],
+        check,
+    )
+    for asked, message in [
+        ({"output_size": "60x", "longest": 3}, "not both"),
+        ({}, "needs an output size or longest"),
+        ({"output_size": "0%"}, "more than 0%"),
+        ({"output_size": "x4x"}, "3 axes are meant, the array has 2"),
+        ({"output_size": "0x"}, "start at 1"),
+        ({"longest": 0}, "longest 0"),
+    ]:
+        with pytest.raises(poolcli.PoolError, match=message):
+            poolcli.adaptive_pool(np.zeros((12, 9)), "max", **asked)

@@ -92,8 +92,10 @@ function placeWindows(name, n, { size, stride, padding: [before, after], dilatio
   const span = [n, ...(before || after ? [before, after] : [])].join(" + ");
   const [open, close] = ceil ? "⌈⌉" : "⌊⌋";
   const kernel = dilation > 1 ? `(${size} − 1) · ${dilation} + 1 = ${effective}` : null;
+  const quotient = `${open}(${span} − ${effective}) / ${stride}${close} + 1`;
+  const isLarge = effective - padded >= stride; // and one window all the same
   const text =
-    `${open}(${span} − ${effective}) / ${stride}${close} + 1${isDropped ? " − 1" : ""} = ${count}`;
+    `${isLarge ? `max(1, ${quotient})` : quotient}${isDropped ? " − 1" : ""} = ${count}`;
   const covered = new Set(windows.flatMap((window) => window.cells).filter(isReal));
   return { name, n, count, windows, size, stride, before, after, kernel, text, covered };
 }
