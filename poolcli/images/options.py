@@ -13,7 +13,7 @@ from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
 from poolcli.errors import InputError, OutputError, labelled
 from poolcli.formats.base import DEFAULT_PACKING, Packing, Reading, Source, SourceInfo
 from poolcli.formats.sinks import Finished
-from poolcli.formats.table import picture_support_of
+from poolcli.formats.table import holds_several, picture_support_of
 from poolcli.operation import Operation, OperationPlan
 from poolcli.ops import find_op
 from poolcli.plan import Plan
@@ -138,7 +138,8 @@ class ImageOptions(NamedTuple):
             return _OF_RENDERING * numbers
         if self.by is not None:
             return _OF_KEY * math.prod(info.shape) // max(1, info.shape[-1])
-        alpha = info.layout is not None and info.shape[-1] in (2, 4)
+        alpha = info.row.pictures is not None and info.layout is not None
+        alpha = alpha and info.shape[-1] in (2, 4)
         if self.linear or (alpha and plan.single is not None and _averages(plan.single)):
             return _OF_BLEND * numbers
         if alpha and plan.single is not None:
@@ -199,6 +200,8 @@ class ImageOptions(NamedTuple):
     ) -> Finished:
         """Give the result as it is to be written. Raises OutputError."""
         seen = self._rendered(array, plan.output_layout, source, format, path)
+        if source.metadata is None or source.metadata.geo is None:
+            return seen
         # Planes that stand side by side lie nowhere.
         is_one = _plane(seen.array, seen.layout) == _plane(array, plan.output_layout)
         metadata, lost = self._placed(seen.metadata, plan, source, format, is_one=is_one)
@@ -238,7 +241,7 @@ class ImageOptions(NamedTuple):
     ) -> Finished:
         """Give the result as it is seen: as it is, or as it is to be rendered."""
         metadata, pictures = source.metadata, picture_support_of(format)
-        if self.rendering is None or format == ".npz":
+        if self.rendering is None or holds_several(format):
             return Finished(array, layout, metadata)
         if pictures is None:
             raise OutputError(
