@@ -14,6 +14,7 @@ from poolcli.arguments import (
     WithIndices,
     apply,
     axes_of,
+    mask_of,
     output_size_of,
     public,
     run,
@@ -59,6 +60,7 @@ def pool(
     nan: str = "propagate",
     nodata: float | None = None,
     min_valid: float = 0.0,
+    mask: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     return_indices: bool = False,
@@ -90,6 +92,9 @@ def pool(
     nan : "propagate", "skip" (leave NaN out) or "error"
     nodata : this value is missing, and is given back where a window has nothing else
     min_valid : the fraction of its real cells that a window must have, or it gives nodata or NaN
+    mask : True for cells that do not count, as NumPy's masked arrays have it
+        Of the shape of ``x``, or of its pooled axes for all others alike. Windows of such cells
+        alone give nodata or NaN.
     dtype : of the result; by default that of ``x`` for ops that pick a value, 64 bits for sums of
         integers, float64 for other results of integers and the float type of ``x`` else
     fit : how results enter an integer ``dtype``: "exact", "round" (half to even), "clip" (rounded,
@@ -139,6 +144,7 @@ def pool(
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
+        mask=mask_of(mask),
         count_include_pad=count_include_pad,
         divisor=divisor,
         index=index,
@@ -237,6 +243,7 @@ def global_pool(
     nan: str = "propagate",
     nodata: float | None = None,
     min_valid: float = 0.0,
+    mask: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     return_indices: bool = False,
@@ -265,6 +272,7 @@ def global_pool(
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
+        mask=mask_of(mask),
         index=index,
         dtype=dtype,
         fit=fit,
@@ -306,6 +314,7 @@ def adaptive_pool(
     nan: str = "propagate",
     nodata: float | None = None,
     min_valid: float = 0.0,
+    mask: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     return_indices: bool = False,
@@ -337,6 +346,7 @@ def adaptive_pool(
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
+        mask=mask_of(mask),
         index=index,
         dtype=dtype,
         fit=fit,
@@ -374,6 +384,7 @@ def fractional_pool(
     nan: str = "propagate",
     nodata: float | None = None,
     min_valid: float = 0.0,
+    mask: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     return_indices: bool = False,
@@ -413,6 +424,7 @@ def fractional_pool(
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
+        mask=mask_of(mask),
         index=index,
         dtype=dtype,
         fit=fit,
@@ -435,6 +447,7 @@ def pyramid_pool(
     nan: str = "propagate",
     nodata: float | None = None,
     min_valid: float = 0.0,
+    mask: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     threads: int | None = None,
@@ -460,6 +473,7 @@ def pyramid_pool(
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
+        mask=mask_of(mask),
         dtype=dtype,
         fit=fit,
         threads=threads,

@@ -59,13 +59,24 @@ def as_array(x: ArrayLike, what: str = "x") -> NDArray[Any]:
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise UsageError(
             f"{what} has masked cells; fill them, and say with what: "
-            "x.filled(np.nan) and nan='skip', or x.filled(-9) and nodata=-9"
+            "x.filled(np.nan) and nan='skip', or x.data and mask=x.mask"
         )
     try:
         return np.asarray(x)
     except Exception as error:  # what libraries raise for arrays of their own may be anything
         why = " ".join(str(error).split())
         raise InputError(f"{what}: NumPy makes no array of it: {why}") from error
+
+
+def mask_of(mask: Any) -> NDArray[np.bool_] | None:
+    """A mask as NumPy's bools: what is not 0 is True."""
+    if mask is None:
+        return None
+    door = door_of(mask)
+    values = as_array(mask, "mask") if door is None else np.asarray(mask)
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"the mask is of {values.dtype}; bool or numbers are meant")
+    return np.asarray(values != 0)
 
 
 def taken(x: Any) -> Any:

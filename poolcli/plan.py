@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from poolcli.engine.blocks import Memory, Progress, memory_of, run
 from poolcli.engine.chunks import Outline
 from poolcli.engine.gather import gathered_bytes, positions_of
 from poolcli.engine.kernels import Kernel
+from poolcli.engine.masked import MaskedView, marker
 from poolcli.engine.native import Missing
 from poolcli.engine.worker import NanFound, Task
 from poolcli.errors import InputError, UsageError
@@ -34,6 +35,8 @@ from poolcli.ops import OPS, MakeKernel, find_op
 from poolcli.windows import Grid, Windows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from poolcli.request import Request
@@ -59,6 +62,8 @@ class Plan:
     """Why the layout, which nobody said, may be the wrong one."""
     part_of: tuple[Plan, tuple[int, ...]] | None = None
     """For some of the windows only: the plan of all, and which are the first of these."""
+    mask: NDArray[np.bool_] | None = field(default=None, compare=False)
+    """True for cells that do not count, one for each cell of the input."""
 
     @property
     def output_layout(self) -> str:
@@ -270,11 +275,15 @@ class Plan:
             out = self._with_all_axes(out)
         wanted = out.dtype if kernel is self.kernel else None
         result = result_dtype(kernel.result, self.input_dtype, wanted)
+        source = input_view(x, order)
+        if self.mask is not None:
+            unused = request.nodata is None
+            source = MaskedView(source, self.mask.transpose(order), self._marker(), unused=unused)
         return Task(
             name=request.op,
             kernel=kernel,
             result=result,
-            source=input_view(x, order),
+            source=source,
             target=output_view(out, order),
             windows=whole.windows,
             ranges=tuple((a, a + w.out) for a, w in zip(first, self.windows, strict=True)),
@@ -298,6 +307,7 @@ class Plan:
     ) -> None:
         out = out.array if isinstance(out, Gathered) else out
         task = self._task(kernel, x, out)
+        self._refuse_empty(task)
         alone = not isinstance(x, np.ndarray) and x.sequential
         threads = 1 if alone else self.request.threads
         try:
@@ -306,9 +316,51 @@ class Plan:
                 x.finish()
         except NanFound as found:
             position = dict(zip(self._view(x)[1], found.position, strict=True))
-            letters = Layout(self.layout).letters
-            where = ", ".join(f"{AXIS_NAMES[c]} {position[i]}" for i, c in enumerate(letters))
+            where = self._named([position[axis] for axis in range(len(self.layout))])
             raise InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`") from None
+
+    def _marker(self) -> Any:
+        """What masked cells are seen as: nodata, or else a value that no other cell has."""
+        nodata = self.request.nodata
+        if nodata is not None:
+            return as_cell(nodata, self.input_dtype, "input")
+        return marker(self.input_dtype)
+
+    def _refuse_empty(self, task: Task) -> None:
+        """Refuse windows of masked cells alone, where no number can say that they are."""
+        if self.mask is None or self.request.nodata is not None:
+            return
+        if task.kernel is not self.kernel or task.target.dtype.kind == "f":
+            return
+        if self.request.min_valid:
+            raise UsageError("min_valid beside a mask over integers needs `nodata`")
+        plain = replace(
+            self.request,
+            op="max",
+            mask=None,
+            nan="propagate",
+            dtype=None,
+            divisor=None,
+            count_include_pad=None,
+            keepdims=True,
+            params={},
+        )
+        there = replace(
+            self,
+            request=plain,
+            mask=None,
+            input_dtype=np.dtype(bool),
+            output_dtype=np.dtype(bool),
+            kernel=find_op("max").kernel({}),
+        ).run(~self.mask)
+        if not there.all():
+            place = np.unravel_index(int(np.argmin(there)), there.shape)
+            where = self._named(place)
+            raise InputError(f"the window at {where} has masked cells alone; say `nodata` for it")
+
+    def _named(self, place: Sequence[Any]) -> str:
+        """A position with the names of its axes."""
+        return ", ".join(f"{AXIS_NAMES[c]} {i}" for c, i in zip(self.layout, place, strict=True))
 
     @property
     def _refuses_nan(self) -> bool:
@@ -344,14 +396,15 @@ class Plan:
         self, kernel: Kernel, result: np.dtype[Any], target: np.dtype[Any]
     ) -> Missing | None:
         request, skips = self.request, self.request.nan == "skip" and self.input_dtype.kind == "f"
-        if request.nodata is None and not skips:
+        masked = self.mask is not None
+        if request.nodata is None and not skips and not masked:
             return None
         # As typed, and in whole numbers: 7 of 25 cells are 0.28, and 0.28 · 25 as floats is more.
         share = as_typed(request.min_valid).limit_denominator(10**9)
         least = (share.numerator, share.denominator)
         if request.nodata is None:
             fill: Any = np.nan if result.kind == "f" else -1
-            return Missing(True, None, fill, least)
+            return Missing(skips, self._marker() if masked else None, fill, least)
         value = as_cell(request.nodata, self.input_dtype, "input")
         fill = -1
         if kernel is self.kernel:

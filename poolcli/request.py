@@ -16,13 +16,13 @@ from poolcli.errors import InputError, UnknownParameter, UsageError
 from poolcli.families import JsonObject, Parts, family_of
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, find_preset
 from poolcli.geometry import Geometry, Placement
-from poolcli.layout import doubtful, find_layout, show_shape
+from poolcli.layout import Layout, doubtful, find_layout, show_shape
 from poolcli.ops import find_op
 from poolcli.plan import Plan
 from poolcli.windows import Windows
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    from numpy.typing import DTypeLike, NDArray
 
     from poolcli.joined import JoinedPlan
 
@@ -63,6 +63,8 @@ class Request:
     keepdims: bool = True
     threads: int | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    mask: NDArray[np.bool_] | None = field(default=None, compare=False)
+    """True for cells that do not count: of the shape of the array, or of its spatial axes."""
 
     def __post_init__(self) -> None:
         op = find_op(self.op)
@@ -167,7 +169,8 @@ class Request:
             kept[axis] = w.out
         request = self if placement is self.geometry else replace(self, geometry=placement)
         return Plan(
-            request, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, warning
+            *(request, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, warning),
+            mask=None if self.mask is None else _over_cells(self.mask, axes, shape),
         )
 
     def _refuse_counts(self, windows: tuple[Windows, ...]) -> None:
@@ -202,6 +205,8 @@ class Request:
             said.append(f"nan {self.nan}")
         if self.nodata is not None:
             said.append(f"nodata {_short(self.nodata)}")
+        if self.mask is not None:
+            said.append("masked")
         if self.min_valid:
             said.append(f"min-valid {_short(self.min_valid)}")
         said += [f"{name} {value}" for name, value in self.params.items()]
@@ -227,6 +232,21 @@ class Request:
             default = p.default if p.no_preset(self.params) else preset.get(p.name, p.default)
             said.setdefault(p.name, default)
         return {p.name: p.type(said[p.name]) for p in op.params}
+
+
+def _over_cells(mask: NDArray[np.bool_], axes: Layout, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """A mask over every cell of an array: what it has no axes for has the same mask everywhere."""
+    if mask.ndim == len(axes.spatial) < len(shape):
+        spatial = iter(mask.shape)
+        mask = mask.reshape([next(spatial) if i in axes.spatial else 1 for i in range(len(shape))])
+    try:
+        return np.broadcast_to(mask, shape)
+    except ValueError:
+        raise InputError(
+            f"the mask has the shape {show_shape(mask.shape)}; for {show_shape(shape)} as "
+            f"{axes.letters} that would be the same, or "
+            f"{show_shape([shape[axis] for axis in axes.spatial])}"
+        ) from None
 
 
 def _short(value: float) -> str:

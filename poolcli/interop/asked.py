@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from poolcli.axes import PooledAxes
 from poolcli.checks import shown
-from poolcli.errors import UsageError
+from poolcli.errors import InputError, UsageError
+from poolcli.layout import show_shape
 from poolcli.plan import Plan, refuse_out
 from poolcli.request import Request
 from poolcli.windows import Windows
@@ -39,8 +40,26 @@ class Asked:
         """The plan for an array that is seen with that shape; of a view it keeps all axes."""
         request = self.request
         if self.where.view is not None:
-            request = replace(request, index="plane", keepdims=True)
+            request = replace(request, index="plane", keepdims=True, mask=self._seen_mask())
         return request.plan_alone(shape, dtype)
+
+    def _seen_mask(self) -> NDArray[np.bool_] | None:
+        """The mask as the array is seen; it may have the pooled axes alone."""
+        mask, view = self.request.mask, self.where.view
+        if mask is None or view is None:
+            return mask
+        along = self.where.along
+        if mask.ndim == len(along) < len(view.shape):
+            lengths = iter(mask.shape)
+            mask = mask.reshape(
+                [next(lengths) if i in along else 1 for i in range(len(view.shape))]
+            )
+        try:
+            return np.asarray(view.of(np.broadcast_to(mask, view.shape)))
+        except ValueError:
+            raise InputError(
+                f"the mask has the shape {show_shape(mask.shape)}, x {show_shape(view.shape)}"
+            ) from None
 
     def seen(self, x: Any) -> Any:
         """The array as pooling knows it."""
