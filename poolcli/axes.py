@@ -114,7 +114,7 @@ class PooledAxes:
             return padding_word(value) if what == "padding" else value
         if not self.said:
             if isinstance(value, Mapping):
-                raise UsageError(f"{what} {shown(value)}: only beside a size by axis, or `axes`")
+                raise UsageError(f"{what} {shown(value)}: only beside a size by axis, or axes")
             return _tuple(value)
         if value is None:
             return None

@@ -32,7 +32,7 @@ class Asked:
     def __post_init__(self) -> None:
         if self.where.view is not None and self.request.index not in (None, "plane"):
             raise UsageError(
-                f"index {self.request.index!r}: beside `axes` positions count the cells of the "
+                f"index {self.request.index!r}: beside axes positions count the cells of the "
                 "axes that are pooled, 'plane'"
             )
 
