@@ -11,16 +11,17 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poolcli.axes import Axis, PooledAxes, find_axes
-from poolcli.checks import flag, whole_number
+from poolcli.axes import BY_LAYOUT, Axis, PerAxis, PooledAxes, find_axes
+from poolcli.checks import flag, listed, whole_number
 from poolcli.errors import InputError, UnknownParameter, UsageError
-from poolcli.geometry import Fitted, Fractional
+from poolcli.geometry import Fractional
 from poolcli.interop.asked import Asked
 from poolcli.interop.doors import door_of
 from poolcli.layout import Layout, show_shape
 from poolcli.notation import parse_output_size
 from poolcli.operation import OperationPlan
 from poolcli.request import Request
+from poolcli.windows import Fitted
 
 Axes = Axis | Sequence[Axis]
 Pooled = NDArray[Any]
@@ -95,6 +96,11 @@ def axes_of(
     door = door_of(x)
     names = () if door is None else door.names(x)
     return find_axes(tuple(x.shape), sizes, axes=axes, layout=layout, like=like, names=names)
+
+
+def levels_of(levels: Sequence[PerAxis]) -> tuple[Any, ...]:
+    """The levels of a pyramid, each as a geometry takes it."""
+    return tuple(BY_LAYOUT.each("levels", level) for level in listed("levels", levels))
 
 
 def output_size_of(where: PooledAxes, output_size: Any, longest: int | None) -> Any:

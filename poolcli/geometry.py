@@ -13,7 +13,7 @@ from typing import Protocol
 
 from poolcli.checks import flag, listed, real, shown, whole, whole_number
 from poolcli.errors import InputError, UsageError
-from poolcli.windows import Windows
+from poolcli.windows import Fitted, Share, Windows
 
 PADDING_WORDS = ("valid", "same", "same-upper", "same-lower", "center")
 
@@ -127,49 +127,6 @@ class Global(Placement):
             Windows(name, _some_cells(name, n), range(1), n)
             for name, n in zip(names, cells, strict=True)
         )
-
-
-@dataclass(frozen=True)
-class Share:
-    """An output size in parts of the input's: ``number`` of every ``of`` cells, along each axis."""
-
-    number: int
-    of: int
-
-    def outs(self, cells: Sequence[int]) -> tuple[int, ...]:
-        """The cells along each axis, rounded half up, and at least one.
-
-        >>> Share(1, 4).outs([10, 3])
-        (3, 1)
-        """
-        return tuple(max(1, (2 * n * self.number + self.of) // (2 * self.of)) for n in cells)
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """An output size of ``number`` cells along one of several axes; the others in proportion.
-
-    Without an ``axis`` it is the longest one that has at most so many.
-    """
-
-    number: int
-    axis: int | None = None
-    axes: int = 0
-
-    def outs(self, cells: Sequence[int]) -> tuple[int, ...]:
-        """The cells along each axis.
-
-        >>> Fitted(600, 0, 2).outs([3000, 4000]), Fitted(1024).outs([3000, 4096])
-        ((600, 800), (750, 1024))
-        """
-        if self.axis is None:
-            longest = max(cells)
-            return Share(min(self.number, longest), max(1, longest)).outs(cells)
-        if self.axes != len(cells):
-            raise InputError(
-                f"output size: {self.axes} axes are meant, the array has {len(cells)} spatial ones"
-            )
-        return Share(self.number, max(1, cells[self.axis])).outs(cells)
 
 
 @dataclass(frozen=True)

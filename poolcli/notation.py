@@ -7,7 +7,8 @@ the plan's to say: only the plan knows the layout. Standard library only.
 from __future__ import annotations
 
 from poolcli.errors import UsageError
-from poolcli.geometry import PADDING_WORDS, Fitted, Padding, Share
+from poolcli.geometry import PADDING_WORDS, Padding
+from poolcli.windows import Fitted, Share
 
 # No axis is that long, and sums of a few such numbers still fit a machine's index.
 LARGEST = 2**60
