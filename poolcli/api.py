@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from poolcli.arguments import (
     Axes,
+    Options,
     Pooled,
     WithIndices,
     apply,
+    asked,
     axes_of,
     levels_of,
-    mask_of,
     output_size_of,
     public,
     run,
@@ -26,7 +27,6 @@ from poolcli.axes import PerAxis
 from poolcli.checks import listed
 from poolcli.geometry import Adaptive, Fractional, Global, Padding, Pyramid, Sliding
 from poolcli.ops import find_op
-from poolcli.request import Request
 
 
 @overload
@@ -124,30 +124,27 @@ def pool(
     """
     x = taken(x)
     where = axes_of(x, size, axes, layout, like)
-    geometry = Sliding(
+    cells = (
         where.each("size", size),
         where.each("stride", stride),
         where.each("padding", padding),
         where.each("dilation", dilation),
         ceil_mode,
     )
-    request = Request(
-        op,
-        geometry,
-        layout=where.layout,
+    options = Options(
+        layout=where.layout or layout,
         like=like,
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
-        mask=mask_of(mask),
         count_include_pad=count_include_pad,
         divisor=divisor,
         index=index,
         dtype=dtype,
         fit=fit,
         threads=threads,
-        params=op_params,
     )
+    request = asked(op, Sliding, cells, options, op_params, mask)
     return run(request, x, out, return_indices, where)
 
 
@@ -192,22 +189,19 @@ def global_pool(
     """
     x = taken(x)
     where = axes_of(x, None, axes, layout, like)
-    request = Request(
-        op,
-        Global(),
-        layout=where.layout,
+    options = Options(
+        layout=where.layout or layout,
         like=like,
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
-        mask=mask_of(mask),
         index=index,
         dtype=dtype,
         fit=fit,
         keepdims=keepdims,
         threads=threads,
-        params=op_params,
     )
+    request = asked(op, Global, (), options, op_params, mask)
     return run(request, x, out, return_indices, where)
 
 
@@ -265,22 +259,19 @@ def adaptive_pool(
     """
     x = taken(x)
     where = axes_of(x, output_size, axes, layout, like)
-    geometry = Adaptive(output_size_of(where, output_size, longest))
-    request = Request(
-        op,
-        geometry,
-        layout=where.layout,
+    options = Options(
+        layout=where.layout or layout,
         like=like,
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
-        mask=mask_of(mask),
         index=index,
         dtype=dtype,
         fit=fit,
         threads=threads,
-        params=op_params,
     )
+    cells = (output_size_of(where, output_size, longest),)
+    request = asked(op, Adaptive, cells, options, op_params, mask)
     return run(request, x, out, return_indices, where)
 
 
@@ -338,29 +329,26 @@ def fractional_pool(
     x = taken(x)
     where = axes_of(x, output_size, axes, layout, like)
     each_plane = np.ndim(samples) > 1 if samples is not None else False
-    geometry = Fractional(
+    cells = (
         where.each("output size", output_size),
         where.each("size", size),
         seed,
         None if samples is None or each_plane else listed("samples", samples),
     )
-    request = Request(
-        op,
-        geometry,
-        layout=where.layout,
+    options = Options(
+        layout=where.layout or layout,
         like=like,
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
-        mask=mask_of(mask),
         index=index,
         dtype=dtype,
         fit=fit,
         threads=threads,
-        params=op_params,
     )
+    request = asked(op, Fractional, cells, options, op_params, mask)
     if each_plane:
-        return run_planes(request, geometry, x, np.asarray(samples), out, return_indices)
+        return run_planes(request, Fractional(*cells), x, np.asarray(samples), out, return_indices)
     return run(request, x, out, return_indices, where)
 
 
@@ -393,18 +381,15 @@ def pyramid_pool(
     >>> pyramid_pool(np.ones((2, 13, 9, 64)), "max", [1, 2, 4]).shape
     (2, 21, 64)
     """
-    request = Request(
-        op,
-        Pyramid(levels_of(levels)),
+    options = Options(
         layout=layout,
         like=like,
         nan=nan,
         nodata=nodata,
         min_valid=min_valid,
-        mask=mask_of(mask),
         dtype=dtype,
         fit=fit,
         threads=threads,
-        params=op_params,
     )
+    request = asked(op, Pyramid, (levels_of(levels),), options, op_params, mask)
     return apply(x, request.plan)

@@ -79,5 +79,5 @@ def output_shape(
         geometry = row.make_geometry(values)
     except TypeError:  # what is not given
         raise UsageError(f"{family} pooling needs {' and '.join(row.usage)}") from None
-    request = Request(op, geometry, layout=where.layout, like=like, keepdims=keeps)
+    request = Request(op, geometry, layout=where.layout or layout, like=like, keepdims=keeps)
     return Asked(request, where, False).output_shape(lengths, given)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from poolcli.axes import BY_LAYOUT, Axis, PerAxis, PooledAxes, find_axes
 from poolcli.checks import flag, listed, whole_number
 from poolcli.errors import InputError, UnknownParameter, UsageError
-from poolcli.geometry import Fractional
+from poolcli.geometry import Fractional, Geometry
 from poolcli.interop.asked import Asked
 from poolcli.interop.doors import door_of
 from poolcli.layout import Layout, show_shape
 from poolcli.notation import parse_output_size
 from poolcli.operation import OperationPlan
+from poolcli.recent import Recent, Unlike, exact_key
 from poolcli.request import Request
 from poolcli.windows import Fitted
 
@@ -49,6 +50,51 @@ def _near(function: Callable[..., Any], name: str) -> str:
 
     near = get_close_matches(name, list(inspect.signature(function).parameters), n=1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+class Options(NamedTuple):
+    """Those of every family, as a request has them."""
+
+    layout: str | None = None
+    like: str | None = None
+    nan: str = "propagate"
+    nodata: float | None = None
+    min_valid: float = 0.0
+    count_include_pad: bool | None = None
+    divisor: float | None = None
+    index: str | None = None  # type: ignore[assignment]  # hides what nobody asks of it
+    dtype: DTypeLike | None = None
+    fit: str = "exact"
+    keepdims: bool = True
+    threads: int | None = None
+
+
+_asked: Recent[Request] = Recent(64)
+
+
+def asked(
+    op: str,
+    place: Callable[..., Geometry],
+    cells: tuple[Any, ...],
+    options: Options,
+    params: Mapping[str, Any],
+    mask: Any = None,
+) -> Request:
+    """The request for ``op`` with windows placed by ``place(*cells)``.
+
+    It is the same one for the same values: what it has planned it need not plan again.
+    """
+    if mask is not None:
+        return Request(op, place(*cells), *options, params, mask_of(mask))
+    try:
+        key = exact_key((op, place.__name__, *cells, *options, *params, *params.values()))
+    except Unlike:
+        return Request(op, place(*cells), *options, params)
+    request = _asked.get(key)
+    if request is None:
+        request = Request(op, place(*cells), *options, params)
+        _asked.put(key, request)
+    return request
 
 
 def as_array(x: ArrayLike, what: str = "x") -> NDArray[Any]:
@@ -122,11 +168,11 @@ def run(
     where: PooledAxes,
 ) -> Pooled | WithIndices:
     """Pool one array, which was taken, as requested; the result is of the same library."""
-    asked = Asked(request, where, flag("return_indices", return_indices))
+    job = Asked(request, where, flag("return_indices", return_indices))
     door = door_of(x)
     if out is not None and door is not None:
         raise UsageError(f"out: results of a {type(x).__name__} are new ones; leave it out")
-    results: Pooled | WithIndices = asked.on(x, out) if door is None else door.pool(x, asked)
+    results: Pooled | WithIndices = job.on(x, out) if door is None else door.pool(x, job)
     return results
 
 

@@ -171,7 +171,7 @@ def find_axes(
     (2, 1)
     """
     if axes is None and not isinstance(sizes, Mapping):
-        return PooledAxes(layout=layout)
+        return BY_LAYOUT
     if axes is None:
         said = tuple(sizes)
     else:
