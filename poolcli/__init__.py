@@ -26,15 +26,15 @@ if TYPE_CHECKING:
         adaptive_pool,
         fractional_pool,
         global_pool,
-        output_shape,
         pool,
         pyramid_pool,
     )
     from poolcli.api_chain import chain, unpool
+    from poolcli.api_shape import output_shape
     from poolcli.errors import InputError, PoolError, UsageError
     from poolcli.ops import OPS
 
-_HOMES = {"OPS": "ops", "chain": "api_chain", "unpool": "api_chain"}
+_HOMES = {"OPS": "ops", "chain": "api_chain", "output_shape": "api_shape", "unpool": "api_chain"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,56 +9,24 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from poolcli.arguments import (
+    Axes,
     Options,
-    PerAxis,
     Pooled,
     WithIndices,
-    as_array,
+    apply,
     asked,
-    per_axis,
+    axes_of,
+    levels_of,
+    output_size_of,
     public,
     run,
+    run_planes,
+    taken,
 )
-from poolcli.checks import listed, shown, whole_number
-from poolcli.errors import UsageError
+from poolcli.axes import PerAxis
+from poolcli.checks import listed
 from poolcli.geometry import Adaptive, Fractional, Global, Padding, Pyramid, Sliding
 from poolcli.ops import find_op
-from poolcli.request import Request
-
-
-def _sliding(
-    size: PerAxis,
-    stride: PerAxis | None,
-    padding: Padding | None,
-    dilation: PerAxis,
-    ceil_mode: bool,
-) -> Sliding:
-    return Sliding(
-        per_axis(size),
-        None if stride is None else per_axis(stride),
-        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
-        per_axis(dilation),
-        ceil_mode,
-    )
-
-
-def _adaptive(output_size: PerAxis) -> Adaptive:
-    return Adaptive(per_axis(output_size))
-
-
-def _fractional(
-    output_size: PerAxis, size: PerAxis | None, seed: int, samples: Sequence[float] | None
-) -> Fractional:
-    return Fractional(
-        per_axis(output_size),
-        None if size is None else per_axis(size),
-        seed,
-        None if samples is None else listed("samples", samples),
-    )
-
-
-def _pyramid(levels: Sequence[PerAxis]) -> Pyramid:
-    return Pyramid(tuple(per_axis(level) for level in listed("levels", levels)))
 
 
 @overload
@@ -82,10 +50,12 @@ def pool(
     count_include_pad: bool | None = None,
     divisor: float | None = None,
     layout: str | None = None,
+    axes: Axes | None = None,
     like: str | None = None,
     nan: str = "propagate",
     nodata: float | None = None,
     min_valid: float = 0.0,
+    mask: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     return_indices: bool = False,
@@ -98,9 +68,10 @@ def pool(
 
     Parameters
     ----------
-    x : array of bool, integers or floats, 1 to 5 axes
+    x : array of bool, integers or floats; of NumPy, or of a library whose arrays then come out
     op : name of an op, one of ``OPS`` or its aliases
     size, stride, dilation : cells, one number or one per spatial axis
+        Or a dict with a number for each axis that is pooled, as ``axes`` would name them: {"H": 2}.
         ``stride`` defaults to ``size``.
     padding : cells, a (before, after) pair per axis, or "valid", "same", "same-lower", "center"
         Padding is never a candidate and adds nothing; averages divide by the real cells. The
@@ -109,13 +80,20 @@ def pool(
     count_include_pad : averages count explicit padding as zeros
     divisor : averages divide by this number instead
     layout : axis letters such as "NCHW"; by default W, HW, HWC, NHWC or NDHWC by dimensions
+        Where a size has one number for each of more or fewer axes, these are the spatial ones.
+    axes : the axes to pool, up to three of an array of any rank; all others are batches
+        Positions, letters of the layout or names, where the array has names.
     like : "torch", "keras" or "onnx": that framework's defaults for what is not given here
     nan : "propagate", "skip" (leave NaN out) or "error"
     nodata : this value is missing, and is given back where a window has nothing else
     min_valid : the fraction of its real cells that a window must have, or it gives nodata or NaN
+    mask : True for cells that do not count, as NumPy's masked arrays have it
+        Of the shape of ``x``, or of its pooled axes for all others alike. Windows of such cells
+        alone give nodata or NaN.
     dtype : of the result; by default that of ``x`` for ops that pick a value, 64 bits for sums of
         integers, float64 for other results of integers and the float type of ``x`` else
-    fit : how results enter an integer ``dtype``: "exact", "round" or "clip"
+    fit : how results enter an integer ``dtype``: "exact", "round" (half to even), "clip" (rounded,
+        and cut to what it holds), "half-up" or "truncate"
     return_indices : also return the position of the cell that each window's value is
         For max, min and median; the first one on ties, −1 where nothing was valid.
     index : what positions count: "plane" (the spatial plane), "tensor" or "channels-last"
@@ -144,8 +122,17 @@ def pool(
     >>> pool(np.zeros((8, 28, 28, 3)), "avg", 3, stride=2, padding="same").shape
     (8, 14, 14, 3)
     """
+    x = taken(x)
+    where = axes_of(x, size, axes, layout, like)
+    cells = (
+        where.each("size", size),
+        where.each("stride", stride),
+        where.each("padding", padding),
+        where.each("dilation", dilation),
+        ceil_mode,
+    )
     options = Options(
-        layout=layout,
+        layout=where.layout or layout,
         like=like,
         nan=nan,
         nodata=nodata,
@@ -157,35 +144,8 @@ def pool(
         fit=fit,
         threads=threads,
     )
-    request = asked(op, _sliding, (size, stride, padding, dilation, ceil_mode), options, op_params)
-    return run(request, x, out, return_indices)
-
-
-@public
-def output_shape(
-    shape: Sequence[int],
-    size: PerAxis,
-    *,
-    stride: PerAxis | None = None,
-    padding: Padding = 0,
-    dilation: PerAxis = 1,
-    ceil_mode: bool = False,
-    layout: str | None = None,
-    like: str | None = None,
-) -> tuple[int, ...]:
-    """The shape that :func:`pool` gives for an array of ``shape``; no array is needed.
-
-    Raises UsageError or InputError for windows that do not fit, as ``pool`` would.
-
-    >>> output_shape((224, 224, 64), 3, stride=2, padding=1)
-    (112, 112, 64)
-    """
-    geometry = _sliding(size, stride, padding, dilation, ceil_mode)
-    request = Request("max", geometry, layout=layout, like=like)
-    if isinstance(shape, np.ndarray) and shape.ndim != 1:
-        raise UsageError(f"shape {shown(shape)}: lengths of axes are meant, such as x.shape")
-    lengths = tuple(whole_number("shape", n, least=0) for n in listed("shape", shape))
-    return request.plan(lengths, np.dtype(np.float32)).output_shape
+    request = asked(op, Sliding, cells, options, op_params, mask)
+    return run(request, x, out, return_indices, where)
 
 
 @overload
@@ -202,11 +162,13 @@ def global_pool(
     op: str,
     *,
     layout: str | None = None,
+    axes: Axes | None = None,
     like: str | None = None,
     keepdims: bool = False,
     nan: str = "propagate",
     nodata: float | None = None,
     min_valid: float = 0.0,
+    mask: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     return_indices: bool = False,
@@ -225,8 +187,10 @@ def global_pool(
     >>> global_pool(np.ones((2, 7, 7, 64)), "avg").shape
     (2, 64)
     """
+    x = taken(x)
+    where = axes_of(x, None, axes, layout, like)
     options = Options(
-        layout=layout,
+        layout=where.layout or layout,
         like=like,
         nan=nan,
         nodata=nodata,
@@ -237,34 +201,42 @@ def global_pool(
         keepdims=keepdims,
         threads=threads,
     )
-    request = asked(op, Global, (), options, op_params)
-    return run(request, x, out, return_indices)
+    request = asked(op, Global, (), options, op_params, mask)
+    return run(request, x, out, return_indices, where)
 
 
 @overload
 def adaptive_pool(
     x: ArrayLike,
     op: str,
-    output_size: PerAxis,
+    output_size: PerAxis | str | None = None,
     *,
     return_indices: Literal[False] = False,
     **options: Any,
 ) -> Pooled: ...
 @overload
 def adaptive_pool(
-    x: ArrayLike, op: str, output_size: PerAxis, *, return_indices: Literal[True], **options: Any
+    x: ArrayLike,
+    op: str,
+    output_size: PerAxis | str | None = None,
+    *,
+    return_indices: Literal[True],
+    **options: Any,
 ) -> WithIndices: ...
 @public
 def adaptive_pool(
     x: ArrayLike,
     op: str,
-    output_size: PerAxis,
+    output_size: PerAxis | str | None = None,
     *,
+    longest: int | None = None,
     layout: str | None = None,
+    axes: Axes | None = None,
     like: str | None = None,
     nan: str = "propagate",
     nodata: float | None = None,
     min_valid: float = 0.0,
+    mask: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     return_indices: bool = False,
@@ -277,14 +249,18 @@ def adaptive_pool(
 
     Output i of o covers the cells ⌊i·n/o⌋ … ⌈(i+1)·n/o⌉−1, as in torch.nn.AdaptiveAvgPool2d;
     windows overlap where n is no multiple of o. ``output_size`` is one number or one per spatial
-    axis; the other parameters are those of :func:`pool`. Raises UsageError or InputError.
+    axis, of which None leaves an axis as it is; "600x", "x400" and "25%" keep the proportions, and
+    so does ``longest``, the most cells along the longest axis. The other parameters are those of
+    :func:`pool`. Raises UsageError or InputError.
 
     >>> import numpy as np
     >>> adaptive_pool(np.ones((2, 15, 10, 64)), "max", 7).shape
     (2, 7, 7, 64)
     """
+    x = taken(x)
+    where = axes_of(x, output_size, axes, layout, like)
     options = Options(
-        layout=layout,
+        layout=where.layout or layout,
         like=like,
         nan=nan,
         nodata=nodata,
@@ -294,8 +270,9 @@ def adaptive_pool(
         fit=fit,
         threads=threads,
     )
-    request = asked(op, _adaptive, (output_size,), options, op_params)
-    return run(request, x, out, return_indices)
+    cells = (output_size_of(where, output_size, longest),)
+    request = asked(op, Adaptive, cells, options, op_params, mask)
+    return run(request, x, out, return_indices, where)
 
 
 @overload
@@ -319,12 +296,14 @@ def fractional_pool(
     *,
     size: PerAxis | None = None,
     seed: int = 0,
-    samples: Sequence[float] | None = None,
+    samples: ArrayLike | None = None,
     layout: str | None = None,
+    axes: Axes | None = None,
     like: str | None = None,
     nan: str = "propagate",
     nodata: float | None = None,
     min_valid: float = 0.0,
+    mask: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     return_indices: bool = False,
@@ -336,8 +315,9 @@ def fractional_pool(
     """Pool with windows at pseudo-random steps (Graham 2014, "Fractional max-pooling").
 
     Windows of ``size`` cells (by default the smallest that leaves no gap) start as in
-    torch.nn.FractionalMaxPool2d. ``samples`` are numbers in [0, 1), one per spatial axis; without
-    them they are drawn with ``seed``, which an op that draws gets too. The other parameters are
+    torch.nn.FractionalMaxPool2d. ``samples`` are numbers in [0, 1), one per spatial axis, height
+    before width, or such a row for each plane: of (N, C, 2) for NCHW. Without them they are drawn,
+    once for all planes, with ``seed``, which an op that draws gets too. The other parameters are
     those of :func:`pool`. Raises UsageError or InputError.
 
     >>> import numpy as np
@@ -346,8 +326,17 @@ def fractional_pool(
     """
     if any(param.name == "seed" for param in find_op(op).params):
         op_params = {"seed": seed} | op_params
+    x = taken(x)
+    where = axes_of(x, output_size, axes, layout, like)
+    each_plane = np.ndim(samples) > 1 if samples is not None else False
+    cells = (
+        where.each("output size", output_size),
+        where.each("size", size),
+        seed,
+        None if samples is None or each_plane else listed("samples", samples),
+    )
     options = Options(
-        layout=layout,
+        layout=where.layout or layout,
         like=like,
         nan=nan,
         nodata=nodata,
@@ -357,8 +346,10 @@ def fractional_pool(
         fit=fit,
         threads=threads,
     )
-    request = asked(op, _fractional, (output_size, size, seed, samples), options, op_params)
-    return run(request, x, out, return_indices)
+    request = asked(op, Fractional, cells, options, op_params, mask)
+    if each_plane:
+        return run_planes(request, Fractional(*cells), x, np.asarray(samples), out, return_indices)
+    return run(request, x, out, return_indices, where)
 
 
 @public
@@ -372,6 +363,7 @@ def pyramid_pool(
     nan: str = "propagate",
     nodata: float | None = None,
     min_valid: float = 0.0,
+    mask: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     threads: int | None = None,
@@ -399,6 +391,5 @@ def pyramid_pool(
         fit=fit,
         threads=threads,
     )
-    request = asked(op, _pyramid, (levels,), options, op_params)
-    array = as_array(x)
-    return request.plan(array.shape, array.dtype).run(array)
+    request = asked(op, Pyramid, (levels_of(levels),), options, op_params, mask)
+    return apply(x, request.plan)

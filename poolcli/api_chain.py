@@ -6,7 +6,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from poolcli.arguments import PerAxis, as_array, per_axis, public
+from poolcli.arguments import apply, as_array, public
+from poolcli.axes import BY_LAYOUT, PerAxis
 from poolcli.chain_syntax import parse_chain
 from poolcli.geometry import Padding
 from poolcli.unpooling import Unpool
@@ -71,8 +72,7 @@ def chain(
         min_valid=min_valid,
         threads=threads,
     )
-    array = as_array(x)
-    return asked.plan(array.shape, array.dtype).run(array)
+    return apply(x, asked.plan)
 
 
 @public
@@ -117,15 +117,14 @@ def unpool(
     array([[0, 0],
            [5, 0]])
     """
-    array = as_array(x)
     request = Unpool(
         as_array(indices, "indices"),
-        None if size is None else per_axis(size),
-        None if stride is None else per_axis(stride),
-        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
-        None if output_size is None else per_axis(output_size),
+        BY_LAYOUT.each("size", size),
+        BY_LAYOUT.each("stride", stride),
+        BY_LAYOUT.each("padding", padding),
+        BY_LAYOUT.each("output size", output_size),
         layout=layout,
         like=like,
         index=index,
     )
-    return request.plan(array.shape, array.dtype).run(array)
+    return apply(x, request.plan)

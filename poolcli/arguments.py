@@ -5,18 +5,26 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from poolcli.checks import flag
+from poolcli.axes import BY_LAYOUT, Axis, PerAxis, PooledAxes, find_axes
+from poolcli.checks import flag, listed, whole_number
 from poolcli.errors import InputError, UnknownParameter, UsageError
-from poolcli.geometry import Geometry
+from poolcli.geometry import Fractional, Geometry
+from poolcli.interop.asked import Asked
+from poolcli.interop.doors import door_of
+from poolcli.layout import Layout, show_shape
+from poolcli.notation import parse_output_size
+from poolcli.operation import OperationPlan
 from poolcli.recent import Recent, Unlike, exact_key
 from poolcli.request import Request
+from poolcli.windows import Fitted
 
-PerAxis = int | Sequence[int]
+Axes = Axis | Sequence[Axis]
 Pooled = NDArray[Any]
 WithIndices = tuple[NDArray[Any], NDArray[np.int64]]
 P = ParamSpec("P")
@@ -42,17 +50,6 @@ def _near(function: Callable[..., Any], name: str) -> str:
 
     near = get_close_matches(name, list(inspect.signature(function).parameters), n=1)
     return f"; did you mean {near[0]}?" if near else ""
-
-
-def per_axis(value: Any) -> int | tuple[int, ...]:
-    """A sequence as a tuple, anything else as it is: the geometry checks it."""
-    if isinstance(value, np.ndarray):
-        return tuple(value) if value.ndim else value.item()
-    # Of a text the characters would be taken, which is never what is meant.
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
-        return tuple(value)
-    number: int = value
-    return number
 
 
 class Options(NamedTuple):
@@ -81,11 +78,14 @@ def asked(
     cells: tuple[Any, ...],
     options: Options,
     params: Mapping[str, Any],
+    mask: Any = None,
 ) -> Request:
     """The request for ``op`` with windows placed by ``place(*cells)``.
 
     It is the same one for the same values: what it has planned it need not plan again.
     """
+    if mask is not None:
+        return Request(op, place(*cells), *options, params, mask_of(mask))
     try:
         key = exact_key((op, place.__name__, *cells, *options, *params, *params.values()))
     except Unlike:
@@ -106,7 +106,7 @@ def as_array(x: ArrayLike, what: str = "x") -> NDArray[Any]:
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise UsageError(
             f"{what} has masked cells; fill them, and say with what: "
-            "x.filled(np.nan) and nan='skip', or x.filled(-9) and nodata=-9"
+            "x.filled(np.nan) and nan='skip', or x.data and mask=x.mask"
         )
     try:
         return np.asarray(x)
@@ -115,13 +115,107 @@ def as_array(x: ArrayLike, what: str = "x") -> NDArray[Any]:
         raise InputError(f"{what}: NumPy makes no array of it: {why}") from error
 
 
+def mask_of(mask: Any) -> NDArray[np.bool_] | None:
+    """A mask as NumPy's bools: what is not 0 is True."""
+    if mask is None:
+        return None
+    door = door_of(mask)
+    values = as_array(mask, "mask") if door is None else np.asarray(mask)
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"the mask is of {values.dtype}; bool or numbers are meant")
+    return np.asarray(values != 0)
+
+
+def taken(x: Any) -> Any:
+    """``x`` if it is an array of some library, or else as NumPy's."""
+    return as_array(x) if door_of(x) is None else x
+
+
+def axes_of(
+    x: Any,
+    sizes: Any,
+    axes: Any,
+    layout: str | None,
+    like: str | None,
+) -> PooledAxes:
+    """Which axes of an array that was taken are pooled, see :func:`poolcli.axes.find_axes`."""
+    door = door_of(x)
+    names = () if door is None else door.names(x)
+    return find_axes(tuple(x.shape), sizes, axes=axes, layout=layout, like=like, names=names)
+
+
+def levels_of(levels: Sequence[PerAxis]) -> tuple[Any, ...]:
+    """The levels of a pyramid, each as a geometry takes it."""
+    return tuple(BY_LAYOUT.each("levels", level) for level in listed("levels", levels))
+
+
+def output_size_of(where: PooledAxes, output_size: Any, longest: int | None) -> Any:
+    """The output size of adaptive pooling, in numbers or in the proportions of what is pooled."""
+    if (output_size is None) == (longest is None):
+        raise UsageError("adaptive pooling needs an output size or longest, and not both")
+    if longest is not None:
+        return Fitted(whole_number("longest", longest, least=1))
+    if isinstance(output_size, str):
+        return parse_output_size(output_size, "output_size")
+    return where.each("output size", output_size)
+
+
 def run(
-    request: Request, x: ArrayLike, out: NDArray[Any] | None, return_indices: bool
+    request: Request,
+    x: Any,
+    out: NDArray[Any] | None,
+    return_indices: bool,
+    where: PooledAxes,
 ) -> Pooled | WithIndices:
-    """Pool one array as requested."""
-    with_indices = flag("return_indices", return_indices)
+    """Pool one array, which was taken, as requested; the result is of the same library."""
+    job = Asked(request, where, flag("return_indices", return_indices))
+    door = door_of(x)
+    if out is not None and door is not None:
+        raise UsageError(f"out: results of a {type(x).__name__} are new ones; leave it out")
+    results: Pooled | WithIndices = job.on(x, out) if door is None else door.pool(x, job)
+    return results
+
+
+def run_planes(
+    request: Request,
+    geometry: Fractional,
+    x: Any,
+    samples: NDArray[Any],
+    out: NDArray[Any] | None,
+    return_indices: bool,
+) -> Pooled | WithIndices:
+    """Pool each plane of one array with random samples of its own, a row of them for each plane."""
+    if not isinstance(x, np.ndarray) or out is not None:
+        raise UsageError("samples for each plane are for NumPy arrays, and into new ones")
+    if request.index_convention != "plane":
+        raise UsageError("samples for each plane: positions count the cells of it, index 'plane'")
+    plan = request.plan_alone(x.shape, x.dtype)
+    axes = Layout(plan.layout)
+    others = tuple(x.shape[axis] for axis in axes.others)
+    if samples.shape != (*others, len(axes.spatial)):
+        raise InputError(
+            f"samples have the shape {show_shape(samples.shape)}; for each plane they would have "
+            f"{show_shape((*others, len(axes.spatial)))}"
+        )
+    result = np.empty(plan.output_shape, plan.output_dtype)
+    indices = np.empty(plan.output_shape, np.int64)
+    for place in np.ndindex(*others):
+        fixed = dict(zip(axes.others, place, strict=True))
+        at = tuple(fixed.get(axis, slice(None)) for axis in range(x.ndim))
+        own = replace(geometry, samples=tuple(samples[place].tolist()))
+        one = replace(request, geometry=own, layout=axes.spatial_letters)
+        plane = one.plan_alone(x[at].shape, x.dtype)
+        result[at] = plane.run(x[at])
+        if return_indices:
+            indices[at] = plane.winners(x[at])
+    return (result, indices) if return_indices else result
+
+
+def apply(x: Any, plan: Callable[..., OperationPlan]) -> Pooled:
+    """Do with an array what ``plan`` gives for its shape and dtype."""
+    door = door_of(x)
+    if door is not None:
+        result: Pooled = door.apply(x, plan)
+        return result
     array = as_array(x)
-    plan = request.plan_alone(array.shape, array.dtype)
-    indices = plan.winners(array) if with_indices else None  # first: not every op has them
-    result = plan.run(array, out)
-    return result if indices is None else (result, indices)
+    return plan(array.shape, array.dtype).run(array)

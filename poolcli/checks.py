@@ -43,11 +43,13 @@ def word(what: str, value: object) -> str:
 
 
 def whole(what: str, value: object) -> int:
-    """``value`` as an int.
+    """``value`` as an int; a float that is a whole number is one.
 
-    >>> whole("seed", True)
-    1
+    >>> whole("seed", True), whole("size", 2.0)
+    (1, 2)
     """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     try:
         return operator.index(value)  # type: ignore[arg-type]  # the point is to find out
     except TypeError:

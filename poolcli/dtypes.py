@@ -102,7 +102,16 @@ def result_dtype(
     return RESULTS[rule](cells.newbyteorder("="), native)
 
 
-FITS = ("exact", "round", "clip")
+FITS = ("exact", "round", "clip", "half-up", "truncate")
+
+
+def _half_up(values: Array) -> Array:
+    whole = np.floor(values)  # x + 0.5 would lift what is just below a half
+    return np.asarray(whole + (values - whole >= 0.5))
+
+
+# How floats become whole numbers; exact ones are looked at as they are.
+_ROUNDINGS: dict[str, Callable[[Array], Array]] = {"half-up": _half_up, "truncate": np.trunc}
 
 
 def overflowing(value: object, target: np.dtype[Any]) -> InputError:
@@ -145,9 +154,10 @@ def convert(values: Array, out: Array, fit: str) -> None:
     """Write ``values`` to ``out`` of another dtype.
 
     ``fit`` is for integer (and bool) targets: ``exact`` wants whole numbers in range, ``round``
-    rounds half to even and wants them in range, ``clip`` rounds and saturates. A floating-point
-    result rounds to a floating-point target as any arithmetic does, but may not overflow; a whole
-    number must be one that the target holds exactly.
+    rounds half to even and wants them in range, ``clip`` rounds and saturates; ``half-up`` rounds
+    halves up, ``truncate`` goes towards 0, and both want numbers in range. A floating-point result
+    rounds to a floating-point target as any arithmetic does, but may not overflow; a whole number
+    must be one that the target holds exactly.
 
     Raises InputError with the offending number.
     """
@@ -203,7 +213,7 @@ def _to_integer(values: Array, out: Array, fit: str) -> None:
     if values.dtype.kind == "f":
         if np.isnan(values).any():
             raise not_a_number(target)
-        whole = np.rint(values)
+        whole = _ROUNDINGS.get(fit, np.rint)(values)
         if fit == "exact" and (whole != values).any():
             raise inexact(values[whole != values][0], target)
         least, most = (_within(end, source) for end in (low, high))

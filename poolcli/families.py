@@ -10,8 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from poolcli.errors import UsageError
 from poolcli.geometry import PADDING_WORDS, Adaptive, Fractional, Geometry, Global, Pyramid, Sliding
-from poolcli.notation import parse_counts, parse_levels, parse_padding, parse_truth, parse_whole
+from poolcli.notation import (
+    parse_counts,
+    parse_levels,
+    parse_longest,
+    parse_output_size,
+    parse_padding,
+    parse_truth,
+    parse_whole,
+)
 from poolcli.windows import Windows
 
 JsonObject = dict[str, Any]
@@ -45,6 +54,9 @@ class WindowParam(NamedTuple):
     """Values that a shell may offer."""
     kind: type = str
     """What the command line takes: text that ``read`` reads, or a number."""
+    instead: str = ""
+    """A parameter that may be given in its place, which then ``sets`` it."""
+    sets: str = ""
     of_request: bool = False
     """Whether it says what becomes of the axes, which is the request's and not the geometry's."""
 
@@ -99,8 +111,14 @@ class Family(NamedTuple):
 
     def make_geometry(self, values: Mapping[str, Any]) -> Geometry:
         """The geometry with these values, by the names of ``params``; None is left to itself."""
-        names = [param.name for param in self.params if not param.of_request]
-        said = {name: values[name] for name in names if values.get(name) is not None}
+        said: dict[str, Any] = {}
+        for param in self.params:
+            value, name = values.get(param.name), param.sets or param.name
+            if value is None or param.of_request:
+                continue
+            if name in said:
+                raise UsageError(f"`{param.name}` says what `{name}` says; give one of them")
+            said[name] = value
         geometry: Geometry = self.geometry(**said)
         return geometry
 
@@ -307,7 +325,25 @@ ROWS = (
         summary="pool to an output size, whatever the input's",
         usage={"output_size": "7"},
         geometry=Adaptive,
-        params=(_OUTPUT_SIZE,),
+        params=(
+            WindowParam(
+                "output_size",
+                parse_output_size,
+                "Cells of the result per spatial axis: N, HxW or DxHxW; in the input's proportions "
+                "600x (high), x400 (wide) or 25%.",
+                "SIZE",
+                meaning="an output size",
+                examples=("7", "7x5", "25%"),
+                instead="longest",
+            ),
+            WindowParam(
+                "longest",
+                parse_longest,
+                "At most so many cells along the longest axis, the others in proportion.",
+                "N",
+                sets="output_size",
+            ),
+        ),
         describe=_adaptive_words,
         as_json=lambda _geometry, parts: {"output_size": _outs(parts[0])},
         leading=("output_size",),

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from poolcli.checks import flag, listed, real, shown, whole, whole_number
 from poolcli.errors import InputError, UsageError
-from poolcli.windows import Windows
+from poolcli.windows import Fitted, Share, Windows
 
 PADDING_WORDS = ("valid", "same", "same-upper", "same-lower", "center")
 
@@ -42,6 +42,11 @@ class Placement(Geometry, Protocol):
     def parts(self) -> tuple[Placement, ...]:
         return (self,)
 
+    @property
+    def entries(self) -> int:
+        """How many numbers a size was given with, one for each spatial axis; 0: one for all."""
+        return 0
+
     def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
         """One :class:`Windows` for each spatial axis; ``names`` and ``cells`` give name and length.
 
@@ -68,6 +73,11 @@ class Sliding(Placement):
     padding: Padding | None = None
     dilation: int | tuple[int, ...] = 1
     ceil_mode: bool = False
+
+    @property
+    def entries(self) -> int:
+        """How many numbers the size has."""
+        return _entries(self.size)
 
     def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
         """One :class:`Windows` for each spatial axis; ``names`` and ``cells`` give name and length.
@@ -123,10 +133,16 @@ class Global(Placement):
 class Adaptive(Placement):
     """As many windows as asked for: window i of o covers the cells ⌊i·n/o⌋ … ⌈(i+1)·n/o⌉−1.
 
-    The definition is that of torch.nn.AdaptiveAvgPool2d.
+    The definition is that of torch.nn.AdaptiveAvgPool2d. Among several output sizes None leaves an
+    axis as it is. A Share or what is Fitted keeps the aspect.
     """
 
-    output_size: int | tuple[int, ...]
+    output_size: int | tuple[int | None, ...] | Share | Fitted
+
+    @property
+    def entries(self) -> int:
+        """How many numbers the output size has."""
+        return _entries(self.output_size)
 
     def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
         """One :class:`Windows` for each spatial axis.
@@ -134,7 +150,10 @@ class Adaptive(Placement):
         >>> Adaptive(3).resolve(["width"], [7])[0].starts
         (0, 2, 4)
         """
-        outs = _output_sizes(self.output_size, names)
+        size = self.output_size
+        if isinstance(size, (Share, Fitted)):
+            size = size.outs([_some_cells(*axis) for axis in zip(names, cells, strict=True)])
+        outs = _output_sizes(size, names, cells)
         return tuple(
             _adapt(name, _some_cells(name, n), out)
             for name, n, out in zip(names, cells, outs, strict=True)
@@ -150,10 +169,15 @@ class Fractional(Placement):
     are drawn with ``seed``. The size defaults to the smallest that leaves no gap.
     """
 
-    output_size: int | tuple[int, ...]
+    output_size: int | tuple[int | None, ...]
     size: int | tuple[int, ...] | None = None
     seed: int = 0
     samples: tuple[float, ...] | None = None
+
+    @property
+    def entries(self) -> int:
+        """How many numbers the output size has."""
+        return _entries(self.output_size)
 
     def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
         """One :class:`Windows` for each spatial axis.
@@ -161,7 +185,7 @@ class Fractional(Placement):
         >>> Fractional(3, 2, samples=(0.5,)).resolve(["width"], [7])[0].starts
         (0, 2, 5)
         """
-        outs = _output_sizes(self.output_size, names)
+        outs = _output_sizes(self.output_size, names, cells)
         sizes: Sequence[int] = [_gapless(n, out) for n, out in zip(cells, outs, strict=True)]
         if self.size is not None:
             sizes = axis_values("size", self.size, names, least=1)
@@ -204,7 +228,16 @@ class Pyramid:
         return tuple(Adaptive(level) for level in self.levels)
 
 
-def _output_sizes(value: int | tuple[int, ...], names: Sequence[str]) -> tuple[int, ...]:
+def _entries(value: object) -> int:
+    return len(value) if isinstance(value, tuple) else 0
+
+
+def _output_sizes(
+    value: int | tuple[int | None, ...], names: Sequence[str], cells: Sequence[int]
+) -> tuple[int, ...]:
+    """The cells that are asked for, and those that there are where None leaves an axis alone."""
+    if isinstance(value, tuple) and len(value) == len(cells):
+        value = tuple(n if out is None else out for out, n in zip(value, cells, strict=True))
     outs = axis_values("output size", value, names, least=1)
     for name, out in zip(names, outs, strict=True):
         if out > _MOST_LISTED:
@@ -260,13 +293,14 @@ def _slide(
         _word_padding(padding, n, effective, stride) if isinstance(padding, str) else padding
     )
     padded = n + before + after
-    if effective > padded:
+    rounds_up = ceil_mode and not isinstance(padding, str)
+    if effective > padded and not rounds_up:
         what = "padded input" if before or after else "input"
         raise InputError(f"{axis}: effective kernel {effective} exceeds {what} {padded}")
-    if isinstance(padding, str) or not ceil_mode:
-        out = (padded - effective) // stride + 1
-    else:
-        out = -((effective - padded) // stride) + 1
+    out = (padded - effective) // stride + 1
+    if rounds_up:
+        # A window larger than the axis is one window, which reaches past the end.
+        out = max(1, -((effective - padded) // stride) + 1)
         if (out - 1) * stride >= n + before:
             out -= 1
     starts = range(-before, -before + out * stride, stride)
@@ -313,10 +347,15 @@ def _some_cells(axis: str, n: int) -> int:
 
 
 def axis_values(
-    what: str, value: int | Sequence[int], names: Sequence[str], *, least: int
+    what: str, value: int | Sequence[int | None] | None, names: Sequence[str], *, least: int
 ) -> tuple[int, ...]:
-    """One whole number per axis, from one for all or a sequence."""
-    values = [value] * len(names) if not isinstance(value, (tuple, list)) else list(value)
+    """One whole number per axis, from one for all, alone or in a sequence, or from one each.
+
+    >>> axis_values("size", (2,), ["height", "width"], least=1)
+    (2, 2)
+    """
+    values = list(value) if isinstance(value, (tuple, list)) else [value]
+    values = values * len(names) if len(values) == 1 else values
     if len(values) != len(names):
         raise InputError(
             f"{what} has {_counted(values, 'number', 'numbers')}, the array has "
@@ -328,14 +367,12 @@ def axis_values(
 def axis_paddings(padding: Padding, names: Sequence[str]) -> list[str | tuple[int, int]]:
     """A pair or a word per axis, from any way to give padding."""
     if isinstance(padding, str):
-        if padding not in PADDING_WORDS:
-            raise UsageError(
-                f"padding {shown(padding)}: use a number, a pair per axis or one of "
-                f"{', '.join(PADDING_WORDS)}"
-            )
-        word = {"same-upper": "same"}.get(padding, padding)
+        word = padding_word(padding)
+        word = {"same-upper": "same"}.get(word, word)
         return [(0, 0) if word == "valid" else word] * len(names)
     if isinstance(padding, (tuple, list)):
+        if len(padding) == 1:
+            return [_pair(padding[0])] * len(names)
         if len(padding) != len(names):
             raise InputError(
                 f"padding has {_counted(padding, 'entry', 'entries')}, the array has "
@@ -343,6 +380,21 @@ def axis_paddings(padding: Padding, names: Sequence[str]) -> list[str | tuple[in
             )
         return [_pair(entry) for entry in padding]
     return [_pair(padding)] * len(names)
+
+
+def padding_word(said: str) -> str:
+    """One of ``PADDING_WORDS``, however frameworks write it.
+
+    >>> padding_word("SAME_UPPER")
+    'same-upper'
+    """
+    word = said.lower().replace("_", "-")
+    if word not in PADDING_WORDS:
+        raise UsageError(
+            f"padding {shown(said)}: use a number, a pair per axis or one of "
+            f"{', '.join(PADDING_WORDS)}"
+        )
+    return word
 
 
 def _counted(things: Sequence[object], one: str, many: str) -> str:

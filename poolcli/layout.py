@@ -68,14 +68,21 @@ class Layout:
 
 
 def find_layout(
-    letters: str | None, shape: Sequence[int], defaults: Mapping[int, str] = CHANNELS_LAST
+    letters: str | None,
+    shape: Sequence[int],
+    defaults: Mapping[int, str] = CHANNELS_LAST,
+    spatial: int = 0,
 ) -> Layout:
     """The layout of an array of ``shape``: the given letters, or the default for its dimensions.
 
+    Where the default has not so many ``spatial`` axes as sizes were given for, the other axes are
+    channels and a batch, as they stand in the defaults.
     Raises UsageError for letters that are no layout, InputError where they do not fit the array.
 
     >>> find_layout(None, (8, 28, 28, 3)).letters
     'NHWC'
+    >>> find_layout(None, (8, 28, 28, 3), spatial=3).letters
+    'DHWC'
     """
     if letters is not None:
         if not isinstance(letters, str):
@@ -94,7 +101,13 @@ def find_layout(
             f"the array has {len(shape)} axes, {show_shape(shape)}; pooling knows 1 to "
             f"{max(defaults)}, so reshape it or take a part"
         )
-    return Layout(defaults[len(shape)])
+    layout, others = Layout(defaults[len(shape)]), len(shape) - spatial
+    if spatial in (0, len(layout.spatial)) or spatial > 3 or not 0 <= others <= 2:
+        return layout
+    planes, batch = "DHW"[-spatial:], "N" if others == 2 else ""
+    channels = "C" if others else ""
+    first = defaults[max(defaults)].startswith("NC")
+    return Layout(f"{batch}{channels}{planes}" if first else f"{batch}{planes}{channels}")
 
 
 _LETTERS = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from poolcli.errors import UsageError
 from poolcli.geometry import PADDING_WORDS, Padding
+from poolcli.windows import Fitted, Share
 
 # No axis is that long, and sums of a few such numbers still fit a machine's index.
 LARGEST = 2**60
@@ -39,6 +40,42 @@ def parse_counts(text: str, what: str, *, least: int = 1) -> int | tuple[int, ..
         raise UsageError(f"{asked}: an x stands between the numbers of axes, as in 2x3")
     numbers = [_number(part, asked, least) for part in _split_axes(text)]
     return numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def parse_output_size(text: str, what: str) -> int | tuple[int, ...] | Share | Fitted:
+    """Read ``7`` or ``7x5``, or what keeps the aspect: ``600x`` (high), ``x400`` (wide), ``25%``.
+
+    >>> parse_output_size("7x5", "output-size"), parse_output_size("x400", "output-size")
+    ((7, 5), Fitted(number=400, axis=1, axes=2))
+    >>> parse_output_size("12.5%", "output-size")
+    Share(number=1, of=8)
+    """
+    word = text.strip().lower().replace("×", "x")
+    asked = f"{what} {shorten(text)}"
+    if word.endswith("%"):
+        from fractions import Fraction  # late, it takes milliseconds
+
+        try:
+            share = Fraction(word[:-1].strip()) / 100
+        except (ValueError, ZeroDivisionError):
+            raise UsageError(f"{asked}: a number of percent is meant, such as 25%") from None
+        if not 0 < share <= LARGEST:
+            raise UsageError(f"{asked}: more than 0% is meant")
+        return Share(share.numerator, share.denominator)
+    parts = word.split("x")
+    given = [axis for axis, part in enumerate(parts) if part.strip()]
+    if len(parts) in (2, 3) and len(given) == 1:
+        return Fitted(_number(parts[given[0]].strip(), asked, 1), given[0], len(parts))
+    return parse_counts(text, what)
+
+
+def parse_longest(text: str, what: str) -> Fitted:
+    """Read the most cells that the longest axis is to have.
+
+    >>> parse_longest("1024", "longest")
+    Fitted(number=1024, axis=None, axes=0)
+    """
+    return Fitted(_number(text.strip(), f"{what} {shorten(text)}", 1))
 
 
 def parse_padding(text: str, what: str) -> Padding:

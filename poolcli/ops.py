@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +30,8 @@ class Param(NamedTuple):
     help: str
     choices: tuple[str, ...] = ()
     """The words that mean something, where they are few."""
+    no_preset: Callable[[Mapping[str, Any]], bool] = lambda _said: False
+    """Whether a framework's default for it means nothing beside what is said."""
 
 
 class Op(NamedTuple):
@@ -184,7 +187,13 @@ ROWS = (
         equation=arithmetic("power_sum"),
         params=(
             Param("norm", float, 2.0, "p of the norm; inf for the largest magnitude"),
-            Param("signed", bool, False, "keep the sign of x^p, as torch does; not for norm inf"),
+            Param(
+                "signed",
+                bool,
+                False,
+                "keep the sign of x^p, as torch does; not for norm inf",
+                no_preset=lambda said: said.get("norm") == math.inf,
+            ),
         ),
     ),
     Op(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from poolcli.engine.blocks import Memory, Progress, count_blocks, memory_of, run
 from poolcli.engine.chunks import Outline
 from poolcli.engine.gather import gathered_bytes, positions_of
 from poolcli.engine.kernels import Kernel
+from poolcli.engine.masked import MaskedView, marker
 from poolcli.engine.native import Missing
 from poolcli.engine.repeat import Repeat
 from poolcli.engine.worker import NanFound, Task, is_shared
@@ -40,6 +41,8 @@ from poolcli.recent import Recent
 from poolcli.windows import Grid, Windows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from poolcli.request import Request
@@ -70,6 +73,8 @@ class Plan:
     """For some of the windows only: the plan of all, and which are the first of these."""
     blocks: tuple[int, int] | None = None
     """Where others do the rest: of the blocks that an array is cut into, these alone."""
+    mask: NDArray[np.bool_] | None = field(default=None, compare=False)
+    """True for cells that do not count, one for each cell of the input."""
 
     @cached_property
     def output_layout(self) -> str:
@@ -188,7 +193,7 @@ class Plan:
         if out is None:
             out = allocate(self.output_shape, self.output_dtype)
         else:
-            self._check_output(x, out)
+            refuse_out(out, self.output_shape, self.output_dtype, x)
         self._run(self.kernel, x, out, block_bytes, progress)
         return out
 
@@ -208,11 +213,7 @@ class Plan:
 
         Raises UsageError where the op picks no cell by its value.
         """
-        op = find_op(self.request.op)
-        if op.winner is None:
-            known = ", ".join(op.name for op in OPS.values() if op.winner is not None)
-            raise UsageError(f"{op.name} picks no cell, so it has no indices; {known} do")
-        return self._positions(op.winner, x, block_bytes)
+        return self._positions(winner_of(self.request.op), x, block_bytes)
 
     def picked(self, x: Readable) -> NDArray[np.int64] | None:
         """The position of the cell that is (or is nearest to) each window's result, as winners are.
@@ -300,11 +301,15 @@ class Plan:
             out = self._with_all_axes(out)
         wanted = out.dtype if kernel is self.kernel else None
         result = result_dtype(kernel.result, self.input_dtype, wanted)
+        source = input_view(x, order)
+        if self.mask is not None:
+            unused = request.nodata is None
+            source = MaskedView(source, self.mask.transpose(order), self._marker(), unused=unused)
         return Task(
             name=request.op,
             kernel=kernel,
             result=result,
-            source=input_view(x, order),
+            source=source,
             target=output_view(out, order),
             windows=whole.windows,
             ranges=tuple((a, a + w.out) for a, w in zip(first, self.windows, strict=True)),
@@ -345,6 +350,7 @@ class Plan:
                     progress(1.0)
                 return
         task = self._task(kernel, x, out)
+        self._refuse_empty(task)
         alone = not isinstance(x, np.ndarray) and x.sequential
         threads = 1 if alone else self.request.threads
         try:
@@ -361,13 +367,57 @@ class Plan:
                 x.finish()
         except NanFound as found:
             position = dict(zip(self._view(x)[1], found.position, strict=True))
-            letters = Layout(self.layout).letters
-            where = ", ".join(f"{AXIS_NAMES[c]} {position[i]}" for i, c in enumerate(letters))
+            where = self._named([position[axis] for axis in range(len(self.layout))])
             raise InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`") from None
+
+    def _marker(self) -> Any:
+        """What masked cells are seen as: nodata, or else a value that no other cell has."""
+        nodata = self.request.nodata
+        if nodata is not None:
+            return as_cell(nodata, self.input_dtype, "input")
+        return marker(self.input_dtype)
+
+    def _refuse_empty(self, task: Task) -> None:
+        """Refuse windows of masked cells alone, where no number can say that they are."""
+        if self.mask is None or self.request.nodata is not None:
+            return
+        if task.kernel is not self.kernel or task.target.dtype.kind == "f":
+            return
+        if self.request.min_valid:
+            raise UsageError("min_valid beside a mask over integers needs `nodata`")
+        plain = replace(
+            self.request,
+            op="max",
+            mask=None,
+            nan="propagate",
+            dtype=None,
+            divisor=None,
+            count_include_pad=None,
+            keepdims=True,
+            params={},
+        )
+        there = replace(
+            self,
+            request=plain,
+            mask=None,
+            input_dtype=np.dtype(bool),
+            output_dtype=np.dtype(bool),
+            kernel=find_op("max").kernel({}),
+        ).run(~self.mask)
+        if not there.all():
+            place = np.unravel_index(int(np.argmin(there)), there.shape)
+            where = self._named(place)
+            raise InputError(f"the window at {where} has masked cells alone; say `nodata` for it")
+
+    def _named(self, place: Sequence[Any]) -> str:
+        """A position with the names of its axes."""
+        return ", ".join(f"{AXIS_NAMES[c]} {i}" for c, i in zip(self.layout, place, strict=True))
 
     @property
     def _is_small(self) -> bool:
         """Whether cells and results are read and written whole: boxes of them would be no less."""
+        if self.part_of is not None:  # which needs no more than a part, and may be given no more
+            return False
         cells = math.prod(self.input_shape) * self.input_dtype.itemsize
         return cells <= SMALL_BYTES and 8 * math.prod(self.keepdims_shape) <= SMALL_BYTES
 
@@ -405,31 +455,19 @@ class Plan:
                 f"got {show_shape(x.shape)} {x.dtype}"
             )
 
-    def _check_output(self, x: Readable, out: NDArray[Any]) -> None:
-        if not isinstance(out, np.ndarray):
-            raise UsageError(f"out {checks.shown(out)}: a NumPy array to write to is meant")
-        if out.shape != self.output_shape or out.dtype != self.output_dtype:
-            raise UsageError(
-                f"out has shape {out.shape} and dtype {out.dtype}; the result has "
-                f"{self.output_shape} and {self.output_dtype}"
-            )
-        if not out.flags.writeable:
-            raise UsageError("out is read-only; give an array that can be written")
-        if isinstance(x, np.ndarray) and np.may_share_memory(x, out):
-            raise UsageError("out shares memory with the input; give an array of its own")
-
     def _missing(
         self, kernel: Kernel, result: np.dtype[Any], target: np.dtype[Any]
     ) -> Missing | None:
         request, skips = self.request, self.request.nan == "skip" and self.input_dtype.kind == "f"
-        if request.nodata is None and not skips:
+        masked = self.mask is not None
+        if request.nodata is None and not skips and not masked:
             return None
         # As typed, and in whole numbers: 7 of 25 cells are 0.28, and 0.28 · 25 as floats is more.
         share = as_typed(request.min_valid).limit_denominator(10**9)
         least = (share.numerator, share.denominator)
         if request.nodata is None:
             fill: Any = np.nan if result.kind == "f" else -1
-            return Missing(True, None, fill, least)
+            return Missing(skips, self._marker() if masked else None, fill, least)
         value = as_cell(request.nodata, self.input_dtype, "input")
         fill = -1
         if kernel is self.kernel:
@@ -439,3 +477,28 @@ class Plan:
         if isinstance(value, np.floating) and np.isnan(value):
             return Missing(True, None, fill, least)
         return Missing(skips, value, fill, least)
+
+
+def winner_of(name: str) -> MakeKernel:
+    """The kernel of the position of an op's winner. Raises UsageError where there is none."""
+    op = find_op(name)
+    if op.winner is None:
+        known = ", ".join(op.name for op in OPS.values() if op.winner is not None)
+        raise UsageError(f"{op.name} picks no cell, so it has no indices; {known} do")
+    return op.winner
+
+
+def refuse_out(
+    out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any], x: Readable
+) -> None:
+    """Refuse an array to write results to that does not fit them, or that the input shares."""
+    if not isinstance(out, np.ndarray):
+        raise UsageError(f"out {checks.shown(out)}: a NumPy array to write to is meant")
+    if out.shape != shape or out.dtype != dtype:
+        raise UsageError(
+            f"out has shape {out.shape} and dtype {out.dtype}; the result has {shape} and {dtype}"
+        )
+    if not out.flags.writeable:
+        raise UsageError("out is read-only; give an array that can be written")
+    if isinstance(x, np.ndarray) and np.may_share_memory(x, out):
+        raise UsageError("out shares memory with the input; give an array of its own")

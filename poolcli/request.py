@@ -17,14 +17,14 @@ from poolcli.errors import InputError, UnknownParameter, UsageError
 from poolcli.families import JsonObject, Parts, family_of
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, find_preset
 from poolcli.geometry import Geometry, Placement
-from poolcli.layout import doubtful, find_layout, show_shape
+from poolcli.layout import Layout, doubtful, find_layout, show_shape
 from poolcli.ops import find_op
 from poolcli.plan import Plan
 from poolcli.recent import Recent
 from poolcli.windows import Windows
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    from numpy.typing import DTypeLike, NDArray
 
     from poolcli.joined import JoinedPlan
 
@@ -65,10 +65,12 @@ class Request:
     keepdims: bool = True
     threads: int | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    mask: NDArray[np.bool_] | None = field(default=None, compare=False)
+    """True for cells that do not count: of the shape of the array, or of its spatial axes."""
 
     def __post_init__(self) -> None:
         op = find_op(self.op)
-        find_preset(self.like)
+        preset = find_preset(self.like)
         checks.one_of("nan", self.nan, NAN_POLICIES)
         checks.one_of("fit", self.fit, FITS)
         if self.index is not None:
@@ -79,7 +81,8 @@ class Request:
         for name in ("count_include_pad", "keepdims"):
             if getattr(self, name) is not None:
                 checks.flag(name, getattr(self, name))
-        if not op.divides and (self.count_include_pad or self.divisor is not None):
+        counts = self.count_include_pad and not preset.count_include_pad
+        if not op.divides and (counts or self.divisor is not None):
             raise UsageError(f"{op.name} divides by nothing: no count_include_pad and no divisor")
         if self.divisor is not None and not (math.isfinite(self.divisor) and self.divisor != 0):
             raise UsageError(f"divisor {self.divisor}: must be a number other than 0")
@@ -157,7 +160,10 @@ class Request:
             )
         preset = find_preset(self.like)
         chosen = layout if self.layout is None else self.layout
-        axes = find_layout(chosen, shape, preset.layouts)
+        entries = max((part.entries for part in self.geometry.parts), default=0)
+        if entries == 1 and self.like is None:
+            entries = 0  # one number in a list is one for all axes, but where a framework speaks
+        axes = find_layout(chosen, shape, preset.layouts, entries)
         warning = None if chosen or self.like else doubtful(axes, shape)
         padding = find_op(self.op).padding
         placed = placement.completed(unit_stride=preset.unit_stride, padding=padding)
@@ -176,7 +182,8 @@ class Request:
             kept[axis] = w.out
         request = self if placement is self.geometry else replace(self, geometry=placement)
         return Plan(
-            request, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, warning
+            *(request, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, warning),
+            mask=None if self.mask is None else _over_cells(self.mask, axes, shape),
         )
 
     def _refuse_counts(self, windows: tuple[Windows, ...]) -> None:
@@ -211,6 +218,8 @@ class Request:
             said.append(f"nan {self.nan}")
         if self.nodata is not None:
             said.append(f"nodata {_short(self.nodata)}")
+        if self.mask is not None:
+            said.append("masked")
         if self.min_valid:
             said.append(f"min-valid {_short(self.min_valid)}")
         said += [f"{name} {value}" for name, value in self.params.items()]
@@ -231,8 +240,26 @@ class Request:
     def op_params(self) -> dict[str, Any]:
         """The op's own parameters: as said, or else by the preset, or else the op's defaults."""
         op, preset = find_op(self.op), find_preset(self.like).params
-        said = {p.name: preset.get(p.name, p.default) for p in op.params} | dict(self.params)
+        said = dict(self.params)
+        for p in op.params:
+            default = p.default if p.no_preset(self.params) else preset.get(p.name, p.default)
+            said.setdefault(p.name, default)
         return {p.name: p.type(said[p.name]) for p in op.params}
+
+
+def _over_cells(mask: NDArray[np.bool_], axes: Layout, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """A mask over every cell of an array: what it has no axes for has the same mask everywhere."""
+    if mask.ndim == len(axes.spatial) < len(shape):
+        spatial = iter(mask.shape)
+        mask = mask.reshape([next(spatial) if i in axes.spatial else 1 for i in range(len(shape))])
+    try:
+        return np.broadcast_to(mask, shape)
+    except ValueError:
+        raise InputError(
+            f"the mask has the shape {show_shape(mask.shape)}; for {show_shape(shape)} as "
+            f"{axes.letters} that would be the same, or "
+            f"{show_shape([shape[axis] for axis in axes.spatial])}"
+        ) from None
 
 
 def _short(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Which cells each window covers: the arithmetic of one axis.
+"""Which cells each window covers: the arithmetic of one axis; and sizes in proportion.
 
 Standard library only.
 """
@@ -6,7 +6,11 @@ Standard library only.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
+
+from poolcli.errors import InputError
 
 
 class Grid(NamedTuple):
@@ -152,6 +156,49 @@ class Windows(NamedTuple):
             covered += max(0, high - low)
             reached = max(reached, high)
         return self.n - covered
+
+
+@dataclass(frozen=True)
+class Share:
+    """An output size in parts of the input's: ``number`` of every ``of`` cells, along each axis."""
+
+    number: int
+    of: int
+
+    def outs(self, cells: Sequence[int]) -> tuple[int, ...]:
+        """The cells along each axis, rounded half up, and at least one.
+
+        >>> Share(1, 4).outs([10, 3])
+        (3, 1)
+        """
+        return tuple(max(1, (2 * n * self.number + self.of) // (2 * self.of)) for n in cells)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An output size of ``number`` cells along one of several axes; the others in proportion.
+
+    Without an ``axis`` it is the longest one that has at most so many.
+    """
+
+    number: int
+    axis: int | None = None
+    axes: int = 0
+
+    def outs(self, cells: Sequence[int]) -> tuple[int, ...]:
+        """The cells along each axis.
+
+        >>> Fitted(600, 0, 2).outs([3000, 4000]), Fitted(1024).outs([3000, 4096])
+        ((600, 800), (750, 1024))
+        """
+        if self.axis is None:
+            longest = max(cells)
+            return Share(min(self.number, longest), max(1, longest)).outs(cells)
+        if self.axes != len(cells):
+            raise InputError(
+                f"output size: {self.axes} axes are meant, the array has {len(cells)} spatial ones"
+            )
+        return Share(self.number, max(1, cells[self.axis])).outs(cells)
 
 
 def _covered(starts: range, size: int, dilation: int, n: int) -> int:

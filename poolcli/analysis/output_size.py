@@ -57,6 +57,8 @@ def _sliding(geometry: Any, w: Windows, op: Op) -> AxisFormula:
     text = f"⌈{quotient}⌉ + 1" if ceil_mode else f"⌊{quotient}⌋ + 1"
     if ceil_mode and -((effective - w.n - w.pad_before - w.pad_after) // stride) + 1 > w.out:
         text += " − 1"  # the last window would hold no cell
+    if ceil_mode and effective - w.n - w.pad_before - w.pad_after >= stride:
+        text = f"max(1, {text})"  # larger than the axis, and one window all the same
     dilated = f"({size} − 1) · {w.dilation} + 1 = {effective}" if w.dilation > 1 else None
     return _formula(w, f"{text} = {w.out}", ceil_mode=ceil_mode, effective_text=dilated)
 

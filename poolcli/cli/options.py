@@ -120,6 +120,14 @@ TYPES = (
     ),
     switch("clip", "Round results, and cut them to what the target's type holds.", "--clip"),
 )
+MASK = option(
+    "mask",
+    str | None,
+    "Cells that do not count: those that are not 0 in this file, of the shape of the input or of "
+    "its planes.",
+    "--mask",
+    metavar="FILE",
+)
 VALUES = (
     option(
         "nan",

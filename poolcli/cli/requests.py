@@ -16,7 +16,7 @@ from poolcli import batch
 from poolcli.cli.command import Values
 from poolcli.cli.declare import long_flag
 from poolcli.cli.env import read_defaults
-from poolcli.errors import UsageError
+from poolcli.errors import InputError, UsageError
 from poolcli.families import Family, WindowParam
 from poolcli.notation import shorten
 from poolcli.ops import Op
@@ -44,7 +44,7 @@ def windows_of(family: Family, values: Values, command: str) -> Mapping[str, Any
     read: dict[str, Any] = {}
     for param in family.params:
         typed = values[param.name]
-        if typed is None and param.examples:
+        if typed is None and param.examples and values.get(param.instead) is None:
             raise UsageError(f"{command} needs {param.meaning}: {_example(param, values)}")
         is_text = isinstance(typed, str)
         read[param.name] = param.read(typed, long_flag(param)) if is_text else typed
@@ -77,6 +77,7 @@ def request_of(op: Op, family: Family, values: Values) -> Request:
         keepdims=values.get("keepdims", True),
         threads=values["threads"],
         params={p.name: values[p.name] for p in op.params if values[p.name] is not None},
+        mask=_mask(values),
     )
 
 
@@ -116,6 +117,31 @@ def unpool_of(values: Values, indices: NDArray[Any], params: Sequence[WindowPara
         dtype=values["dtype"],
         fit=_fit(values),
     )
+
+
+def only_array(item: batch.Input) -> NDArray[Any]:
+    """The array of a file that must hold one."""
+    arrays = item.read()
+    loaded = next(arrays)
+    if next(arrays, None) is not None:
+        raise InputError(f"{item.label}: holds several arrays; name one, such as FILE.npz:name")
+    return loaded.array
+
+
+def _mask(values: Values) -> NDArray[Any] | None:
+    """True for the cells that the file of the mask leaves out."""
+    name = values.get("mask")
+    if name is None:
+        return None
+    nothing = dict.fromkeys(("matrix", "arrays", "files_from"))
+    inputs = find_inputs({**values, **nothing, "inputs": [name]})
+    if len(inputs) != 1 or inputs[0].from_folder:
+        raise UsageError("--mask takes one file")
+    mask = only_array(inputs[0])
+    if mask.dtype.kind not in "biuf":
+        raise InputError(f"{inputs[0].label}: the mask is of {mask.dtype}; numbers are meant")
+    found: NDArray[Any] = mask != 0
+    return found
 
 
 def _fit(values: Values) -> str:

@@ -25,6 +25,7 @@ from poolcli.cli.options import (
     INPUTS,
     JSON,
     LINEAR,
+    MASK,
     MAX_PIXELS,
     MEASURED,
     OUTPUT,
@@ -109,7 +110,7 @@ def of_pooling(op: Op, family: Family) -> Sequence[inspect.Parameter]:
         *(WINNERS if picks else ()),
         *([LINEAR] if op.averages and not family.joins else ()),
         *([BY] if picks else ()),
-        *(*AXES, *VALUES, *OUTPUT, *PICTURES, THREADS, *BATCH, *READING),
+        *(*AXES, *VALUES, MASK, *OUTPUT, *PICTURES, THREADS, *BATCH, *READING),
     ]
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from poolcli.cli import options, takes
 from poolcli.cli.command import Command, Values, build_command
 from poolcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from poolcli.batch.inputs import Input
     from poolcli.unpooling import Unpool
 
@@ -46,23 +44,15 @@ def read_unpool(values: Values) -> tuple[Unpool, list[Input]]:
             "unpool needs the window size of the pooling: --size 2; or, for other windows, the "
             "size of what was pooled: --output-size 240x320"
         )
-    from poolcli.cli.requests import find_inputs, unpool_of
+    from poolcli.cli.requests import find_inputs, only_array, unpool_of
 
     inputs = find_inputs({**values, "inputs": [*(values["inputs"] or []), values["indices"]]})
     if len(inputs) != 2 or any(item.from_folder for item in inputs):
         raise UsageError("unpool takes one input and one file of positions")
     positions = inputs.pop()
-    array = _only_array(positions)
+    array = only_array(positions)
     try:
         operation = unpool_of(values, array, options.UNPOOL_WINDOWS)
     except InputError as error:
         raise InputError(f"{positions.label}: {error}") from error
     return operation, inputs
-
-
-def _only_array(item: Input) -> NDArray[Any]:
-    arrays = item.read()
-    loaded = next(arrays)
-    if next(arrays, None) is not None:
-        raise InputError(f"{item.label}: holds several arrays; name one, such as FILE.npz:name")
-    return loaded.array

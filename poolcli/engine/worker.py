@@ -89,8 +89,9 @@ class Worker:
         self.turned = is_turned(task)
         kernel, target = task.kernel, task.target.dtype
         if isinstance(kernel, Compiled):
-            self.works = [self._work(kernel, target, task.missing)]
-            self.direct = True
+            # What kernels cannot fit into an integer type they leave as it is.
+            self.direct = task.fit in native.FITS or target == task.result
+            self.works = [self._work(kernel, target if self.direct else task.result, task.missing)]
         else:
             self.works, self.direct = self._parts(kernel), target == task.result
         self.nan_work = None
@@ -104,6 +105,8 @@ class Worker:
         if not (isinstance(source, ArrayInputView) and isinstance(target, ArrayOutputView)):
             return None
         if not isinstance(self.task.kernel, Compiled) or self.nan_work or source.copies:
+            return None
+        if not self.direct:
             return None
         return self.works[0]
 
@@ -296,7 +299,7 @@ class Worker:
 
     def _outs(self, out: Array) -> list[Array]:
         """Where each kernel writes to."""
-        if self.direct and isinstance(self.task.kernel, Compiled):
+        if isinstance(self.task.kernel, Compiled):
             return [out]
         return [
             self.buffers.take(("part", i), out.shape, work.out_dtype)
@@ -335,7 +338,7 @@ class Worker:
             missing=missing,
             divisor=task.divisor,
             count_include_pad=task.count_include_pad,
-            fit=task.fit,
+            fit=task.fit if self.direct else "exact",
             weights=native.binomial_tables(windows) if kernel.mirrors else None,
             passes=kernel.passes(task.source.dtype),
             cell_coefs=cells,

@@ -41,6 +41,10 @@ def exceeds_padded_input(g: Golden) -> bool:
     return any(e > n + sum(pads) for n, _, _, e, pads in explicit_axes(g))
 
 
+def exceeds_by_a_stride(g: Golden) -> bool:
+    return any(e - n - sum(pads) >= s for n, _, s, e, pads in explicit_axes(g))
+
+
 def needs_less_than_none(g: Golden) -> bool:
     """Automatic padding comes to a negative number on some axis."""
     if g.geometry.get("padding") not in ("same", "same-lower"):

@@ -19,8 +19,9 @@ DESIGN = PROJECT / "docs" / "design.md"
 # Libraries that one room alone may know.
 ONLY_IN = {
     "typer": "cli",
-    "dask": "cluster",
     "distributed": "cluster",
+    "jax": "interop",
+    "torch": "interop",
     "click": "",
     "rich": "report",
     "imageio": "formats",
@@ -111,14 +112,14 @@ def test_libraries_stay_in_their_rooms() -> None:
     assert not strays
 
 
-def test_one_module_is_the_door_to_dask() -> None:
+def test_one_module_is_the_door_to_clusters_and_one_to_arrays_of_dask() -> None:
     doors = {
         str(path.relative_to(PACKAGE))
         for path in ROOMS
         for name in imports(path)
         if name.split(".")[0] in ("dask", "distributed")
     }
-    assert doors == {"cluster/scheduler.py"}
+    assert doors == {"cluster/scheduler.py", "interop/dask.py"}
 
 
 def test_what_stands_on_the_standard_library_alone() -> None:

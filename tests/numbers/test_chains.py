@@ -124,7 +124,7 @@ def test_the_last_stage_stores_as_asked():
             InputError,
             'stage 2 "avg 9": height: effective kernel 9 exceeds input 6',
         ),
-        ("max 2x2x2", InputError, 'stage 1 "max 2x2x2": size has 3 numbers, the array has 2'),
+        ("max 2x2x2x2", InputError, 'stage 1 "max 2x2x2x2": size has 4 numbers, the array has 2'),
         ("pyramid max 0", UsageError, 'stage 1 "pyramid max 0": levels 0'),
         ("lp 2 norm=0", UsageError, 'stage 1 "lp 2 norm=0": '),
     ],

@@ -40,9 +40,10 @@ def sliding_axis(
     else:
         before, after = (0, 0) if padding == "valid" else padding
         room = n + before + after - effective
-        if room < 0:
+        if room < 0 and not ceil_mode:
             raise Refused(f"effective kernel {effective} exceeds padded input {n + before + after}")
         out = (math.ceil if ceil_mode else math.floor)(Fraction(room, stride)) + 1
+        out = max(out, 1)  # S2: in ceil mode a window larger than the axis is one window
         if ceil_mode and (out - 1) * stride >= n + before:
             out -= 1
     windows = []

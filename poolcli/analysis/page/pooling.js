@@ -67,11 +67,12 @@ class Numbers {
 function placeWindows(name, n, { size, stride, padding: [before, after], dilation, ceil }) {
   const effective = (size - 1) * dilation + 1;
   const padded = n + before + after;
-  if (effective > padded) {
+  if (effective > padded && !ceil) {
     const what = before || after ? "padded input" : "input";
     throw new Refusal(`${name}: effective kernel ${effective} exceeds ${what} ${padded}`);
   }
-  let count = Math[ceil ? "ceil" : "floor"]((padded - effective) / stride) + 1;
+  // A window larger than the axis is one window, which reaches past the end.
+  let count = Math.max(1, Math[ceil ? "ceil" : "floor"]((padded - effective) / stride) + 1);
   const isDropped = ceil && (count - 1) * stride >= n + before;
   if (isDropped) count -= 1;
   const starts = Array.from({ length: count }, (_, i) => i * stride - before);
@@ -91,8 +92,10 @@ function placeWindows(name, n, { size, stride, padding: [before, after], dilatio
   const span = [n, ...(before || after ? [before, after] : [])].join(" + ");
   const [open, close] = ceil ? "⌈⌉" : "⌊⌋";
   const kernel = dilation > 1 ? `(${size} − 1) · ${dilation} + 1 = ${effective}` : null;
+  const quotient = `${open}(${span} − ${effective}) / ${stride}${close} + 1`;
+  const isLarge = effective - padded >= stride; // and one window all the same
   const text =
-    `${open}(${span} − ${effective}) / ${stride}${close} + 1${isDropped ? " − 1" : ""} = ${count}`;
+    `${isLarge ? `max(1, ${quotient})` : quotient}${isDropped ? " − 1" : ""} = ${count}`;
   const covered = new Set(windows.flatMap((window) => window.cells).filter(isReal));
   return { name, n, count, windows, size, stride, before, after, kernel, text, covered };
 }

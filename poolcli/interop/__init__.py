@@ -1,0 +1,1 @@
+"""Arrays of other libraries: which door they come in by, and go out by again."""

@@ -1,0 +1,71 @@
+"""--mask FILE: arrays, pictures, archives and pipes, and what cannot be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from poolcli import pool
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = np.arange(64, dtype=np.uint8).reshape(8, 8) * 3
+    mask = np.zeros((8, 8), np.uint8)
+    mask[:, :3] = 255
+    np.save("x.npy", x)
+    np.save("f.npy", x.astype("f4"))
+    np.save("m.npy", mask)
+    np.save("small.npy", mask[:4])
+    np.savez("m.npz", a=mask, b=mask)
+    np.savetxt("m.csv", mask, fmt="%d", delimiter=",")
+    Image.fromarray(mask).save("m.png")
+    Image.fromarray(np.stack([x, 255 - x, x // 2], -1)).save("x.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("mask", ["m.npy", "m.png", "m.csv", "m.npz:a"])
+def test_masks_of_every_format(poolcli, folder, mask):
+    done = poolcli("max", "-k", "4", "--mask", mask, "x.npy", "-o", "y.npy")
+    assert done.code == 0, done.err
+    wanted = pool(np.load("x.npy"), "max", 4, mask=np.load("m.npy"))
+    np.testing.assert_array_equal(np.load("y.npy"), wanted)
+    assert "masked" in done.err
+
+
+def test_pictures_have_one_mask_for_all_channels(poolcli, folder):
+    assert poolcli("avg", "-k", "4", "--mask", "m.png", "x.png", "-o", "y.png").code == 0
+    x = np.asarray(Image.open("x.png"))
+    wanted = pool(x, "avg", 4, mask=np.load("m.npy"), dtype="u1", fit="round")
+    np.testing.assert_array_equal(np.asarray(Image.open("y.png")), wanted)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("max -k 2 --mask m.npy x.npy", "height 0, width 0 has masked cells alone; say --nodata"),
+        ("max -k 2 --mask small.npy x.npy", "the mask has the shape 4x8"),
+        ("max -k 2 --mask none.npy x.npy", "none.npy: No such file"),
+        ("max -k 2 --mask m.npz x.npy", "m.npz: holds several arrays; name one"),
+        ("max -k 2 --mask . x.npy", "--mask takes one file"),
+    ],
+)
+def test_what_is_refused(poolcli, folder, options, message):
+    done = poolcli(*options.split(), "-o", "y.npy")
+    assert done.code in (1, 2)
+    assert message in done.err
+    assert done.err.count("\n") == 1
+    assert not (folder / "y.npy").exists()
+
+
+def test_resume_sees_another_mask(poolcli, folder):
+    command = ("max", "-k", "4", "--mask", "m.npy", "x.npy", "-o", "out/", "--resume")
+    (folder / "out").mkdir()
+    assert poolcli(*command).code == 0
+    assert poolcli(*command).code == 0
+    np.save("m.npy", np.load("m.npy").T)
+    done = poolcli(*command)
+    assert done.code == 2
+    assert "holds results of other options (mask" in done.err
