@@ -1,4 +1,4 @@
-"""Words among the inputs that name none: ops, and outputs where ``cp`` takes them."""
+"""Words among the inputs that name none: ops, stages, and outputs where ``cp`` takes them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ OP_FLAGS = {"ops": "--ops", "op": "--op"}
 def look_for(inputs: Sequence[str], values: Values) -> None:
     """Say which option takes a word that stands among the inputs and names none.
 
-    Raises UsageError for an op where an option takes it: there is nothing else that it could be.
+    Raises UsageError for an op where an option takes it, and for a stage of a chain: there is
+    nothing else that they could be.
     """
     missing = [name for name in inputs if not os.path.lexists(name)]
     if not missing:
         return
     _refuse_ops(missing, values)
+    _refuse_stages(missing, values)
     last = inputs[-1]
     if last is missing[-1] and len(inputs) > 1 and _is_an_output(last, values):
         messages.hint(f"{last}: what is named without an option is read; -o {last} writes it")
@@ -35,6 +37,22 @@ def _refuse_ops(missing: Sequence[str], values: Values) -> None:
     if flag is not None and ops:
         named = ops[0] if flag == "--op" else ",".join(ops)
         raise UsageError(f"{ops[0]}: there is no such file, and ops are named by {flag} {named}")
+
+
+def _refuse_stages(missing: Sequence[str], values: Values) -> None:
+    if "stages" not in values:
+        return
+    from poolcli.chain_syntax import parse_chain
+
+    for name in missing:
+        try:
+            parse_chain(name)
+        except UsageError:
+            continue
+        first = values["stages"]
+        raise UsageError(
+            f"{name}: there is no such file, and stages are one argument: '{first} | {name}'"
+        )
 
 
 def _is_an_output(name: str, values: Values) -> bool:

@@ -21,6 +21,14 @@ def test_ops_have_an_option(poolcli, matrix, arguments, advice):
     assert (done.code, done.text, done.err) == (2, "", f"poolcli: {advice}\n")
 
 
+def test_stages_are_one_argument(poolcli, matrix):
+    done = poolcli("chain", "max 2", "global avg", "x.npy", "-o", "out.npy")
+    said = "global avg: there is no such file, and stages are one argument: 'max 2 | global avg'"
+    assert (done.code, done.text, done.err) == (2, "", f"poolcli: {said}\n")
+    assert poolcli("chain", "max 2", "x.npy").code == 0
+    assert poolcli("chain", "max 2", "missing.npy").code == 1
+
+
 def test_a_file_may_be_called_like_an_op(poolcli, matrix):
     matrix.rename("max")
     assert poolcli("compare", "max").code == 0
