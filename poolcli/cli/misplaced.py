@@ -12,19 +12,25 @@ from poolcli.errors import UsageError
 OP_FLAGS = {"ops": "--ops", "op": "--op"}
 
 
-def look_for(inputs: Sequence[str], values: Values) -> None:
-    """Say which option takes a word that stands among the inputs and names none.
+def refuse(inputs: Sequence[str], values: Values) -> None:
+    """Refuse an op where an option takes it, and a stage of a chain, among the inputs.
 
-    Raises UsageError for an op where an option takes it, and for a stage of a chain: there is
-    nothing else that they could be.
+    There is nothing else that they could be where there is no such file.
     """
     missing = [name for name in inputs if not os.path.lexists(name)]
-    if not missing:
+    if missing:
+        _refuse_ops(missing, values)
+        _refuse_stages(missing, values)
+
+
+def hint_at_output(inputs: Sequence[str], output: str | None) -> None:
+    """Say how an output is named where the last of several inputs is not there and could be one."""
+    if output is not None or len(inputs) < 2 or os.path.lexists(last := inputs[-1]):
         return
-    _refuse_ops(missing, values)
-    _refuse_stages(missing, values)
-    last = inputs[-1]
-    if last is missing[-1] and len(inputs) > 1 and _is_an_output(last, values):
+    from poolcli.formats.table import WRITABLE
+
+    is_writable = os.path.splitext(last)[1].lower() in WRITABLE
+    if is_writable and "://" not in last and not set("*?[") & set(last):
         messages.hint(f"{last}: what is named without an option is read; -o {last} writes it")
 
 
@@ -53,13 +59,3 @@ def _refuse_stages(missing: Sequence[str], values: Values) -> None:
         raise UsageError(
             f"{name}: there is no such file, and stages are one argument: '{first} | {name}'"
         )
-
-
-def _is_an_output(name: str, values: Values) -> bool:
-    if "output" not in values or values["output"] is not None or "://" in name:
-        return False
-    if name == values.get("indices"):  # of unpool, which reads them after its input
-        return False
-    from poolcli.formats.table import WRITABLE
-
-    return os.path.splitext(name)[1].lower() in WRITABLE and not set("*?[") & set(name)

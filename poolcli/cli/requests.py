@@ -296,7 +296,7 @@ def find_inputs(
     if not all(map(os.path.lexists, inputs)):
         from poolcli.cli import misplaced
 
-        misplaced.look_for(inputs, values)
+        misplaced.refuse(inputs, values)
     found = batch.find_inputs(inputs, values["matrix"] or [], lists, search, "--matrix")
     if not found:
         raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')

@@ -209,6 +209,10 @@ def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | No
     search = batch.Search(values.get("recursive", False), target.output)
     if inputs is None:
         inputs = find_inputs(values, search)
+        if len(inputs) > 1:
+            from poolcli.cli import misplaced
+
+            misplaced.hint_at_output(values["inputs"] or (), values["output"])
     layouts = read_defaults(values["like"]).layouts
     is_batch = target.is_folder and batch.is_many(inputs)
     manifest = None
