@@ -11,7 +11,7 @@ import gc
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from poolcli.errors import PoolError
 
@@ -112,7 +112,13 @@ def _usage_line(error: Exception, message: str) -> str:
 
         flags = [flag for option in context.command.params for flag in option.opts]
         message = f"No such option: {wrong}{closest_flag(wrong, flags)}"
+    elif "extra argument" in message and _takes_stages(context.command):
+        message += '; stages are one argument, as in "max 2 | avg 2"'
     return f"{message} (see {context.command_path} --help)"
+
+
+def _takes_stages(command: Any) -> bool:
+    return any(param.name == "stages" for param in command.params)
 
 
 def _unforeseen_line(error: Exception) -> str:

@@ -319,6 +319,10 @@ def find_inputs(
         gc.freeze()  # they stay to the end, and need no looking at
         gc.enable()
     inputs, lists = values["inputs"] or [], values.get("files_from") or []
+    if not all(map(os.path.lexists, inputs)):
+        from poolcli.cli import misplaced
+
+        misplaced.refuse(inputs, values)
     found = batch.find_inputs(inputs, values["matrix"] or [], lists, search, "--matrix")
     if not found:
         raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')

@@ -205,9 +205,14 @@ def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | No
     refuse_contradictions(values, target)
     batch.check_target(target)
     images, shard, cluster = images_of(values, target), shard_of(values), cluster_of(values, target)
+    settings = settings_of(values, in_order=not values["as_json"])
     search = batch.Search(values.get("recursive", False), target.output)
     if inputs is None:
         inputs = find_inputs(values, search)
+        if len(inputs) > 1:
+            from poolcli.cli import misplaced
+
+            misplaced.hint_at_output(values["inputs"] or (), values["output"])
     layouts = read_defaults(values["like"]).layouts
     is_batch = target.is_folder and batch.is_many(inputs)
     manifest = None
@@ -224,7 +229,6 @@ def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | No
         messages.summary(f"shard {shard}: of {len(inputs)} inputs none is for it; nothing to do")
     if values.get("dry_run"):
         return _dry_run(jobs, batch.Worker(operation, layouts, images=images), values)
-    settings = settings_of(values, in_order=not values["as_json"])
     with RunReporter(jobs, values, is_batch=is_batch) as reporter:
         outcomes = _starter(cluster)(
             *(jobs, operation, layouts, settings),

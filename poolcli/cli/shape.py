@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,11 @@ def _shape(values: Values) -> int:
 
     if values["code"] is not None and values["as_json"]:
         raise UsageError("--code prints code and --json a table; choose one")
+    if os.path.isfile(values["shape"]):
+        raise UsageError(
+            f"{values['shape']}: is a file, and a shape such as 1x64x56x56 is meant; poolcli info "
+            "tells that of a file"
+        )
     counts = parse_counts(_as_counts(values["shape"]), "shape")
     shape = counts if isinstance(counts, tuple) else (counts,)
     defaults = read_defaults(values["like"])

@@ -145,6 +145,7 @@ def test_a_single_output_is_skipped_too(poolcli: Run) -> None:
         ("-o out.npy --name-template {stem}{ext}", "--name-template names files in a folder"),
         ("--max-memory lots", "--max-memory lots: give bytes, such as 500M or 2G"),
         ("--max-memory 0", "--max-memory 0: give bytes"),
+        ("--max-memory lots --dry-run", "--max-memory lots: give bytes, such as 500M or 2G"),
         ("--jobs 0", "0 is not in the range"),
         ("-o out/ --to xyz", "extension '.xyz' is unknown"),
     ],

@@ -99,6 +99,7 @@ def test_code(poolcli, framework):
         (["1x2x3x4x5x6", "max 3"], "the array has 6 axes"),
         (["8x8", "max"], 'stage 1 "max": a size'),
         (["8x8"], "Missing argument 'STAGES'"),
+        (["8x8", "max 2", "avg 2"], 'stages are one argument, as in "max 2 | avg 2"'),
     ],
 )
 def test_one_line_says_what_is_wrong(poolcli, arguments, message):
@@ -106,6 +107,12 @@ def test_one_line_says_what_is_wrong(poolcli, arguments, message):
     assert done.code == 2
     assert message in done.err
     assert done.err.count("\n") == 1
+
+
+def test_a_file_is_no_shape(poolcli, matrix):
+    done = poolcli("shape", "x.npy", "max 2")
+    assert (done.code, done.text) == (2, "")
+    assert done.err.startswith("poolcli: x.npy: is a file, and a shape such as 1x64x56x56 is meant")
 
 
 def test_enormous_shapes(poolcli):
