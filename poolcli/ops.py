@@ -44,6 +44,8 @@ class Op(NamedTuple):
     source: str
     kernel: MakeKernel
     aliases: tuple[str, ...] = ()
+    composes: str = ""
+    """The kinds of dtypes of which it gives the same, to the bit, of results of parts of a window."""
     divides: bool = False
     """Whether it divides by a count of cells: then count_include_pad and divisor mean something."""
     padding: str | int = 0
@@ -139,6 +141,7 @@ ROWS = (
         summary="the largest value",
         formula="max(x)",
         source="Zhou & Chellappa 1988; ONNX MaxPool",
+        composes="biuf",
         kernel=compiled("max"),
         equation=arithmetic("listed", "max"),
         winner=compiled("argmax", "place"),
@@ -149,6 +152,7 @@ ROWS = (
         summary="the smallest value",
         formula="min(x)",
         source="max pooling of the negated values",
+        composes="biuf",
         kernel=compiled("min"),
         equation=arithmetic("listed", "min"),
         winner=compiled("argmin", "place"),
@@ -171,6 +175,7 @@ ROWS = (
         summary="the sum",
         formula="Σx",
         source="avg pooling without its division",
+        composes="iu",
         kernel=compiled("sum", "sum"),
         equation=arithmetic("total"),
         shown_by={"compare": 4},
@@ -346,6 +351,7 @@ ROWS = (
         summary="the first value",
         formula="x₀",
         source="strided slicing",
+        composes="biuf",
         kernel=compiled("subsample"),
         by_position=True,
         equation=arithmetic("first"),

@@ -219,6 +219,17 @@ class Plan:
             kept[axis] = w.out
         return replace(self, windows=windows, keepdims_shape=tuple(kept), part_of=(self, first))
 
+    def task(self, x: Readable, out: Writable) -> Task:
+        """What the engine is asked to do: to pool ``x`` into ``out``, which has all axes."""
+        return self._task(self.kernel, x, out)
+
+    def refusal_of(self, found: NanFound, x: Readable) -> InputError:
+        """Say where in ``x`` a NaN is that must not be there."""
+        position = dict(zip(self._view(x)[1], found.position, strict=True))
+        letters = Layout(self.layout).letters
+        where = ", ".join(f"{AXIS_NAMES[c]} {position[i]}" for i, c in enumerate(letters))
+        return InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`")
+
     def missing(self) -> Missing | None:
         """Which cells do not count, where some may not."""
         result = result_dtype(self.kernel.result, self.input_dtype, self.output_dtype)
@@ -309,10 +320,7 @@ class Plan:
             if not isinstance(x, np.ndarray):
                 x.finish()
         except NanFound as found:
-            position = dict(zip(self._view(x)[1], found.position, strict=True))
-            letters = Layout(self.layout).letters
-            where = ", ".join(f"{AXIS_NAMES[c]} {position[i]}" for i, c in enumerate(letters))
-            raise InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`") from None
+            raise self.refusal_of(found, x) from None
 
     @property
     def _refuses_nan(self) -> bool:
