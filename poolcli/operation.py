@@ -37,6 +37,10 @@ class Operation(Protocol):
     def nodata(self) -> float | None:
         """The value that means missing in the input."""
 
+    @property
+    def fills_files(self) -> bool:
+        """Whether its result is all that there is place for in a file, even in an archive."""
+
     def with_nodata(self, nodata: float) -> Operation:
         """Ask the same with this value missing, where none was said to be."""
 
@@ -97,6 +101,10 @@ class OperationPlan(Protocol):
 
         None where results are joined, chained or put back.
         """
+
+    @property
+    def coarser(self) -> tuple[Plan, ...]:
+        """The plans of overviews, which are written beside the result; none but for these."""
 
     @property
     def index_convention(self) -> str:

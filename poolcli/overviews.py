@@ -277,7 +277,7 @@ class OverviewsPlan:
         outs: Sequence[StoredOutput] | None = getattr(out, "levels", None)
         if outs is None:
             raise InputError("overviews are written to a file: `output='FILE.ome.zarr'`, or .tif")
-        lead, order = view_order(Layout(self.layout).spatial, memory_order(x))
+        _, order = view_order(Layout(self.layout).spatial, memory_order(x))
         levels = []
         for number, plan in enumerate(self.coarser, start=1):
             if self._chains and number > 1:
@@ -302,8 +302,10 @@ class OverviewsPlan:
         read = None
         if not isinstance(x, np.ndarray) and x.chunks is not None:
             read = tuple(x.chunks[axis] for axis in x.axes)
+        spatial, slow_first = Layout(self.layout).spatial, memory_order(x)
+        lead, order = view_order(spatial, slow_first)
         args = self.input_shape, self.input_dtype.itemsize, self.factors, read, written
-        return walk_of(*args, memory_order(x))
+        return walk_of(*args, slow_first, order[lead + len(spatial) :])
 
     @cached_property
     def _chains(self) -> bool:

@@ -99,15 +99,16 @@ def walk_of(
     read: tuple[int, ...] | None,
     written: Sequence[tuple[int, ...] | None],
     slow_first: Sequence[int],
+    inner: Sequence[int],
 ) -> Walk:
     """Cut an array into blocks of about ``BLOCK_BYTES``.
 
     ``factors`` are those of :class:`Walk`, ``read`` the chunks of the array, ``written`` those of
-    the outputs.
+    the outputs; ``inner`` are axes that kernels take whole.
     """
     sides = []
     for axis, n in enumerate(shape):
-        side = factors[-1][axis]
+        side = n if axis in inner else factors[-1][axis]
         for chunks in (read, written[0]):
             whole = math.lcm(side, chunks[axis]) if chunks is not None else side
             side = whole if whole <= _MOST_ALIGNED * max(side, BLOCK_BYTES >> 14) else side
