@@ -333,6 +333,8 @@ class Task:
         row, path = BY_EXTENSION.get(planned.format or ""), self.job.output
         if row is None or path is None or path == STDOUT or is_special(path):
             return None
+        if self.worker.images.rendering is not None:
+            return None
         archived = self._archived(planned)
         if archived is not None:
             return archived if self._goes_on_disk(archived) else None
