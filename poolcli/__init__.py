@@ -16,6 +16,7 @@ __all__ = [
     "fractional_pool",
     "global_pool",
     "output_shape",
+    "overviews",
     "pool",
     "pyramid_pool",
     "unpool",
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
         pool,
         pyramid_pool,
     )
-    from poolcli.api_chain import chain, unpool
+    from poolcli.api_chain import chain, overviews, unpool
     from poolcli.errors import InputError, PoolError, UsageError
     from poolcli.ops import OPS
 
-_HOMES = {"OPS": "ops", "chain": "api_chain", "unpool": "api_chain"}
+_HOMES = {"OPS": "ops", "chain": "api_chain", "overviews": "api_chain", "unpool": "api_chain"}
 
 
 def __getattr__(name: str) -> Any:

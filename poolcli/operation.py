@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from poolcli.engine.arrays import Readable, Writable
-    from poolcli.engine.blocks import Progress
+    from poolcli.engine.blocks import Memory, Progress
     from poolcli.families import JsonObject
     from poolcli.plan import Plan
     from poolcli.windows import Grid
@@ -109,6 +109,13 @@ class OperationPlan(Protocol):
     @property
     def index_convention(self) -> str:
         """What positions count: see ``INDEX_CONVENTIONS``."""
+
+    def memory(self, read: tuple[int, ...] | None, written: tuple[int, ...] | None) -> Memory:
+        """About how much memory it takes to go from chunks to chunks; nothing where it cannot.
+
+        ``read`` and ``written`` are the chunks of the input and of what is written, None where any
+        box is as good.
+        """
 
     def describe(self, times: str = "x") -> str:
         """Say what is done, as it was asked for: ``max 3x3 stride 2 padding 1``.

@@ -45,7 +45,7 @@ class Op(NamedTuple):
     kernel: MakeKernel
     aliases: tuple[str, ...] = ()
     composes: str = ""
-    """The kinds of dtypes of which it gives the same, to the bit, of results of parts of a window."""
+    """The kinds of dtypes of which it gives the same, to the bit, of its results of parts."""
     divides: bool = False
     """Whether it divides by a count of cells: then count_include_pad and divisor mean something."""
     padding: str | int = 0

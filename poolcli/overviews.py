@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,13 +12,13 @@ import numpy as np
 from poolcli.checks import whole_number
 from poolcli.dtypes import convert, result_dtype
 from poolcli.engine.arrays import Readable, Writable, memory_order, read_whole, view_order
-from poolcli.engine.blocks import Memory
+from poolcli.engine.blocks import Memory, processors
 from poolcli.engine.chunks import Outline
 from poolcli.engine.levels import Level, Walk, run_levels, walk_of
 from poolcli.engine.worker import NanFound
 from poolcli.errors import InputError, UsageError
 from poolcli.geometry import Sliding, axis_values
-from poolcli.layout import Layout, find_layout, show_shape
+from poolcli.layout import Layout, show_shape
 from poolcli.ops import find_op
 from poolcli.plan import Plan
 from poolcli.request import Request
@@ -71,7 +70,9 @@ class Overviews:
             raise UsageError("size 1: overviews are smaller than the array; use 2, or 1x2x2")
 
     @classmethod
-    def of(cls, op: str, factors: int | tuple[int, ...], levels: int | None, **how: Any) -> Overviews:
+    def of(
+        cls, op: str, factors: int | tuple[int, ...] = 2, levels: int | None = None, **how: Any
+    ) -> Overviews:
         """Ask for overviews by an op; ``how`` are the other fields of a Request."""
         how.setdefault("fit", "round")
         return cls(Request(op, Sliding(factors, ceil_mode=True), **how), factors, levels)
@@ -95,6 +96,11 @@ class Overviews:
     def nodata(self) -> float | None:
         """The value that means missing."""
         return self.request.nodata
+
+    @property
+    def fills_files(self) -> bool:
+        """Whether there is no place for another result beside it: a file has one pyramid."""
+        return True
 
     def with_nodata(self, nodata: float) -> Overviews:
         """Ask the same with this value missing, where none was said to be."""
@@ -233,9 +239,8 @@ class OverviewsPlan:
     def describe(self, times: str = "x") -> str:
         """Say the op, and the windows of every level."""
         sizes = ", ".join(times.join(str(w.largest) for w in plan.windows) for plan in self.coarser)
-        said = self.coarser[0].describe(times).split(" ")
-        rest = [word for word in said[2:] if word != "ceil"]
-        return " ".join(["overviews", said[0], sizes, *rest])
+        request = self.operation.request
+        return " ".join([f"{request.op} overviews {sizes}", *request.rules])
 
     def as_json(self) -> JsonObject:
         """A record's ``op`` and ``windows``: the sizes of the windows and the shape, by level."""
@@ -245,13 +250,10 @@ class OverviewsPlan:
         ]
         return {"op": self.operation.op, "windows": {"kind": "overviews", "levels": levels}}
 
-    def memory(
-        self, read: tuple[int, ...] | None, written: Sequence[tuple[int, ...] | None]
-    ) -> Memory:
-        """About how much memory it takes; ``written`` are the chunks of the outputs."""
-        from poolcli.engine.blocks import processors
-
-        walk = self._walk(Outline(self.input_shape, self.input_dtype, read), written)
+    def memory(self, read: tuple[int, ...] | None, written: tuple[int, ...] | None) -> Memory:
+        """About how much memory it takes; ``written`` are the chunks of every level."""
+        outs = [written] * (1 + len(self.coarser))
+        walk = self._walk(Outline(self.input_shape, self.input_dtype, read), outs)
         threads = self.operation.request.threads or processors()
         return Memory(walk.nbytes(self.input_dtype.itemsize, threads))
 
@@ -273,7 +275,7 @@ class OverviewsPlan:
     def run_into(
         self, x: Readable, out: Writable | LevelsOutput, *, progress: Progress | None = None
     ) -> None:
-        """Store ``x`` and every level of it. Raises InputError where there is no place for these."""
+        """Store ``x`` and every level of it. Raises InputError where ``out`` is no place."""
         outs: Sequence[StoredOutput] | None = getattr(out, "levels", None)
         if outs is None:
             raise InputError("overviews are written to a file: `output='FILE.ome.zarr'`, or .tif")
@@ -336,48 +338,6 @@ class OverviewsPlan:
         slow_first = memory_order(x)
         stored = tuple(shape[axis] for axis in slow_first)
         return chained.task(_Results(stored, dtype, None, slow_first=slow_first), outs[number])
-
-
-def overviews(
-    x: NDArray[Any],
-    op: str,
-    factors: int | tuple[int, ...] = 2,
-    levels: int | None = None,
-    *,
-    layout: str | None = None,
-    nan: str = "propagate",
-    nodata: float | None = None,
-    min_valid: float = 0.0,
-    dtype: DTypeLike | None = None,
-    fit: str = "round",
-    threads: int | None = None,
-    **params: Any,
-) -> list[NDArray[Any]]:
-    """Pool an array to several resolutions, every one from the array itself.
-
-    Level k, the k-th array of the list, has windows of ``factors`` to the power of k side by side;
-    at the far edges they end with the array. ``factors`` is one number for all spatial axes or one
-    for each, ``levels`` None goes on until no pooled axis is longer than 256. Levels have the dtype
-    of ``x``, integers rounded half to even (``fit`` as in :func:`poolcli.pool`), unless ``dtype``
-    is another. Everything else is as in :func:`poolcli.pool`.
-
-    Raises UsageError for what means nothing, InputError for arrays that cannot be pooled so.
-
-    >>> labels = np.array([[1, 1, 2, 2], [1, 3, 3, 2], [4, 4, 4, 4], [4, 4, 5, 5]])
-    >>> [level.tolist() for level in overviews(labels, "mode", levels=2)]
-    [[[1, 2], [4, 4]], [[4]]]
-    """
-    array = np.asarray(x)
-    how = {"layout": layout, "nan": nan, "nodata": nodata, "min_valid": min_valid}
-    asked = Overviews.of(
-        *(find_op(op).name, factors, levels),
-        **how,
-        dtype=dtype,
-        fit=fit,
-        threads=threads,
-        params=params,
-    )
-    return asked.plan(array.shape, array.dtype).run_levels(array)
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,11 @@ class Plan:
         return self
 
     @property
+    def coarser(self) -> tuple[Plan, ...]:
+        """The plans of overviews: there are none."""
+        return ()
+
+    @property
     def index_convention(self) -> str:
         """What positions count."""
         return self.request.index_convention

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from poolcli import formats
-from poolcli.batch.descriptions import of_result, undescribed
+from poolcli.batch.descriptions import of_result, pyramid_of, undescribed
 from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.engine.blocks import Memory
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
@@ -183,9 +183,28 @@ class Task:
             with labelled(source.label):
                 if format is not None and format not in WRITABLE:
                     raise InputError(f"{refusal(format)}; say `format`")
-                return Planned(source, format, self.worker.plan(source.info, format))
+                plan = self.worker.plan(source.info, format)
+                self._check_levels(plan, format)
+                return Planned(source, format, plan)
         except PoolError as error:
             return Planned(source, format, None, error)
+
+    def _check_levels(self, plan: OperationPlan, format: str | None) -> None:
+        """Refuse overviews where there is no place for them."""
+        row = BY_EXTENSION.get(format or "")
+        if plan.coarser and (row is None or row.levels is None or not self._is_file):
+            known = " and ".join(name for name, one in BY_EXTENSION.items() if one.levels)
+            raise InputError(f"overviews are written to files of {known}, such as FILE.ome.zarr")
+
+    @property
+    def _is_file(self) -> bool:
+        path = self.job.output
+        return path is not None and path != STDOUT and not is_special(path)
+
+    @property
+    def _takes_one(self) -> bool:
+        """Whether the outputs hold the result of one array."""
+        return self.job.takes_one or (self._is_file and self.worker.operation.fills_files)
 
     def arrays(self) -> Iterator[Planned]:
         """Give the arrays of the input, each with its plan; let go of each before the next.
@@ -224,7 +243,7 @@ class Task:
         """
         failures: list[InputError] = []
         try:
-            for planned in [self.only_array()] if self.job.takes_one else self.arrays():
+            for planned in [self.only_array()] if self._takes_one else self.arrays():
                 try:
                     plan, info = planned.checked(), planned.source.info
                 except InputError as error:
@@ -242,7 +261,7 @@ class Task:
         """
         failures: list[InputError] = []
         try:
-            arrays = iter([self.only_array()]) if self.job.takes_one else self.arrays()
+            arrays = iter([self.only_array()]) if self._takes_one else self.arrays()
             several = _without_failures(arrays, failures)
             first = next(several, None)
             if first is not None:
@@ -330,9 +349,11 @@ class Task:
 
     def writes_boxes(self, planned: Planned, plan: OperationPlan) -> Format | None:
         """Give the format of the result where it is written box by box, else None."""
-        row, path = BY_EXTENSION.get(planned.format or ""), self.job.output
-        if row is None or path is None or path == STDOUT or is_special(path):
+        row = BY_EXTENSION.get(planned.format or "")
+        if row is None or not self._is_file:
             return None
+        if plan.coarser:
+            return row if row.levels is not None else None
         if self.worker.images.rendering is not None:
             return None
         archived = self._archived(planned)
@@ -350,6 +371,8 @@ class Task:
         row, path = BY_EXTENSION.get(planned.format or ""), self.job.output
         if row is None or row.pack is None or path is None or path == STDOUT:
             return None
+        if self.worker.operation.fills_files:
+            return None
         return row if row.folder is None or planned.source.member is not None else None
 
     def _goes_on_disk(self, row: Format) -> bool:
@@ -360,10 +383,10 @@ class Task:
     def memory(self, planned: Planned, plan: OperationPlan) -> Memory:
         """About how much memory it takes to go from chunks to chunks; nothing without any."""
         chunks = planned.source.chunks
-        if chunks is None or plan.single is None:
+        if chunks is None and not plan.coarser:
             return Memory(0)
         # Those of the result are about the same, unless several are written at once.
-        return plan.single.memory(chunks, planned.source.info.description.shards or chunks)
+        return plan.memory(chunks, planned.source.info.description.shards or chunks)
 
     def _sink(
         self, planned: Planned, plan: OperationPlan, number: int
@@ -423,7 +446,8 @@ class Task:
             metadata=metadata,
             packing=images.packing,
             chunks=None if source.is_read_whole else source.chunks,
-            description=of_result(source.info, plan) if row.describes else NOTHING_SAID,
+            description=of_result(source, plan) if row.describes else NOTHING_SAID,
+            pyramid=pyramid_of(plan),
         )
 
     def _stdout(self, format: str) -> formats.OutputFile:

@@ -335,6 +335,24 @@ PICTURES = (
 )
 
 
+OVERVIEWS = (
+    option(
+        "size",
+        str,
+        "How many times smaller each level is than the one before: 2, or by axis 1x2x2.",
+        "--size",
+        "-k",
+        metavar="SIZE",
+        default="2",
+    ),
+    option(
+        "levels",
+        int | None,
+        "How many smaller levels to write (default: until no pooled axis is longer than 256).",
+        "--levels",
+        min=1,
+    ),
+)
 STAGES = argument("stages", str, "STAGES", '"max 3/2 p1 | avg 2 | global avg"')
 SHAPE = argument("shape", str, "SHAPE", "Such as 224x224x64 or (224, 224, 64).")
 CODE = option(

@@ -28,6 +28,7 @@ from poolcli.cli.options import (
     MAX_PIXELS,
     MEASURED,
     OUTPUT,
+    OVERVIEWS,
     PICTURES,
     READING,
     SEARCH,
@@ -110,6 +111,15 @@ def of_pooling(op: Op, family: Family) -> Sequence[inspect.Parameter]:
     ]
 
 
+def of_overviews(op: Op) -> Sequence[inspect.Parameter]:
+    """What the command takes that writes overviews by ``op``."""
+    own = map(of_op, op.params)
+    return [
+        *(INPUTS, *OVERVIEWS, *own, *AXES, *VALUES, *OUTPUT),
+        *(MAX_PIXELS, THREADS, *BATCH, *READING),
+    ]
+
+
 def of_explaining(op: Op, family: Family) -> Sequence[inspect.Parameter]:
     """What the command takes that shows how ``op`` pools with the windows of ``family``."""
     return [INPUTS, *of_windows(op, family), *WHICH, *AXES, *VALUES, *READING]
@@ -124,6 +134,8 @@ def every_option() -> Iterator[inspect.Parameter]:
     """The options of all commands; those of several commands come as often."""
     for parameters in TAKES.values():
         yield from parameters
+    for op in OPS.values():
+        yield from of_overviews(op)
     for family in FAMILIES.values():
         for op in OPS.values():
             yield from of_pooling(op, family)

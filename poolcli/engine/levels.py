@@ -21,7 +21,7 @@ from poolcli.engine.arrays import (
     Box,
     Buffers,
     InputView,
-    Range,
+    OutputView,
     Readable,
     StoredOutput,
     read_part,
@@ -74,7 +74,7 @@ class Walk(NamedTuple):
             yield tuple((at, min(at + side, n)) for at, side, n in axes)
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """How many blocks there are."""
         return math.prod(-(-n // side) for n, side in zip(self.shape, self.sides, strict=True))
 
@@ -154,12 +154,12 @@ def run_levels(
                 return
             worker.block(block)
             if progress is not None:
-                progress(1 / walk.count)
+                progress(1 / walk.total)
 
-    if min(threads, walk.count) == 1:
+    if min(threads, walk.total) == 1:
         work()
     else:
-        _in_threads(work, min(threads, walk.count), stop)
+        _in_threads(work, min(threads, walk.total), stop)
     if not isinstance(x, np.ndarray):
         x.finish()
 
@@ -256,7 +256,7 @@ class HeldInput:
     chunks: tuple[int, ...] | None = None
     block_bytes = 1 << 21
 
-    def __init__(self, like: InputView) -> None:
+    def __init__(self, like: InputView | OutputView) -> None:
         self.shape, self.dtype, self.slow_first = like.shape, like.dtype, like.slow_first
         self._cells: Array = np.empty(0, self.dtype)
         self._lows: tuple[int, ...] = ()
@@ -308,9 +308,7 @@ class Assembler:
             if waiting is None:
                 cells = np.empty([high - low for low, high in whole], self.dtype)
                 waiting = self._waiting[place] = _Waiting(cells)
-        shared = [
-            (max(a, b), min(c, d)) for (a, c), (b, d) in zip(whole, box, strict=True)
-        ]
+        shared = [(max(a, b), min(c, d)) for (a, c), (b, d) in zip(whole, box, strict=True)]
         to = shifted(shared, [-low for low, _ in whole])
         of = shifted(shared, [-low for low, _ in box])
         part = values[tuple(slice(*side) for side in of)]

@@ -121,6 +121,7 @@ ZARR = Format(
     lambda _head: False,
     lazy("zarr", "ZarrStore"),
     boxes=lazy("zarr_output", "ZarrOutput"),
+    levels=lazy("ome_zarr", "OmeZarrOutput"),
     pack=lazy("zarr_output", "pack"),
     archive=lazy("zarr_output", "ZarrGroup"),
     folder=is_zarr,

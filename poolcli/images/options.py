@@ -68,12 +68,14 @@ class ImageOptions(NamedTuple):
 
         Raises InputError, one line that starts with the label, for one that cannot be read.
         """
-        if plan.single is None or self.by is not None:
+        if self.by is not None or (plan.single is None and not plan.coarser):
             return False
         if source.info.row.pictures is None:
             return not self.linear
         if source.is_read_whole:
             return False
+        if plan.single is None:
+            return True
         # What nobody sees is a matter of whole pictures, but where it only weighs nothing.
         return self._averages(plan.single, source) or not self._sees_through(plan.single, source)
 
