@@ -57,6 +57,7 @@ def _picture(
     opener: tuple[str, str] = ("image", "PictureFile"),
     encode: str | tuple[str, str] = "encode",
     boxes: tuple[str, str] | None = None,
+    levels: tuple[str, str] | None = None,
     decoded: float = _DECODED,
     encoded: float = _ENCODED,
 ) -> Format:
@@ -67,6 +68,7 @@ def _picture(
         lazy(*opener),
         lazy(*(("image_writer", encode) if isinstance(encode, str) else encode)),
         boxes=None if boxes is None else lazy(*boxes),
+        levels=None if levels is None else lazy(*levels),
         pictures=pictures,
         decoded=decoded,
         encoded=encoded,
@@ -179,6 +181,7 @@ TABLE = (
             compressions=("none", "deflate"),
             georeferenced=True,
         ),
+        levels=("tiff_levels", "TiffLevelsOutput"),
         opener=("tiff", "TiffFile"),
         encode=("tiff_writer", "encode"),
         boxes=("tiff_writer", "TiffOutput"),
