@@ -10,7 +10,7 @@ from poolcli.arguments import PerAxis, as_array, per_axis, public
 from poolcli.chain_syntax import parse_chain
 from poolcli.geometry import Padding
 from poolcli.ops import find_op
-from poolcli.overviews import Overviews
+from poolcli.multiscale import Overviews
 from poolcli.unpooling import Unpool
 
 

@@ -45,7 +45,10 @@ class Op(NamedTuple):
     kernel: MakeKernel
     aliases: tuple[str, ...] = ()
     composes: str = ""
-    """The kinds of dtypes of which it gives the same, to the bit, of its results of parts."""
+    """The kinds of dtypes of which it gives the same, to the bit, of its results of parts.
+
+    Of floats an extreme may be a zero of either sign, and a sum is rounded in its order.
+    """
     divides: bool = False
     """Whether it divides by a count of cells: then count_include_pad and divisor mean something."""
     padding: str | int = 0
@@ -141,7 +144,7 @@ ROWS = (
         summary="the largest value",
         formula="max(x)",
         source="Zhou & Chellappa 1988; ONNX MaxPool",
-        composes="biuf",
+        composes="biu",
         kernel=compiled("max"),
         equation=arithmetic("listed", "max"),
         winner=compiled("argmax", "place"),
@@ -152,7 +155,7 @@ ROWS = (
         summary="the smallest value",
         formula="min(x)",
         source="max pooling of the negated values",
-        composes="biuf",
+        composes="biu",
         kernel=compiled("min"),
         equation=arithmetic("listed", "min"),
         winner=compiled("argmin", "place"),

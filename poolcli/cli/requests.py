@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from poolcli.chains import Chain
     from poolcli.images.options import ImageOptions
-    from poolcli.overviews import Overviews
+    from poolcli.multiscale import Overviews
     from poolcli.unpooling import Unpool
 
 _SIZE = r"(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]?)(?:i?B)?"
@@ -99,7 +99,7 @@ def chain_of(values: Values) -> Chain:
 
 def overviews_of(op: Op, values: Values) -> Overviews:
     """Say what the options ask of overviews."""
-    from poolcli.overviews import Overviews
+    from poolcli.multiscale import Overviews
 
     factors = SLIDING.params[0].read(values["size"], "--size")
     return Overviews.of(

@@ -121,8 +121,8 @@ class Overviews:
         request = self.request
         if request.dtype is None:
             request = replace(request, dtype=np.dtype(dtype).newbyteorder("="))
-        # The first level tells the layout, and refuses what cannot be pooled at all.
-        first = request.plan_alone(shape, dtype, layout)
+        # Windows of any size tell the layout, and what cannot be pooled at all.
+        first = replace(request, geometry=Sliding(1)).plan_alone(shape, dtype, layout)
         axes = Layout(first.layout)
         cells = [shape[axis] for axis in axes.spatial]
         factors = axis_values("size", self.factors, axes.spatial_names, least=1)
@@ -282,7 +282,7 @@ class OverviewsPlan:
         _, order = view_order(Layout(self.layout).spatial, memory_order(x))
         levels = []
         for number, plan in enumerate(self.coarser, start=1):
-            if self._chains and number > 1:
+            if self.chains and number > 1:
                 levels.append(Level(self._chained(number, x, outs), chained=True))
             else:
                 levels.append(Level(plan.task(x, outs[number])))
@@ -310,14 +310,17 @@ class OverviewsPlan:
         return walk_of(*args, slow_first, order[lead + len(spatial) :])
 
     @cached_property
-    def _chains(self) -> bool:
+    def chains(self) -> bool:
         """Whether a level pooled from the one before is the same as from the array itself."""
         request, op = self.operation.request, find_op(self.operation.op)
-        native = result_dtype(self.coarser[0].kernel.result, self.input_dtype)
+        rule = self.coarser[0].kernel.result
+        native = result_dtype(rule, self.input_dtype)
         return (
             self.input_dtype.kind in op.composes
             and native == self.output_dtype
             and request.min_valid == 0
+            # A sum may be the value that means missing; and which cell is first is another's then.
+            and (self.coarser[0].missing() is None or (rule == "keeps" and not op.by_position))
             and all(
                 s % b == 0 or s == n
                 for coarse, fine in zip(self.factors[1:], self.factors, strict=False)
