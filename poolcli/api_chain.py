@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from poolcli.arguments import PerAxis, as_array, per_axis, public
 from poolcli.chain_syntax import parse_chain
 from poolcli.geometry import Padding
-from poolcli.ops import find_op
 from poolcli.multiscale import Overviews
+from poolcli.ops import find_op
 from poolcli.unpooling import Unpool
 
 

@@ -26,7 +26,7 @@ from poolcli.formats.base import (
 )
 from poolcli.formats.guard import shape_text
 from poolcli.formats.sinks import Finished, ResultShape, Sink
-from poolcli.formats.table import BY_EXTENSION, NPY, WRITABLE, refusal
+from poolcli.formats.table import BY_EXTENSION, NPY, TABLE, WRITABLE, refusal
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation, OperationPlan
 from poolcli.outcomes import Result, Stopped
@@ -193,7 +193,7 @@ class Task:
         """Refuse overviews where there is no place for them."""
         row = BY_EXTENSION.get(format or "")
         if plan.coarser and (row is None or row.levels is None or not self._is_file):
-            known = " and ".join(name for name, one in BY_EXTENSION.items() if one.levels)
+            known = " and ".join(one.extensions[0] for one in TABLE if one.levels is not None)
             raise InputError(f"overviews are written to files of {known}, such as FILE.ome.zarr")
 
     @property

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -22,10 +23,11 @@ from poolcli.errors import OutputError
 from poolcli.formats.base import NewArray
 from poolcli.formats.geotiff import GeoTags
 from poolcli.formats.guard import writing
-from poolcli.formats.metadata import Metadata, Stored, add_metadata
+from poolcli.formats.metadata import Metadata, Stored, add_metadata, plain_tags
 from poolcli.formats.tiff_writer import UNNAMED, TiffOutput
 
 _TILE = (512, 512)  # where the picture has none
+_DESCRIPTION = 270  # a tag
 _REDUCED = 1  # the subfile type of a smaller version of another page
 # What GDAL calls its ways to make overviews, of which ops are the same.
 _RESAMPLING: Mapping[str, str] = {"avg": "AVERAGE", "subsample": "NEAREST"}
@@ -82,9 +84,11 @@ class TiffLevelsOutput:
             for output in reversed(self._outputs):
                 output.copy_tiles()
             self._write_places()
-            if not self._is_big:
-                with self._outputs[0].readable() as readable:
-                    add_metadata(readable, self._file, self._outputs[0].metadata)
+            first = self._outputs[0]
+            if not self._is_big and plain_tags(first.metadata) is None:
+                # The first directory is then the last thing in the file.
+                with first.readable() as readable:
+                    add_metadata(readable, self._file, first.metadata)
             self._file.flush()
 
     def _write_directories(self, nbytes: int) -> None:
@@ -134,6 +138,16 @@ class _Level(TiffOutput):
     @property
     def _is_contiguous(self) -> bool:
         return False
+
+    @cached_property
+    def _page_options(self) -> dict[str, Any]:
+        options = super()._page_options
+        tags = [] if self._number else plain_tags(self.metadata) or []
+        known = {tag[0] for tag in options["extratags"]}
+        own = [tag for tag in tags if tag[0] not in known]
+        if "description" in options:
+            own = [tag for tag in own if tag[0] != _DESCRIPTION]
+        return {**options, "extratags": [*options["extratags"], *own], "software": False}
 
     def _write_directories(self) -> None:
         """They are written together with those of the other levels."""

@@ -14,8 +14,8 @@ from poolcli.engine import levels as engine
 from poolcli.engine.chunks import ChunkedInput
 from poolcli.errors import InputError, PoolError, UsageError
 from poolcli.layout import find_layout
-from poolcli.ops import OPS
 from poolcli.multiscale import Overviews
+from poolcli.ops import OPS
 from tests.helpers.every import every
 
 Array = np.ndarray[Any, Any]
