@@ -354,14 +354,13 @@ class Task:
             return None
         if plan.coarser:
             return row if row.levels is not None else None
-        if self.worker.images.rendering is not None:
-            return None
         archived = self._archived(planned)
         if archived is not None:
             return archived if self._goes_on_disk(archived) else None
-        if row.boxes is None or not (row.encode is None or self.goes_by_boxes(planned, plan)):
-            return None
-        return row
+        if row.boxes is None or row.encode is None:
+            return row if row.boxes is not None else None
+        rendered = self.worker.images.rendering is not None
+        return None if rendered or not self.goes_by_boxes(planned, plan) else row
 
     def _archived(self, planned: Planned) -> Format | None:
         """Give the format of the archive that the result goes into, if it goes into one.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import struct
-import time
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from poolcli.formats.table import BY_EXTENSION
 from poolcli.geometry import Global, Sliding
 from poolcli.request import Request
 from tests.helpers.images import Run, done, noise
-from tests.helpers.program import finished, start
+from tests.helpers.program import finished
 
 ROW = BY_EXTENSION[".tif"]
 
@@ -345,24 +346,37 @@ def test_as_many_pixels_as_there_are_in_a_large_file_are_read(poolcli: Run) -> N
     assert "--max-pixels 205520896 reads it" in few.err
 
 
+KILLED = """
+import os, runpy, signal, sys
+from poolcli.formats.tiff_writer import TiffOutput
+complete, done = TiffOutput.complete, []
+def or_die(self):
+    complete(self)
+    done.append(self)
+    if len(done) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+TiffOutput.complete = or_die
+runpy.run_module("poolcli", run_name="__main__")
+"""
+
+
 def test_a_run_that_is_killed_is_taken_up_again(tmp_path: Path) -> None:
-    x = noise(2500, 2500)
+    x = noise(600, 600)
     Path("in").mkdir()
-    for number in range(2):
-        tifffile.imwrite(f"in/{number}.tif", x, tile=(256, 256), compression="zlib", metadata=None)
-    run = ("median", "-k", 5, "-s", 2, "in", "-o", "out/", "--resume")
-    with start(*run) as program:
-        while program.poll() is None and not list(Path("out").glob(".poolcli-*.tmp")):
-            time.sleep(0.002)
-        program.send_signal(signal.SIGKILL)
-    assert program.returncode == -signal.SIGKILL
+    for number in range(3):
+        tifffile.imwrite(f"in/{number}.tif", x, tile=(64, 64), compression="zlib", metadata=None)
+    run = ("max", "-k", "2", "in", "-o", "out/", "--resume", "--jobs", "1")
+    killed = subprocess.run([sys.executable, "-c", KILLED, *run], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    left = {path.name for path in Path("out").glob("*")}
+    # The second was complete but had no name yet.
+    assert {"0.tif"} <= left
+    assert not {"1.tif", "2.tif"} & left
     assert finished(*run).code == 0
-    expected = pool(x, "median", 5, stride=2, dtype="u1", fit="round")
-    assert sorted(path.name for path in Path("out").glob("*")) == [
-        *(".poolcli.jsonl", "0.tif", "1.tif")
-    ]
-    for number in range(2):
-        assert pixels(f"out/{number}.tif").tobytes() == expected.tobytes()
+    names = sorted(path.name for path in Path("out").glob("*"))
+    assert names == [".poolcli.jsonl", "0.tif", "1.tif", "2.tif"]
+    for number in range(3):
+        assert pixels(f"out/{number}.tif").tobytes() == pool(x, "max", 2).tobytes()
 
 
 def test_packing_that_means_nothing_is_refused() -> None:
