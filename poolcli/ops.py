@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poolcli import parameters
+from poolcli import parameters, shares
 from poolcli.checks import shown
 from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel
 from poolcli.errors import UsageError
@@ -56,6 +56,8 @@ class Op(NamedTuple):
     params: tuple[Param, ...] = ()
     winner: MakeKernel | None = None
     """For ops that pick a cell by its value: the kernel that gives the picked cell's position."""
+    share: MakeKernel | None = None
+    """For ops that pick a value: the kernel of the share of the cells that count which have it."""
     by_position: bool = False
     """Whether it takes cells by where they stand in the window, whatever their values."""
     averages: bool = False
@@ -236,6 +238,7 @@ ROWS = (
         source="majority filters; GDAL's mode resampling",
         kernel=compiled("mode", digits=parameters.RANKED_BITS, one_pass=True),
         equation=arithmetic("most_frequent"),
+        share=in_python(shares.most_frequent, "share"),
         gives_cells=lambda _params: True,
     ),
     Op(

@@ -200,6 +200,19 @@ class Plan:
             raise UsageError(f"{op.name} picks no cell, so it has no indices; {known} do")
         return self._positions(op.winner, x, block_bytes)
 
+    def shares(self, x: Readable) -> NDArray[np.float32]:
+        """The share of each window's cells that have its value, of those that count; else NaN.
+
+        Raises UsageError where the op picks no value that several cells may have.
+        """
+        op = find_op(self.request.op)
+        if op.share is None:
+            known = ", ".join(op.name for op in OPS.values() if op.share is not None)
+            raise UsageError(f"{op.name} has no share: {known} has one")
+        out = allocate(self.output_shape, np.dtype(np.float32))
+        self._run(op.share(self.request.op_params), x, out, None, None)
+        return out
+
     def picked(self, x: Readable) -> NDArray[np.int64] | None:
         """The position of the cell that is (or is nearest to) each window's result, as winners are.
 
@@ -380,7 +393,7 @@ class Plan:
             fill: Any = np.nan if result.kind == "f" else -1
             return Missing(True, None, fill, least)
         value = as_cell(request.nodata, self.input_dtype, "input")
-        fill = -1
+        fill = np.nan if result.kind == "f" else -1
         if kernel is self.kernel:
             # Of integers into integers nothing need pass through a float.
             whole = self.input_dtype.kind in "iu" and target.kind in "iu"

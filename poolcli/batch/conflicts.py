@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from poolcli import formats
 from poolcli.batch.inputs import Input, Search
-from poolcli.batch.outputs import STDOUT, Job, Target, is_special, name_outputs
+from poolcli.batch.outputs import BESIDE, STDOUT, Job, Target, is_special, name_outputs
 from poolcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def assign(
 
 def check_target(target: Target) -> None:
     """Refuse places that cannot be, whatever the inputs. Raises UsageError."""
-    for path in (target.output, target.indices):
+    for path in (target.output, *target.beside.values()):
         if path is None or path == STDOUT:
             continue
         parent = os.path.dirname(path.rstrip(os.sep)) or os.curdir
@@ -81,7 +81,8 @@ def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
     real = cache(os.path.realpath)  # of folders, of which there are few
     for job in jobs:
         label = job.input.label
-        for path, what in ((job.output, label), (job.indices, f"the positions in {label}")):
+        beside = [(path, f"the {BESIDE[name]} in {label}") for name, path in job.beside.items()]
+        for path, what in ((job.output, label), *beside):
             if path is None or path == STDOUT:
                 continue
             if os.path.isdir(path) and not formats.is_store(path):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.batch.manifest import Manifest
+    from poolcli.engine.arrays import Readable
 
 
 class StartLatch:
@@ -229,8 +230,8 @@ class Task:
 
     def _refuse_several(self) -> NoReturn:
         job = self.job
-        path = job.indices or job.output
-        advice = "" if path == job.indices else "write an .npz, or "
+        path = next(iter(job.beside.values()), job.output)
+        advice = "" if job.beside else "write an .npz, or "
         raise InputError(
             f"{job.input.label}: holds several arrays and {path} takes one; {advice}pool one of"
             " them"
@@ -308,12 +309,12 @@ class Task:
         self.tick(0)
         with labelled(source.label):
             self._check_memory(planned, plan, kept)
-        winners = None
-        if job.indices is not None:
-            # Positions first: once the result is written, nothing should be left to go wrong.
+        beside: dict[str, NDArray[Any]] = {}
+        # First: once the result is written, nothing should be left to go wrong.
+        if job.beside:
             content = source.content
             with labelled(source.label):
-                winners = plan.winners(content)
+                beside = {name: _made_beside(name, plan, content) for name in job.beside}
         with into or self._sink(planned, plan, number) as sink:
             self.worker.images.run(plan, source, sink.content, self.tick)
         shown = None
@@ -328,16 +329,15 @@ class Task:
         )
         written = job.output if sink.is_written else None
         result = Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
-        if winners is None or job.indices is None:
-            return result
-        self._write_indices(job.indices, winners)
-        return result._replace(indices=job.indices)
+        for name, values in beside.items():
+            self._write_beside(job.beside[name], values)
+        return result._replace(indices=job.indices, share=job.share)
 
-    def _write_indices(self, path: str, winners: NDArray[Any]) -> None:
+    def _write_beside(self, path: str, values: NDArray[Any]) -> None:
         self.make_folder(path)
         formats.write_file(
             path,
-            winners,
+            values,
             overwrite=self.job.overwrite,
             format=NPY.extensions[0],
             ready=self.ready(path),
@@ -504,6 +504,15 @@ class Task:
                 manifest.note(path, source.file, source.member, before, output, whole=whole)
 
         return ready
+
+
+def _made_beside(name: str, plan: OperationPlan, content: Readable) -> NDArray[Any]:
+    """Make what goes beside a result."""
+    if name == "indices":
+        return plan.winners(content)
+    if plan.single is None:
+        raise UsageError("only one pooling has shares; pool by windows that slide, for example")
+    return plan.single.shares(content)
 
 
 def _without_failures(arrays: Iterator[Planned], failures: list[InputError]) -> Iterator[Planned]:

@@ -86,6 +86,14 @@ INDICES = option(
 )
 INDICES_TO_READ = reworded(INDICES, "The positions that the values go to.", metavar="FILE")
 WINNERS = (INDICES, INDEX)
+SHARE = option(
+    "share",
+    str | None,
+    "Write how sure each value is to this .npy file, or into this folder (DIR/): the share of the "
+    "window's cells that have it, of those that count.",
+    "--share",
+    metavar="TARGET",
+)
 
 LAYOUT = option(
     "layout",

@@ -169,6 +169,7 @@ def target_of(values: Values, op: str) -> batch.Target:
         format=None if format is None else "." + format.lower().removeprefix("."),
         overwrite=values["overwrite"],
         indices=values.get("indices"),
+        share=values.get("share"),
         template=template,
         op=op,
         skip_existing=values.get("skip_existing", False),

@@ -33,6 +33,7 @@ from poolcli.cli.options import (
     READING,
     SEARCH,
     SHAPE,
+    SHARE,
     SHEET,
     SHIFTING,
     STAGES,
@@ -105,6 +106,7 @@ def of_pooling(op: Op, family: Family) -> Sequence[inspect.Parameter]:
     return [
         *(INPUTS, *of_windows(op, family)),
         *(WINNERS if picks else ()),
+        *([SHARE] if op.share is not None and not family.joins else ()),
         *([LINEAR] if op.averages and not family.joins else ()),
         *([BY] if picks else ()),
         *(*AXES, *VALUES, *OUTPUT, *PICTURES, THREADS, *BATCH, *READING),
