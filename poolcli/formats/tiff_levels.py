@@ -24,7 +24,7 @@ from poolcli.formats.base import NewArray
 from poolcli.formats.geotiff import GeoTags
 from poolcli.formats.guard import writing
 from poolcli.formats.metadata import Metadata, Stored, add_metadata, plain_tags
-from poolcli.formats.tiff_writer import UNNAMED, TiffOutput
+from poolcli.formats.tiff_writer import TILE_STEP, UNNAMED, TiffOutput
 
 _TILE = (512, 512)  # where the picture has none
 _DESCRIPTION = 270  # a tag
@@ -138,6 +138,12 @@ class _Level(TiffOutput):
     @property
     def _is_contiguous(self) -> bool:
         return False
+
+    def _cut(self, sides: tuple[int, int] | None) -> tuple[int, int]:
+        rows, columns = super()._cut(sides)
+        # Of one tile that is just the page tifffile wants the pixels at once.
+        is_page = (rows, columns) == (self._sheet.height, self._sheet.width)
+        return (rows + TILE_STEP if is_page else rows), columns
 
     @cached_property
     def _page_options(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STRIP_BYTES = 1 << 18
-_TILE_STEP = 16  # the sides of tiles are multiples of this
+TILE_STEP = 16  # the sides of tiles are multiples of this
 _MOST_TILE = 1 << 24  # cells of one
 _BIG = 2**32 - 2**25  # bytes from which on offsets have 64 bits
 _OFFSETS, _COUNTS = {True: 324, False: 273}, {True: 325, False: 279}  # tags, by whether tiled
@@ -212,9 +212,9 @@ class TiffOutput:
         if sides is None:
             rows = STRIP_BYTES // max(1, width * self._depth * self.dtype.itemsize)
             return max(1, min(rows, height)), width
-        columns = min(_up(sides[1], _TILE_STEP), _up(width, _TILE_STEP))
-        rows = min(_up(sides[0], _TILE_STEP), _up(height, _TILE_STEP))
-        return max(_TILE_STEP, min(rows, _MOST_TILE // columns // _TILE_STEP * _TILE_STEP)), columns
+        columns = min(_up(sides[1], TILE_STEP), _up(width, TILE_STEP))
+        rows = min(_up(sides[0], TILE_STEP), _up(height, TILE_STEP))
+        return max(TILE_STEP, min(rows, _MOST_TILE // columns // TILE_STEP * TILE_STEP)), columns
 
     def _count(self) -> int:
         """How many tiles or strips a page has."""
@@ -416,7 +416,7 @@ def _sides(new: NewArray, tile: tuple[int, int] | None) -> tuple[int, int] | Non
     if len(new.chunks) != len(new.layout):
         return None
     rows, columns = (new.chunks[new.layout.index(letter)] for letter in "HW")
-    is_part = _TILE_STEP <= columns < new.shape[new.layout.index("W")]
+    is_part = TILE_STEP <= columns < new.shape[new.layout.index("W")]
     return (rows, columns) if is_part else None
 
 

@@ -128,6 +128,18 @@ def test_pictures_and_arrays_become_tiff(poolcli: Run) -> None:
         np.testing.assert_array_equal(level, library.overviews(x, "max", 2, 1, layout="HWC")[0])
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_levels_of_one_tile(poolcli: Run) -> None:
+    for shape in ((16, 32), (512, 512), (20, 30), (1, 64)):
+        x = RANDOM.integers(0, 9, shape, "u2")
+        np.save("in.npy", x)
+        run = ("overviews", "min", "--levels", 2, "-l", "HW", "in.npy", "-o", "out.tif")
+        assert poolcli(*run, "--overwrite").code == 0
+        for a, b in zip(gdal("out.tif"), [x, *library.overviews(x, "min", 2, 2)], strict=True):
+            np.testing.assert_array_equal(a[..., 0], b)
+        assert is_cloud_optimised("out.tif")
+
+
 def test_pages_have_their_own(poolcli: Run) -> None:
     stack = RANDOM.integers(0, 60_000, (4, 2, 70, 90), "u2")
     tifffile.imwrite("in.tif", stack, ome=True, metadata={"axes": "ZCYX", "PhysicalSizeX": 0.5})
