@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poolcli import parameters, shares
+from poolcli import parameters
 from poolcli.checks import shown
 from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel
 from poolcli.errors import UsageError
@@ -120,6 +120,12 @@ def in_python(function: Callable[..., Any], result: str = "real") -> MakeKernel:
         return Gathered(lambda cells, valid: function(cells, valid, **params), result)
 
     return kernel
+
+
+def _share_of_most_frequent(_params: Mapping[str, Any]) -> Kernel:
+    from poolcli import shares  # late: few runs ask for it
+
+    return Gathered(shares.most_frequent, "share")
 
 
 def arithmetic(function: str, *args: object) -> Callable[[WindowValues, Mapping[str, Any]], Any]:
@@ -238,7 +244,7 @@ ROWS = (
         source="majority filters; GDAL's mode resampling",
         kernel=compiled("mode", digits=parameters.RANKED_BITS, one_pass=True),
         equation=arithmetic("most_frequent"),
-        share=in_python(shares.most_frequent, "share"),
+        share=_share_of_most_frequent,
         gives_cells=lambda _params: True,
     ),
     Op(

@@ -1,4 +1,4 @@
-"""How sure a winner is: the share of a window's cells that have its value. For ``ops``, lazily."""
+"""How sure a winner is: the share of a window's cells that have its value."""
 
 from __future__ import annotations
 
