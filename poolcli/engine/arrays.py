@@ -239,12 +239,13 @@ class ArrayInputView:
         self._view = array.transpose(order)
         self.shape, self.dtype = self._view.shape, array.dtype
         self.slow_first = _by_stride(self._view.strides)
+        # NumPy takes any byte but 0 for True, and Pillow makes them 255; kernels add bytes.
+        self.copies = array.dtype == np.bool_
 
     def read(self, box: Box, buffers: Buffers) -> Array:
         """A view of the box; of bool a copy, in which True is 1."""
         cells = self._view[tuple(slice(*part) for part in box)]
-        # NumPy takes any byte but 0 for True, and Pillow makes them 255; kernels add bytes.
-        return cells.view(np.uint8) != 0 if cells.dtype == np.bool_ else cells
+        return cells.view(np.uint8) != 0 if self.copies else cells
 
     def keep(self, nbytes: int) -> None:
         """All of it is in memory."""

@@ -89,6 +89,7 @@ NPY = Format(
     lazy("npy", "NpyFile"),
     lazy("npy", "encode"),
     boxes=lazy("npy", "NpyOutput"),
+    shared=lazy("npy", "join_output"),
     stream=lazy("npy", "read_stream"),
 )
 NPZ = Format(
@@ -123,6 +124,7 @@ ZARR = Format(
     lambda _head: False,
     lazy("zarr", "ZarrStore"),
     boxes=lazy("zarr_output", "ZarrOutput"),
+    shared=lazy("zarr_output", "join_output"),
     levels=lazy("ome_zarr", "OmeZarrOutput"),
     pack=lazy("zarr_output", "pack"),
     archive=lazy("zarr_output", "ZarrGroup"),
