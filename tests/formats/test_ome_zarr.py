@@ -188,7 +188,7 @@ def test_killed_and_resumed(poolcli: Run) -> None:
     assert program.returncode == -9
     assert not set(os.listdir("out")) >= {"a.zarr", "b.zarr"}
     assert poolcli(*run, "out/", "--resume").code == 0
-    assert sorted(os.listdir("out")) == [".poolcli.jsonl", "a.zarr", "b.zarr"]
+    assert sorted(os.listdir("out")) == [".poolcli", "a.zarr", "b.zarr"]
     expected = [x, *library.overviews(x, "median", 2, 4)]
     for name in "ab":
         for a, b in zip(levels(f"out/{name}.zarr"), expected, strict=True):
