@@ -474,7 +474,13 @@ class Task:
         by_boxes = self.writes_boxes(planned, plan) is not None
         if by_boxes and self.goes_by_boxes(planned, plan):
             what = f"holding its chunks, {shape_text(planned.source.chunks or ())} each,"
-            formats.check_memory(self.memory(planned, plan).needed, limit, what)
+            advice = ""
+            if plan.coarser:
+                what, advice = (
+                    "holding blocks of every level",
+                    "; ask for fewer `levels` or `threads`",
+                )
+            formats.check_memory(self.memory(planned, plan).needed, limit, what, advice)
             return
         nbytes = (
             kept + ResultShape(plan.output_shape, plan.keepdims_shape, plan.output_dtype).nbytes
