@@ -6,12 +6,13 @@ import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import rasterio
 import tifffile
+import zarr
 from PIL import Image
 from rasterio.transform import Affine
 
@@ -138,6 +139,29 @@ def test_levels_of_one_tile(poolcli: Run) -> None:
         for a, b in zip(gdal("out.tif"), [x, *library.overviews(x, "min", 2, 2)], strict=True):
             np.testing.assert_array_equal(a[..., 0], b)
         assert is_cloud_optimised("out.tif")
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_from_tiles_to_tiles(
+    poolcli: Run, monkeypatch: pytest.MonkeyPatch, planes: Literal["contig", "separate"]
+) -> None:
+    """Tile by tile, as large pictures go, in blocks that are cut elsewhere than tiles are."""
+    monkeypatch.setattr("poolcli.formats.tiff.STREAMED", 0)
+    monkeypatch.setattr("poolcli.engine.levels.BLOCK_BYTES", 1 << 12)
+    x = COLOURS if planes == "contig" else COLOURS.transpose(2, 0, 1)
+    tifffile.imwrite("in.tif", x, photometric="rgb", planarconfig=planes, tile=(48, 32))
+    for op in ("median", "max"):
+        run = ("overviews", op, "-k", 3, "--levels", 3, "in.tif", "-o", f"{op}.tif")
+        assert poolcli(*run, "--threads", 2).code == 0
+        expected = [COLOURS, *library.overviews(COLOURS, op, 3, 3)]
+        for a, b in zip(gdal(f"{op}.tif"), expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+        run = ("overviews", op, "-k", 3, "--levels", 3, "in.tif", "-o", f"{op}.zarr")
+        assert poolcli(*run).code == 0
+        group = zarr.open_group(f"{op}.zarr", mode="r")
+        for number, level in enumerate(expected):
+            np.testing.assert_array_equal(group[str(number)][...].transpose(1, 2, 0), level)  # type: ignore[index,union-attr]
 
 
 def test_pages_have_their_own(poolcli: Run) -> None:
