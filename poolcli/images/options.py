@@ -243,7 +243,10 @@ class ImageOptions(NamedTuple):
         self, plan: OperationPlan, source: Source, format: str
     ) -> tuple[Metadata | None, tuple[str, ...]]:
         """Give what is written of a result besides its numbers, and what is lost, in sentences."""
-        return self._placed(source.metadata, plan, source, format, is_one=True)
+        metadata, lost = self._placed(source.metadata, plan, source, format, is_one=True)
+        if plan.coarser and _has_alpha(plan.layout, source):
+            lost += ("alpha is pooled like the other channels, and weighs none of them",)
+        return metadata, lost
 
     def _placed(
         self,

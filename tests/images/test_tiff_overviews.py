@@ -164,6 +164,19 @@ def test_from_tiles_to_tiles(
             np.testing.assert_array_equal(group[str(number)][...].transpose(1, 2, 0), level)  # type: ignore[index,union-attr]
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_alpha_is_a_channel_and_a_note_says_so(poolcli: Run) -> None:
+    x = RANDOM.integers(0, 256, (40, 50, 4), "u1")
+    Image.fromarray(x).save("in.png")
+    outcome = poolcli("overviews", "avg", "--levels", 1, "in.png", "-o", "out.tif")
+    assert outcome.code == 0
+    assert "in.png: alpha is pooled like the other channels" in outcome.err
+    for a, b in zip(gdal("out.tif"), [x, *library.overviews(x, "avg", 2, 1)], strict=True):
+        np.testing.assert_array_equal(a, b)
+    with rasterio.open("out.tif") as file:
+        assert file.colorinterp[3].name == "alpha"
+
+
 def test_pages_have_their_own(poolcli: Run) -> None:
     stack = RANDOM.integers(0, 60_000, (4, 2, 70, 90), "u2")
     tifffile.imwrite("in.tif", stack, ome=True, metadata={"axes": "ZCYX", "PhysicalSizeX": 0.5})
