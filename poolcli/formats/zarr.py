@@ -353,7 +353,7 @@ def _spacings_of(scale: Mapping[str, Any], units: Sequence[str | None]) -> tuple
                 origins = [origin * value for origin, value in zip(origins, values, strict=True)]
             else:
                 origins = [origin + value for origin, value in zip(origins, values, strict=True)]
-    return tuple(map(Spacing, steps, origins, units))
+    return tuple(map(Spacing, steps, origins, units)) if all(step > 0 for step in steps) else ()
 
 
 def _numbers(values: Any) -> list[float]:

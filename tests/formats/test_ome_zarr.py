@@ -19,6 +19,7 @@ from ome_zarr_models.v05 import Image
 
 import poolcli as library
 from tests.formats.test_zarr_output import files
+from tests.helpers.every import every
 from tests.helpers.program import Outcome, start
 
 Run = Callable[..., Outcome]
@@ -110,6 +111,34 @@ def test_sizes_and_units_go_on(poolcli: Run) -> None:
     second = multiscale("b.ome.zarr")
     assert second["axes"] == first["axes"]
     assert moves(second) == [([2, 5, 5], [0, 7, 0]), ([4, 10, 10], [1, 9.5, 2.5])]
+
+
+def test_places_that_mean_nothing_are_passed_over(poolcli: Run) -> None:
+    np.save("in.npy", LABELS)
+    assert poolcli("overviews", "max", "--levels", 1, "in.npy", "-o", "in.ome.zarr").code == 0
+    node = Path("in.ome.zarr/zarr.json")
+    plain = json.loads(node.read_text())
+
+    def check(said: object) -> None:
+        (scales,) = plain["attributes"]["ome"]["multiscales"]
+        scales["datasets"][0]["coordinateTransformations"] = said
+        node.write_text(json.dumps(plain))
+        run = ("overviews", "max", "--levels", 1, "in.ome.zarr", "-o", "out.zarr", "--overwrite")
+        assert poolcli(*run).code == 0
+        assert moves(multiscale("out.zarr")) == [([1, 1], [0, 0]), ([2, 2], [0.5, 0.5])]
+
+    every(
+        (
+            *(None, 5, [], ["scale"], [{}], [{"type": "scale"}], [{"type": ["scale"]}]),
+            [{"type": "scale", "scale": [1]}],
+            [{"type": "scale", "scale": [0, 1]}],
+            [{"type": "scale", "scale": [-1, 1]}],
+            [{"type": "scale", "scale": ["a", "b"]}],
+            [{"type": "scale", "scale": [1e999, 1]}],
+            [{"type": "scale", "path": "elsewhere"}],
+        ),
+        check,
+    )
 
 
 @pytest.mark.parametrize(
