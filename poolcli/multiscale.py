@@ -75,7 +75,7 @@ class Overviews:
     ) -> Overviews:
         """Ask for overviews by an op; ``how`` are the other fields of a Request."""
         how.setdefault("fit", "round")
-        return cls(Request(op, Sliding(factors, ceil_mode=True), **how), factors, levels)
+        return cls(Request(op, Sliding(factors, factors, ceil_mode=True), **how), factors, levels)
 
     @property
     def op(self) -> str:
@@ -128,7 +128,7 @@ class Overviews:
         factors = axis_values("size", self.factors, axes.spatial_names, least=1)
         plans: list[Plan] = []
         for size in _sizes(factors, cells, self.levels):
-            geometry = Sliding(size, ceil_mode=True)
+            geometry = Sliding(size, size, ceil_mode=True)
             level = replace(request, geometry=geometry, layout=first.layout)
             plans.append(level.plan_alone(shape, dtype))
         return OverviewsPlan(self, tuple(plans), first.warning)
@@ -335,7 +335,7 @@ class OverviewsPlan:
         steps = zip(self.factors[number], self.factors[number - 1], strict=True)
         sizes = [-(-a // b) for a, b in steps]
         size = tuple(sizes[axis] for axis in spatial)
-        request = replace(plan.request, geometry=Sliding(size, ceil_mode=True))
+        request = replace(plan.request, geometry=Sliding(size, size, ceil_mode=True))
         shape, dtype = before.output_shape, before.output_dtype
         chained = request.plan_alone(shape, dtype)
         slow_first = memory_order(x)

@@ -35,8 +35,8 @@ def _command(op: Op, _family: Family) -> Command:
         return run(overviews_of(op, values), {**values, "clip": False})
 
     help = (
-        f"Write an array and its overviews by {op.name}: {op.summary} of each window at every"
-        " level, pooled from full resolution.\n\n"
+        f"Write an array and its overviews: at every level {op.per_window or op.summary}, of"
+        " windows over full resolution.\n\n"
         f"poolcli overviews {op.name} --levels 3 input.zarr -o output.ome.zarr"
     )
     return build_command(op.name, help, takes.of_overviews(op), body)

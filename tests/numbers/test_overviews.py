@@ -166,6 +166,15 @@ def test_stored_chunks_are_decoded_about_once() -> None:
     assert len(decoded) == 24
 
 
+def test_frameworks_do_not_move_windows() -> None:
+    x = cells((2, 3, 12, 20), "f4")
+    for like in ("torch", "keras", "onnx"):
+        found = poolcli.overviews(x, "max", 2, 2, like=like)
+        layout = "NHWC" if like == "keras" else "NCHW"
+        for a, b in zip(found, direct(x, "max", 2, 2, layout=layout), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_levels_go_on_until_nothing_is_long() -> None:
     for shape, factors, expected in (
         ((1000, 600), 2, [(500, 300), (250, 150)]),
