@@ -16,6 +16,7 @@ __all__ = [
     "fractional_pool",
     "global_pool",
     "output_shape",
+    "overviews",
     "pool",
     "pyramid_pool",
     "unpool",
@@ -29,12 +30,18 @@ if TYPE_CHECKING:
         pool,
         pyramid_pool,
     )
-    from poolcli.api_chain import chain, unpool
+    from poolcli.api_chain import chain, overviews, unpool
     from poolcli.api_shape import output_shape
     from poolcli.errors import InputError, PoolError, UsageError
     from poolcli.ops import OPS
 
-_HOMES = {"OPS": "ops", "chain": "api_chain", "output_shape": "api_shape", "unpool": "api_chain"}
+_HOMES = {
+    "OPS": "ops",
+    "chain": "api_chain",
+    "output_shape": "api_shape",
+    "overviews": "api_chain",
+    "unpool": "api_chain",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,15 +1,17 @@
-"""The public functions for more than one pooling: chains, and unpooling."""
+"""The public functions for more than one pooling: chains, overviews, and unpooling."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from poolcli.arguments import apply, as_array, public
 from poolcli.axes import BY_LAYOUT, PerAxis
 from poolcli.chain_syntax import parse_chain
 from poolcli.geometry import Padding
+from poolcli.multiscale import Overviews
+from poolcli.ops import find_op
 from poolcli.unpooling import Unpool
 
 
@@ -73,6 +75,64 @@ def chain(
         threads=threads,
     )
     return apply(x, asked.plan)
+
+
+@public
+def overviews(
+    x: ArrayLike,
+    op: str,
+    factors: PerAxis = 2,
+    levels: int | None = None,
+    *,
+    layout: str | None = None,
+    like: str | None = None,
+    nan: str = "propagate",
+    nodata: float | None = None,
+    min_valid: float = 0.0,
+    dtype: DTypeLike | None = None,
+    fit: str = "round",
+    threads: int | None = None,
+    **params: Any,
+) -> list[NDArray[Any]]:
+    """Pool an array to several resolutions, each of them from the array itself.
+
+    Parameters
+    ----------
+    x : array of bool, integers or floats, 1 to 5 axes
+    op : name of an op; its own parameters are keywords, as for :func:`pool`
+    factors : how many times smaller a level is than the one before, in all or for each spatial axis
+    levels : how many; None goes on until no axis that is pooled is longer than 256
+    dtype, fit : of the levels; by default they have the dtype of ``x``, rounded half to even
+    layout, like, nan, nodata, min_valid, threads : as for :func:`pool`
+
+    Returns
+    -------
+    list of arrays, from the largest. Level k has windows of ``factors`` to the power of k side by
+    side over the cells of ``x``; at the far edges windows hold the cells that there are.
+
+    Raises UsageError, or InputError where there is nothing left to pool.
+
+    >>> import numpy as np
+    >>> labels = np.array([[1, 1, 2, 2], [1, 3, 3, 2], [4, 4, 4, 4], [4, 4, 5, 5]])
+    >>> [level.tolist() for level in overviews(labels, "mode", levels=2)]
+    [[[1, 2], [4, 4]], [[4]]]
+    """
+    array = as_array(x)
+    asked = Overviews.of(
+        find_op(op).name,
+        BY_LAYOUT.each("factors", factors),
+        levels,
+        layout=layout,
+        like=like,
+        nan=nan,
+        nodata=nodata,
+        min_valid=min_valid,
+        dtype=dtype,
+        fit=fit,
+        threads=threads,
+        params=params,
+    )
+    return asked.plan(array.shape, array.dtype).run_levels(array)
 
 
 @public

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
+from poolcli.engine.blocks import Memory
 from poolcli.errors import InputError, PoolError, UsageError
 
 if TYPE_CHECKING:
@@ -105,6 +106,11 @@ class Chain:
         """The value that means missing in the input."""
         return self.stages[0].request.nodata
 
+    @property
+    def fills_files(self) -> bool:
+        """Whether there is no place for another result beside it: there is."""
+        return False
+
     def with_nodata(self, nodata: float) -> Chain:
         """Ask the same with this value missing, where none was said to be."""
         return self._with_requests([s.request.with_nodata(nodata) for s in self.stages])
@@ -161,6 +167,7 @@ class ChainPlan:
     stages: tuple[StagePlan, ...]
 
     single = None
+    coarser = ()
 
     @property
     def layout(self) -> str:
@@ -214,6 +221,10 @@ class ChainPlan:
     def index_convention(self) -> str:
         """What positions would count."""
         return self.stages[-1].plan.index_convention
+
+    def memory(self, read: Sequence[int] | None, written: Sequence[int] | None) -> Memory:
+        """Nothing is said of it: all is in memory."""
+        return Memory(0)
 
     def describe(self, times: str = "x") -> str:
         """Say the chain as it could be written."""

@@ -86,6 +86,7 @@ RESULTS: dict[str, Callable[[np.dtype[Any], np.dtype[Any] | None], np.dtype[Any]
     "keeps": lambda cells, _wanted: cells,
     "sum": _sum,
     "real": _real,
+    "share": lambda _cells, _wanted: np.dtype(np.float32),
     "place": lambda _cells, _wanted: np.dtype(np.int64),
 }
 

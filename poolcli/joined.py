@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
+from poolcli.engine.blocks import Memory
 from poolcli.errors import UsageError
 from poolcli.layout import Layout
 
@@ -31,6 +32,7 @@ class JoinedPlan:
     parts: tuple[Plan, ...]
 
     single = None
+    coarser = ()
 
     @property
     def layout(self) -> str:
@@ -97,6 +99,10 @@ class JoinedPlan:
     def index_convention(self) -> str:
         """What positions count."""
         return self.request.index_convention
+
+    def memory(self, read: Sequence[int] | None, written: Sequence[int] | None) -> Memory:
+        """Nothing is said of it: all is in memory."""
+        return Memory(0)
 
     def describe(self, times: str = "x") -> str:
         """Say the op and its windows as they were asked for."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from poolcli.engine.arrays import Readable, Writable
-    from poolcli.engine.blocks import Progress
+    from poolcli.engine.blocks import Memory, Progress
     from poolcli.families import JsonObject
     from poolcli.plan import Plan
     from poolcli.windows import Grid
@@ -36,6 +36,10 @@ class Operation(Protocol):
     @property
     def nodata(self) -> float | None:
         """The value that means missing in the input."""
+
+    @property
+    def fills_files(self) -> bool:
+        """Whether its result is all that there is place for in a file, even in an archive."""
 
     def with_nodata(self, nodata: float) -> Operation:
         """Ask the same with this value missing, where none was said to be."""
@@ -99,8 +103,19 @@ class OperationPlan(Protocol):
         """
 
     @property
+    def coarser(self) -> tuple[Plan, ...]:
+        """The plans of overviews, which are written beside the result; none but for these."""
+
+    @property
     def index_convention(self) -> str:
         """What positions count: see ``INDEX_CONVENTIONS``."""
+
+    def memory(self, read: tuple[int, ...] | None, written: tuple[int, ...] | None) -> Memory:
+        """About how much memory it takes to go from chunks to chunks; nothing where it cannot.
+
+        ``read`` and ``written`` are the chunks of the input and of what is written, None where any
+        box is as good.
+        """
 
     def describe(self, times: str = "x") -> str:
         """Say what is done, as it was asked for: ``max 3x3 stride 2 padding 1``.

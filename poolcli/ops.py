@@ -47,6 +47,11 @@ class Op(NamedTuple):
     source: str
     kernel: MakeKernel
     aliases: tuple[str, ...] = ()
+    composes: str = ""
+    """The kinds of dtypes of which it gives the same, to the bit, of its results of parts.
+
+    Of floats an extreme may be a zero of either sign, and a sum is rounded in its order.
+    """
     divides: bool = False
     """Whether it divides by a count of cells: then count_include_pad and divisor mean something."""
     padding: str | int = 0
@@ -54,6 +59,8 @@ class Op(NamedTuple):
     params: tuple[Param, ...] = ()
     winner: MakeKernel | None = None
     """For ops that pick a cell by its value: the kernel that gives the picked cell's position."""
+    share: MakeKernel | None = None
+    """For ops that pick a value: the kernel of the share of the cells that count which have it."""
     by_position: bool = False
     """Whether it takes cells by where they stand in the window, whatever their values."""
     averages: bool = False
@@ -118,6 +125,12 @@ def in_python(function: Callable[..., Any], result: str = "real") -> MakeKernel:
     return kernel
 
 
+def _share_of_most_frequent(_params: Mapping[str, Any]) -> Kernel:
+    from poolcli import shares  # late: few runs ask for it
+
+    return Gathered(shares.most_frequent, "share")
+
+
 def arithmetic(function: str, *args: object) -> Callable[[WindowValues, Mapping[str, Any]], Any]:
     """A function of ``poolcli.analysis.arithmetic``, which is imported when first used."""
 
@@ -142,6 +155,7 @@ ROWS = (
         summary="the largest value",
         formula="max(x)",
         source="Zhou & Chellappa 1988; ONNX MaxPool",
+        composes="biu",
         kernel=compiled("max"),
         equation=arithmetic("listed", "max"),
         winner=compiled("argmax", "place"),
@@ -152,6 +166,7 @@ ROWS = (
         summary="the smallest value",
         formula="min(x)",
         source="max pooling of the negated values",
+        composes="biu",
         kernel=compiled("min"),
         equation=arithmetic("listed", "min"),
         winner=compiled("argmin", "place"),
@@ -174,6 +189,7 @@ ROWS = (
         summary="the sum",
         formula="Σx",
         source="avg pooling without its division",
+        composes="iu",
         kernel=compiled("sum", "sum"),
         equation=arithmetic("total"),
         shown_by={"compare": 4},
@@ -237,6 +253,7 @@ ROWS = (
         source="majority filters; GDAL's mode resampling",
         kernel=compiled("mode", digits=parameters.RANKED_BITS, one_pass=True),
         equation=arithmetic("most_frequent"),
+        share=_share_of_most_frequent,
         gives_cells=lambda _params: True,
     ),
     Op(
@@ -355,6 +372,7 @@ ROWS = (
         summary="the first value",
         formula="x₀",
         source="strided slicing",
+        composes="biuf",
         kernel=compiled("subsample"),
         by_position=True,
         equation=arithmetic("first"),

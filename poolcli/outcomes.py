@@ -21,7 +21,7 @@ class Result(NamedTuple):
     ``output``: the pooled array, or None when it went to its file block by block.
     ``kind``: ``"npy" | "npz" | "image" | "text"``; pictures are drawn, all else is numbers.
     ``written``: the file or folder entry that holds the output, or None when nothing was written.
-    ``indices``: the file that holds the winners' positions, or None.
+    ``indices``, ``share``: the files that hold the winners' positions and shares, or None.
     ``notes``: what did not go on with the output, a sentence each.
     ``source``: the input, given where it can be drawn beside its result: where nothing is written.
     """
@@ -34,6 +34,7 @@ class Result(NamedTuple):
     indices: str | None = None
     source: Readable | None = None
     notes: tuple[str, ...] = ()
+    share: str | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -137,6 +137,11 @@ class Plan:
         return self
 
     @property
+    def coarser(self) -> tuple[Plan, ...]:
+        """The plans of overviews: there are none."""
+        return ()
+
+    @property
     def index_convention(self) -> str:
         """What positions count."""
         return self.request.index_convention
@@ -215,6 +220,19 @@ class Plan:
         """
         return self._positions(winner_of(self.request.op), x, block_bytes)
 
+    def shares(self, x: Readable) -> NDArray[np.float32]:
+        """The share of each window's cells that have its value, of those that count; else NaN.
+
+        Raises UsageError where the op picks no value that several cells may have.
+        """
+        op = find_op(self.request.op)
+        if op.share is None:
+            known = ", ".join(op.name for op in OPS.values() if op.share is not None)
+            raise UsageError(f"{op.name} has no share: {known} has one")
+        out = allocate(self.output_shape, np.dtype(np.float32))
+        self._run(op.share(self.request.op_params), x, out, None, None)
+        return out
+
     def picked(self, x: Readable) -> NDArray[np.int64] | None:
         """The position of the cell that is (or is nearest to) each window's result, as winners are.
 
@@ -238,6 +256,17 @@ class Plan:
         for axis, w in zip(Layout(self.layout).spatial, windows, strict=True):
             kept[axis] = w.out
         return replace(self, windows=windows, keepdims_shape=tuple(kept), part_of=(self, first))
+
+    def task(self, x: Readable, out: Writable) -> Task:
+        """What the engine is asked to do: to pool ``x`` into ``out``, which has all axes."""
+        return self._task(self.kernel, x, out)
+
+    def refusal_of(self, found: NanFound, x: Readable) -> InputError:
+        """Say where in ``x`` a NaN is that must not be there."""
+        position = dict(zip(self._view(x)[1], found.position, strict=True))
+        letters = Layout(self.layout).letters
+        where = ", ".join(f"{AXIS_NAMES[c]} {position[i]}" for i, c in enumerate(letters))
+        return InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`")
 
     def count_blocks(self, x: Readable, out: Writable) -> int:
         """How many blocks ``x`` is cut into, by which several processes can share its pooling.
@@ -366,9 +395,7 @@ class Plan:
             if not isinstance(x, np.ndarray):
                 x.finish()
         except NanFound as found:
-            position = dict(zip(self._view(x)[1], found.position, strict=True))
-            where = self._named([position[axis] for axis in range(len(self.layout))])
-            raise InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`") from None
+            raise self.refusal_of(found, x) from None
 
     def _marker(self) -> Any:
         """What masked cells are seen as: nodata, or else a value that no other cell has."""
@@ -469,7 +496,7 @@ class Plan:
             fill: Any = np.nan if result.kind == "f" else -1
             return Missing(skips, self._marker() if masked else None, fill, least)
         value = as_cell(request.nodata, self.input_dtype, "input")
-        fill = -1
+        fill = np.nan if result.kind == "f" else -1
         if kernel is self.kernel:
             # Of integers into integers nothing need pass through a float.
             whole = self.input_dtype.kind in "iu" and target.kind in "iu"

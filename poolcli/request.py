@@ -97,6 +97,11 @@ class Request:
             if param.name in self.params:
                 _CHECKS[param.type](param.name, self.params[param.name])
 
+    @property
+    def fills_files(self) -> bool:
+        """Whether there is no place for another result beside it: there is."""
+        return False
+
     def with_nodata(self, nodata: float) -> Request:
         """Ask the same with this value missing, where none was said to be."""
         return self if self.nodata is not None else replace(self, nodata=nodata)
@@ -208,6 +213,12 @@ class Request:
         family = family_of(self.geometry)
         said = [] if family.slides else [family.name]
         said += [self.op, *family.describe(self.geometry, parts, times, self.params)]
+        return " ".join([*said, *self.rules])
+
+    @property
+    def rules(self) -> list[str]:
+        """What is asked for besides the op and its windows, in words."""
+        said = []
         if self.count_include_pad:
             said.append("counting padding")
         elif self.count_include_pad is False and self.like is not None:
@@ -223,7 +234,7 @@ class Request:
         if self.min_valid:
             said.append(f"min-valid {_short(self.min_valid)}")
         said += [f"{name} {value}" for name, value in self.params.items()]
-        return " ".join(said if self.like is None else [*said, f"like {self.like}"])
+        return said if self.like is None else [*said, f"like {self.like}"]
 
     def as_json(self, parts: Parts) -> JsonObject:
         """A record's ``op`` and ``windows``; ``parts`` are the windows that it came to."""

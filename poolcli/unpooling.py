@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from poolcli.checks import one_of
 from poolcli.dtypes import convert, number_type
 from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
+from poolcli.engine.blocks import Memory
 from poolcli.errors import InputError, UsageError
 from poolcli.families import JsonObject, joined, sliding_words
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, Preset, find_preset
@@ -67,6 +68,7 @@ class Unpool:
             one_of("index", self.index, INDEX_CONVENTIONS)
 
     nodata = None
+    fills_files = False
 
     def with_nodata(self, nodata: float) -> Unpool:
         """Ask the same: values go back whatever they mean."""
@@ -179,6 +181,7 @@ class UnpoolPlan:
     """The windows; None where the output size alone was given."""
 
     single = None
+    coarser = ()
 
     @property
     def layout(self) -> str:
@@ -233,6 +236,10 @@ class UnpoolPlan:
     def index_convention(self) -> str:
         """What the positions count."""
         return self.request.index or find_preset(self.request.like).index
+
+    def memory(self, read: Sequence[int] | None, written: Sequence[int] | None) -> Memory:
+        """Nothing is said of it: all is in memory."""
+        return Memory(0)
 
     def describe(self, times: str = "x") -> str:
         """Say what is put back: ``unpool 2x2 stride 2``."""

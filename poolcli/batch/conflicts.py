@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from poolcli import formats
 from poolcli.batch.inputs import Input, Search
-from poolcli.batch.outputs import STDOUT, Job, Target, is_special, name_outputs
+from poolcli.batch.outputs import BESIDE, STDOUT, Job, Target, is_special, name_outputs
 from poolcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def check_target(target: Target) -> None:
             f"{target.output}: `resume` reads what a run has noted in a folder here; say"
             " `skip_existing`, as what is there is whole"
         )
-    for path in (target.output, target.indices):
+    for path in (target.output, *target.beside.values()):
         if path is None or path == STDOUT:
             continue
         if formats.is_address(path):
@@ -99,7 +99,8 @@ def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
     is_there = _Listed() if len(jobs) > MANY else os.path.lexists
     for job in jobs:
         label = job.input.label
-        for path, what in ((job.output, label), (job.indices, f"the positions in {label}")):
+        beside = [(path, f"the {BESIDE[name]} in {label}") for name, path in job.beside.items()]
+        for path, what in ((job.output, label), *beside):
             if path is None or path == STDOUT:
                 continue
             folder, name = os.path.split(path)

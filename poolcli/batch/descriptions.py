@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from poolcli.formats.base import Description, SourceInfo
+from collections.abc import Mapping
+
+from poolcli.formats.base import Description, Overview, Pyramid, Source, SourceInfo, Spacing
 from poolcli.formats.table import row_of
 from poolcli.operation import OperationPlan
 
 
-def of_result(info: SourceInfo, plan: OperationPlan) -> Description:
+def of_result(source: Source, plan: OperationPlan) -> Description:
     """What is said of a result: what was said of its input, as far as it is true of both."""
-    description = info.description
+    info, description = source.info, source.info.description
     names: tuple[str | None, ...] = ()
     if len(plan.layout) == len(description.names):
         kept = zip(plan.layout, description.names, strict=True)
@@ -26,7 +28,34 @@ def of_result(info: SourceInfo, plan: OperationPlan) -> Description:
         if name in description.scales
     }
     known = {name: scale for name, scale in scales.items() if scale is not None}
-    return description._replace(names=names, attributes=said, scales=known)
+    spacings = _spacings(source, plan) if plan.coarser else {}
+    return description._replace(names=names, attributes=said, scales=known, spacings=spacings)
+
+
+def _spacings(source: Source, plan: OperationPlan) -> Mapping[str, Spacing]:
+    """Where the cells of an array lie, as its file says for the axes that are pooled."""
+    if source.info.row.pictures is None or source.metadata is None:
+        found = source.info.description.spacings
+    else:
+        metadata = source.metadata
+        found = {} if metadata.geo is None else metadata.geo.spacings
+        found = {**found, **({} if metadata.stack is None else metadata.stack.spacings)}
+    return found if source.layout in (None, plan.layout) else {}
+
+
+def pyramid_of(plan: OperationPlan) -> Pyramid | None:
+    """What is said of the overviews that are planned; None where there are none."""
+    if not plan.coarser:
+        return None
+    request = plan.coarser[0].request
+    parameters = {
+        "nan": request.nan,
+        **({} if request.nodata is None else {"nodata": request.nodata}),
+        **({} if not request.min_valid else {"min_valid": request.min_valid}),
+        **request.op_params,
+    }
+    levels = (Overview(one.output_shape, one.grids) for one in plan.coarser)
+    return Pyramid(request.op, parameters, tuple(levels))
 
 
 def undescribed(info: SourceInfo, format: str | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from poolcli import formats
-from poolcli.batch.descriptions import of_result, undescribed
+from poolcli.batch.descriptions import of_result, pyramid_of, undescribed
 from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.engine.blocks import Memory
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
@@ -26,7 +26,7 @@ from poolcli.formats.base import (
 )
 from poolcli.formats.guard import shape_text
 from poolcli.formats.sinks import Finished, ResultShape, Sink
-from poolcli.formats.table import NPY, is_written, refusal, row_of
+from poolcli.formats.table import NPY, TABLE, is_written, refusal, row_of
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation, OperationPlan
 from poolcli.outcomes import Result, Stopped
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.batch.manifest import Manifest
+    from poolcli.engine.arrays import Readable
 
 
 class StartLatch:
@@ -183,9 +184,28 @@ class Task:
             with labelled(source.label):
                 if format is not None and not is_written(format):
                     raise InputError(f"{refusal(format)}; say `format`")
-                return Planned(source, format, self.worker.plan(source.info, format))
+                plan = self.worker.plan(source.info, format)
+                self._check_levels(plan, format)
+                return Planned(source, format, plan)
         except PoolError as error:
             return Planned(source, format, None, error)
+
+    def _check_levels(self, plan: OperationPlan, format: str | None) -> None:
+        """Refuse overviews where there is no place for them."""
+        row = row_of(format)
+        if plan.coarser and (row is None or row.levels is None or not self._is_file):
+            known = " and ".join(one.extensions[0] for one in TABLE if one.levels is not None)
+            raise InputError(f"overviews are written to files of {known}, such as FILE.ome.zarr")
+
+    @property
+    def _is_file(self) -> bool:
+        path = self.job.output
+        return path is not None and path != STDOUT and not is_special(path)
+
+    @property
+    def _takes_one(self) -> bool:
+        """Whether the outputs hold the result of one array."""
+        return self.job.takes_one or (self._is_file and self.worker.operation.fills_files)
 
     def arrays(self) -> Iterator[Planned]:
         """Give the arrays of the input, each with its plan; let go of each before the next.
@@ -210,8 +230,8 @@ class Task:
 
     def _refuse_several(self) -> NoReturn:
         job = self.job
-        path = job.indices or job.output
-        advice = "" if path == job.indices else "write an .npz, or "
+        path = next(iter(job.beside.values()), job.output)
+        advice = "" if job.beside else "write an .npz, or "
         raise InputError(
             f"{job.input.label}: holds several arrays and {path} takes one; {advice}pool one of"
             " them"
@@ -224,7 +244,7 @@ class Task:
         """
         failures: list[InputError] = []
         try:
-            for planned in [self.only_array()] if self.job.takes_one else self.arrays():
+            for planned in [self.only_array()] if self._takes_one else self.arrays():
                 try:
                     plan, info = planned.checked(), planned.source.info
                 except InputError as error:
@@ -242,7 +262,7 @@ class Task:
         """
         failures: list[InputError] = []
         try:
-            arrays = iter([self.only_array()]) if self.job.takes_one else self.arrays()
+            arrays = iter([self.only_array()]) if self._takes_one else self.arrays()
             several = _without_failures(arrays, failures)
             first = next(several, None)
             if first is not None:
@@ -289,19 +309,18 @@ class Task:
         self.tick(0)
         with labelled(source.label):
             self.check_memory(planned, plan, kept)
-        winners = None
-        if job.indices is not None:
-            # Positions first: once the result is written, nothing should be left to go wrong.
+        beside: dict[str, NDArray[Any]] = {}
+        # First: once the result is written, nothing should be left to go wrong.
+        if job.beside:
             content = source.content
             with labelled(source.label):
-                winners = plan.winners(content)
+                beside = {name: _made_beside(name, plan, content) for name in job.beside}
         with into or self.sink(planned, plan, number) as sink:
             self.worker.images.run(plan, source, sink.content, self.tick)
         result = self.result(planned, plan, sink)
-        if winners is None or job.indices is None:
-            return result
-        self._write_indices(job.indices, winners)
-        return result._replace(indices=job.indices)
+        for name, values in beside.items():
+            self._write_beside(job.beside[name], values)
+        return result._replace(indices=job.indices, share=job.share)
 
     def result(self, planned: Planned, plan: OperationPlan, sink: Sink) -> Result:
         """Say what came of an array, once its sink is complete."""
@@ -318,11 +337,11 @@ class Task:
         written = output if sink.is_written else None
         return Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
 
-    def _write_indices(self, path: str, winners: NDArray[Any]) -> None:
+    def _write_beside(self, path: str, values: NDArray[Any]) -> None:
         self.make_folder(path)
         formats.write_file(
             path,
-            winners,
+            values,
             overwrite=self.job.overwrite,
             format=NPY.extensions[0],
             ready=self.ready(path),
@@ -334,9 +353,11 @@ class Task:
 
     def writes_boxes(self, planned: Planned, plan: OperationPlan) -> Format | None:
         """Give the format of the result where it is written box by box, else None."""
-        row, path = row_of(planned.format), self.job.output
-        if row is None or path is None or path == STDOUT or is_special(path):
+        row = row_of(planned.format)
+        if row is None or not self._is_file:
             return None
+        if plan.coarser:
+            return row if row.levels is not None else None
         archived = self.archived(planned)
         if archived is not None:
             return archived if self._goes_on_disk(archived) else None
@@ -353,6 +374,8 @@ class Task:
         row, path = row_of(planned.format), self.job.output
         if row is None or row.pack is None or path is None or path == STDOUT:
             return None
+        if self.worker.operation.fills_files:
+            return None
         return row if row.folder is None or planned.source.member is not None else None
 
     def _goes_on_disk(self, row: Format) -> bool:
@@ -363,10 +386,10 @@ class Task:
     def memory(self, planned: Planned, plan: OperationPlan) -> Memory:
         """About how much memory it takes to go from chunks to chunks; nothing without any."""
         chunks = planned.source.chunks
-        if chunks is None or plan.single is None:
+        if chunks is None and not plan.coarser:
             return Memory(0)
         # Those of the result are about the same, unless several are written at once.
-        return plan.single.memory(chunks, planned.source.info.description.shards or chunks)
+        return plan.memory(chunks, planned.source.info.description.shards or chunks)
 
     def sink(
         self, planned: Planned, plan: OperationPlan, number: int = 0
@@ -428,7 +451,8 @@ class Task:
             metadata=metadata,
             packing=images.packing,
             chunks=None if source.is_read_whole else source.chunks,
-            description=of_result(source.info, plan) if row.describes else NOTHING_SAID,
+            description=of_result(source, plan) if row.describes else NOTHING_SAID,
+            pyramid=pyramid_of(plan),
         )
 
     def _stdout(self, format: str) -> formats.OutputFile:
@@ -451,7 +475,13 @@ class Task:
         by_boxes = self.writes_boxes(planned, plan) is not None
         if by_boxes and self.goes_by_boxes(planned, plan):
             what = f"holding its chunks, {shape_text(planned.source.chunks or ())} each,"
-            formats.check_memory(self.memory(planned, plan).needed, limit, what)
+            advice = ""
+            if plan.coarser:
+                what, advice = (
+                    "holding blocks of every level",
+                    "; ask for fewer `levels` or `threads`",
+                )
+            formats.check_memory(self.memory(planned, plan).needed, limit, what, advice)
             return
         nbytes = (
             kept + ResultShape(plan.output_shape, plan.keepdims_shape, plan.output_dtype).nbytes
@@ -486,6 +516,15 @@ class Task:
                 manifest.note(path, source.file, source.member, before, output, whole=whole)
 
         return ready
+
+
+def _made_beside(name: str, plan: OperationPlan, content: Readable) -> NDArray[Any]:
+    """Make what goes beside a result."""
+    if name == "indices":
+        return plan.winners(content)
+    if plan.single is None:
+        raise UsageError("only one pooling has shares; pool by windows that slide, for example")
+    return plan.single.shares(content)
 
 
 def _without_failures(arrays: Iterator[Planned], failures: list[InputError]) -> Iterator[Planned]:

@@ -101,13 +101,16 @@ def parse_template(text: str) -> Template:
 
 
 STDOUT = "-"
+BESIDE = {"indices": "positions", "share": "shares"}
+"""What goes beside results into files of its own: options, and what messages call it."""
 
 
 class Target(NamedTuple):
     """Where results go: a file, a folder, ``-`` for standard output, or None to be only shown.
 
-    ``indices`` is the file or folder for the positions of winners, or None. ``template`` names the
-    outputs in a folder, with ``op`` for its field of that name.
+    ``indices`` is the file or folder for the positions of winners, or None, and ``share`` that for
+    how many cells have their values. ``template`` names the outputs in a folder, with ``op`` for
+    its field of that name.
 
     Of outputs that exist already, ``overwrite`` replaces all, ``skip_existing`` leaves all as they
     are, and ``resume`` replaces those that a manifest knows; otherwise they are refused.
@@ -117,10 +120,17 @@ class Target(NamedTuple):
     format: str | None = None
     overwrite: bool = False
     indices: str | None = None
+    share: str | None = None
     template: Template | None = None
     op: str = ""
     skip_existing: bool = False
     resume: bool = False
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """Where what goes beside the results goes, by the names in ``BESIDE``."""
+        paths = {"indices": self.indices, "share": self.share}
+        return {name: path for name, path in paths.items() if path is not None}
 
     @property
     def is_stdout(self) -> bool:
@@ -157,7 +167,8 @@ class Job(NamedTuple):
     """One source and the place its results go to: a path, ``-``, or None to be only shown.
 
     ``format`` is the extension that says how to write; None writes the kind that was read.
-    ``indices`` is the path for the positions of winners, or None where nobody asks for them.
+    ``indices`` is the path for the positions of winners, or None where nobody asks for them, and
+    ``share`` that for how many cells have their values.
     ``skip`` says that the outputs are there already and are left as they are.
     """
 
@@ -167,18 +178,29 @@ class Job(NamedTuple):
     overwrite: bool
     indices: str | None = None
     skip: bool = False
+    share: str | None = None
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """The paths for what goes beside the result, by the names in ``BESIDE``."""
+        paths = {"indices": self.indices, "share": self.share}
+        return {name: path for name, path in paths.items() if path is not None}
+
+    def placing(self, name: str, path: str) -> Job:
+        """The job with a path for what goes beside its result by this name."""
+        return self._replace(**{name: path})  # type: ignore[arg-type]
 
     @property
     def takes_one(self) -> bool:
         """Whether the outputs hold one array, so that the source may not hold several."""
         to_file = self.output is not None and self.output != STDOUT
-        return (to_file and not holds_several(self.format)) or self.indices is not None
+        return (to_file and not holds_several(self.format)) or bool(self.beside)
 
     @property
     def paths(self) -> list[str]:
         """The files that are to be written."""
-        both = (self.output, self.indices)
-        return [path for path in both if path is not None and path != STDOUT]
+        every = (self.output, *self.beside.values())
+        return [path for path in every if path is not None and path != STDOUT]
 
 
 def name_outputs(inputs: Sequence[Input], target: Target) -> list[Job]:
@@ -193,9 +215,10 @@ def name_outputs(inputs: Sequence[Input], target: Target) -> list[Job]:
     if target.format is not None:
         _check_format(target.format, f"`format` {target.format}")
     jobs = _with_outputs(inputs, target)
-    if target.indices is not None:
+    for name in target.beside:
         jobs = [
-            _with_indices(job, number, len(inputs), target) for number, job in enumerate(jobs, 1)
+            _with_beside(job, number, len(inputs), target, name)
+            for number, job in enumerate(jobs, 1)
         ]
     return jobs
 
@@ -228,23 +251,23 @@ def _with_outputs(inputs: Sequence[Input], target: Target) -> list[Job]:
     return [_job_with_file(inputs[0], target)]
 
 
-def _with_indices(job: Job, number: int, count: int, target: Target) -> Job:
-    item, indices = job.input, str(target.indices)
-    if indices == STDOUT:
-        raise UsageError("`indices='-'`: standard output is for results; name a file for positions")
+def _with_beside(job: Job, number: int, count: int, target: Target, option: str) -> Job:
+    item, path, what = job.input, target.beside[option], BESIDE[option]
+    if path == STDOUT:
+        raise UsageError(f"`{option}='-'`: standard output is for results; name a file for {what}")
     if item.is_unreadable:
         return job
-    if names_folder(indices):
-        name = _name(item, number, target, indices, "indices", ".npy")
-        return job._replace(indices=os.path.join(indices, name))
+    if names_folder(path):
+        name = _name(item, number, target, path, option, ".npy")
+        return job.placing(option, os.path.join(path, name))
     if count > 1 or item.from_folder:
         raise UsageError(
-            f"{indices}: one file for the positions of {count} inputs; "
-            f"name a folder: `indices={indices + os.sep!r}`"
+            f"{path}: one file for the {what} of {count} inputs; "
+            f"name a folder: `{option}={path + os.sep!r}`"
         )
-    if extension_of(indices) != ".npy" and not is_special(indices):
-        raise UsageError(f"{indices}: positions are written as .npy; say `indices='FILE.npy'`")
-    return job._replace(indices=indices)
+    if extension_of(path) != ".npy" and not is_special(path):
+        raise UsageError(f"{path}: {what} are written as .npy; say `{option}='FILE.npy'`")
+    return job.placing(option, path)
 
 
 def _job_with_file(item: Input, target: Target) -> Job:

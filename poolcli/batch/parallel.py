@@ -114,8 +114,7 @@ def _bytes_of(planned: Planned, task: Task) -> int:
             return blocks  # it goes from file to file
     decoding = held * info.row.decoded
     pooling = blocks + result + images.bytes_beside(info, plan)
-    if task.job.indices is not None:
-        pooling += 8 * count
+    pooling += 8 * count * len(task.job.beside)
     row = row_of(planned.format) or info.row
     return math.ceil(max(decoding, held + pooling, held + row.encoded * result))
 

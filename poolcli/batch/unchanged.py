@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
+from poolcli.engine.blocks import Memory
 from poolcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -34,6 +37,7 @@ class UnchangedPlan:
     notes: tuple[str, ...] = (_NOTE,)
 
     single = None
+    coarser = ()
     index_convention = "tensor"
 
     @property
@@ -60,6 +64,10 @@ class UnchangedPlan:
     def keepdims_shape(self) -> tuple[int, ...]:
         """The shape of the result."""
         return self.input_shape
+
+    def memory(self, read: Sequence[int] | None, written: Sequence[int] | None) -> Memory:
+        """Nothing is said of it: all is in memory."""
+        return Memory(0)
 
     def describe(self, times: str = "x") -> str:
         """Say what is done."""

@@ -17,6 +17,10 @@ THEIRS = titles("'s")
 COMMANDS = (
     ("unpool", "unpool", "put values back to the positions that --indices gave"),
     ("chain", "chain", 'pool by several stages: chain "max 2 | avg 2" INPUT...'),
+    (
+        *("overviews", "overviews"),
+        "write an array with smaller versions of it: overviews OP INPUT -o x.ome.zarr",
+    ),
     ("shape", "shape", 'show what a chain does: shape 224x224x64 "max 3/2 p1"'),
     ("compare", "compare", "show several ops side by side: compare INPUT"),
     ("shift-test", "shift", "show what stays when the input moves: shift-test INPUT"),

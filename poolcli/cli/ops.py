@@ -97,6 +97,8 @@ def _everything(op: Op, width: int | None) -> Iterator[str]:
         facts.append(("divisor", "--count-include-pad, --divisor"))
     if op.winner is not None:
         facts.append(("positions", "--indices, --index"))
+    if op.share is not None:
+        facts.append(("shares", "--share"))
     facts += [
         ("commands", f"poolcli {words} --help")
         for words in (op.name, *(f"{family} {op.name}" for family in family_entries()))

@@ -86,6 +86,14 @@ INDICES = option(
 )
 INDICES_TO_READ = reworded(INDICES, "The positions that the values go to.", metavar="FILE")
 WINNERS = (INDICES, INDEX)
+SHARE = option(
+    "share",
+    str | None,
+    "Write how sure each value is to this .npy file, or into this folder (DIR/): the share of the "
+    "window's cells that have it, of those that count.",
+    "--share",
+    metavar="TARGET",
+)
 
 LAYOUT = option(
     "layout",
@@ -368,6 +376,24 @@ PICTURES = (
 )
 
 
+OVERVIEWS = (
+    option(
+        "size",
+        str,
+        "How many times smaller each level is than the one before: 2, or by axis 1x2x2.",
+        "--size",
+        "-k",
+        metavar="SIZE",
+        default="2",
+    ),
+    option(
+        "levels",
+        int | None,
+        "How many smaller levels to write (default: until no pooled axis is longer than 256).",
+        "--levels",
+        min=1,
+    ),
+)
 STAGES = argument("stages", str, "STAGES", '"max 3/2 p1 | avg 2 | global avg"')
 SHAPE = argument("shape", str, "SHAPE", "Such as 224x224x64 or (224, 224, 64).")
 CODE = option(

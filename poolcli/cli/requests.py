@@ -17,7 +17,7 @@ from poolcli.cli.command import Values
 from poolcli.cli.declare import long_flag
 from poolcli.cli.env import read_defaults
 from poolcli.errors import InputError, UsageError
-from poolcli.families import Family, WindowParam
+from poolcli.families import SLIDING, Family, WindowParam
 from poolcli.notation import shorten
 from poolcli.ops import Op
 from poolcli.outcomes import Settings
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from poolcli.chains import Chain
     from poolcli.cluster.run import Cluster
     from poolcli.images.options import ImageOptions
+    from poolcli.multiscale import Overviews
     from poolcli.unpooling import Unpool
 
 _SIZE = r"(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]?)(?:i?B)?"
@@ -76,7 +77,7 @@ def request_of(op: Op, family: Family, values: Values) -> Request:
         fit=_fit(values),
         keepdims=values.get("keepdims", True),
         threads=values["threads"],
-        params={p.name: values[p.name] for p in op.params if values[p.name] is not None},
+        params=_own_params(op, values),
         mask=_mask(values),
     )
 
@@ -97,6 +98,31 @@ def chain_of(values: Values) -> Chain:
         threads=values["threads"],
     )
     return replace(chain, dtype=values["dtype"], fit=_fit(values))
+
+
+def overviews_of(op: Op, values: Values) -> Overviews:
+    """Say what the options ask of overviews."""
+    from poolcli.multiscale import Overviews
+
+    factors = SLIDING.params[0].read(values["size"], "--size")
+    return Overviews.of(
+        op.name,
+        factors,
+        values["levels"],
+        layout=values["layout"],
+        like=read_defaults(values["like"]).like,
+        nan=values["nan"].value,
+        nodata=values["nodata"],
+        min_valid=least_valid(values),
+        dtype=values["dtype"],
+        fit="clip" if values["clip"] else "round",
+        threads=values["threads"],
+        params=_own_params(op, values),
+    )
+
+
+def _own_params(op: Op, values: Values) -> dict[str, Any]:
+    return {p.name: values[p.name] for p in op.params if values[p.name] is not None}
 
 
 def unpool_of(values: Values, indices: NDArray[Any], params: Sequence[WindowParam]) -> Unpool:
@@ -171,6 +197,7 @@ def target_of(values: Values, op: str) -> batch.Target:
         format=None if format is None else "." + format.lower().removeprefix("."),
         overwrite=values["overwrite"],
         indices=values.get("indices"),
+        share=values.get("share"),
         template=template,
         op=op,
         skip_existing=values.get("skip_existing", False),

@@ -29,10 +29,12 @@ from poolcli.cli.options import (
     MAX_PIXELS,
     MEASURED,
     OUTPUT,
+    OVERVIEWS,
     PICTURES,
     READING,
     SEARCH,
     SHAPE,
+    SHARE,
     SHEET,
     SHIFTING,
     STAGES,
@@ -108,9 +110,19 @@ def of_pooling(op: Op, family: Family) -> Sequence[inspect.Parameter]:
     return [
         *(INPUTS, *of_windows(op, family)),
         *(WINNERS if picks else ()),
+        *([SHARE] if op.share is not None and not family.joins else ()),
         *([LINEAR] if op.averages and not family.joins else ()),
         *([BY] if picks else ()),
         *(*AXES, *VALUES, MASK, *OUTPUT, *PICTURES, THREADS, *BATCH, *READING),
+    ]
+
+
+def of_overviews(op: Op) -> Sequence[inspect.Parameter]:
+    """What the command takes that writes overviews by ``op``."""
+    own = map(of_op, op.params)
+    return [
+        *(INPUTS, *OVERVIEWS, *own, *AXES, *VALUES, *OUTPUT),
+        *(MAX_PIXELS, THREADS, *BATCH, *READING),
     ]
 
 
@@ -128,6 +140,8 @@ def every_option() -> Iterator[inspect.Parameter]:
     """The options of all commands; those of several commands come as often."""
     for parameters in TAKES.values():
         yield from parameters
+    for op in OPS.values():
+        yield from of_overviews(op)
     for family in FAMILIES.values():
         for op in OPS.values():
             yield from of_pooling(op, family)

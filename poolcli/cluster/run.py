@@ -417,6 +417,7 @@ class _Run:
             notes=tuple(_renamed(note, names) for note in came.notes),
             written=None if came.written is None else job.output,
             indices=None if came.indices is None else job.indices,
+            share=None if came.share is None else job.share,
         )
 
     def _end(self, place: int, outcomes: Sequence[Outcome]) -> None:
@@ -441,14 +442,15 @@ def _absolute(job: Job) -> Job:
     path = os.path.abspath(str(job.input.path))
     opener = partial(formats.open_file, path, streams=False)
     item = job.input._replace(path=path, opener=opener)
-    output, indices = (
-        None if name is None else os.path.abspath(name) for name in (job.output, job.indices)
+    output, indices, share = (
+        None if name is None else os.path.abspath(name)
+        for name in (job.output, job.indices, job.share)
     )
-    return job._replace(input=item, output=output, indices=indices)
+    return job._replace(input=item, output=output, indices=indices, share=share)
 
 
 def _names(job: Job) -> Iterator[tuple[str, str]]:
-    for name in (job.input.path, job.output, job.indices):
+    for name in (job.input.path, job.output, *job.beside.values()):
         if name is not None:
             yield os.path.abspath(name), name
 

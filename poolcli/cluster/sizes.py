@@ -40,7 +40,7 @@ def weigh(task: Task) -> Weight:
         seconds += info.nbytes / (_BOXES if by_boxes else _PICTURES)
         shared = row is not None and row.shared is not None and plan.single is not None
         shared = shared and task.archived(array) is None
-        if shared and len(planned) == 1 and task.job.indices is None:
+        if shared and len(planned) == 1 and not task.job.beside:
             boxes = (array, plan)
     return Weight(seconds, boxes)
 

@@ -24,6 +24,7 @@ from poolcli.formats.guard import check_memory, reading, shape_text
 if TYPE_CHECKING:
     from poolcli.engine.arrays import StoredOutput
     from poolcli.formats.metadata import Metadata
+    from poolcli.windows import Grid
 
 HEAD = 2056
 """So many of its first bytes tell what a file is: HDF5 may begin after 2048 of others."""
@@ -127,12 +128,21 @@ NAMING_MISSING = ("_FillValue", "missing_value")
 """Attributes that name the value of cells that are missing."""
 
 
+class Spacing(NamedTuple):
+    """Where the cells of an axis lie: ``step`` apart, the middle of the first at ``origin``."""
+
+    step: float = 1.0
+    origin: float = 0.0
+    unit: str | None = None
+
+
 class Description(NamedTuple):
     """What a file says of an array besides its numbers.
 
     names: of the axes, None for one that has none; empty where none has
     attributes: by name, in values that JSON can hold
     scales: by the name of an axis, an array of one axis that says where its cells lie
+    spacings: by the letter of an axis, where its cells lie, if they do so at even steps
     storage: how it is stored, known to its own format, which writes results alike
     shards: the shape of what its format writes at once, where that is more than a chunk
     """
@@ -140,6 +150,7 @@ class Description(NamedTuple):
     names: tuple[str | None, ...] = ()
     attributes: Mapping[str, Any] = MappingProxyType({})
     scales: Mapping[str, Source] = MappingProxyType({})
+    spacings: Mapping[str, Spacing] = MappingProxyType({})
     storage: Any = None
     shards: tuple[int, ...] | None = None
 
@@ -159,6 +170,24 @@ _MOST_SAID = 60  # characters of the names of attributes
 NOTHING_SAID = Description()
 
 
+class Overview(NamedTuple):
+    """A coarser level of a new array: its shape, and its grid over the array by axis letter."""
+
+    shape: tuple[int, ...]
+    grids: Mapping[str, Grid]
+
+
+class Pyramid(NamedTuple):
+    """The overviews that go with a new array: of its dtype, from the finest.
+
+    op, parameters: how they are pooled, as people would type it
+    """
+
+    op: str
+    parameters: Mapping[str, Any]
+    levels: tuple[Overview, ...]
+
+
 class NewArray(NamedTuple):
     """What is to be written box by box.
 
@@ -170,6 +199,7 @@ class NewArray(NamedTuple):
     chunks: those of the array that it is made of, along axes that are not changed; None where that
         has none. Axes that are pooled over may be shorter here.
     description: what else to write of it, and how that array is stored
+    pyramid: its overviews, where it has any
     """
 
     label: str
@@ -182,6 +212,7 @@ class NewArray(NamedTuple):
     packing: Packing = DEFAULT_PACKING
     chunks: tuple[int, ...] | None = None
     description: Description = NOTHING_SAID
+    pyramid: Pyramid | None = None
 
     @property
     def nbytes(self) -> int:
@@ -221,6 +252,8 @@ class Format(NamedTuple):
         ``shared(file, new)``; None where one process has to write all
     folder: where it is a folder: whether that at a path is one of it. ``boxes`` gets the path of a
         new, empty folder then in the place of a file
+    levels: what writes an array with its overviews box by box, as ``boxes`` does one; it has a
+        StoredOutput for each in ``levels``
     stream: reads its arrays one after another from a pipe; None where all of it has to be there
     start: ``start(first_bytes, dialect)`` raises InputError for what cannot begin an endless one
     pictures: what pictures it can hold; None for what are no pictures
@@ -244,6 +277,7 @@ class Format(NamedTuple):
     encode: Encode | None = None
     boxes: Callable[..., StoredOutput] | None = None
     shared: Callable[..., StoredOutput] | None = None
+    levels: Callable[..., Any] | None = None
     stream: Callable[[Any, str, Reading, Format], Iterator[Source]] | None = None
     start: Callable[..., None] | None = None
     pictures: PictureSupport | None = None

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from poolcli.formats.base import Spacing
 from poolcli.windows import Grid
 
 _SCALE, _TIES, _MATRIX = 33550, 33922, 34264
@@ -21,6 +22,7 @@ _METADATA, _NODATA = 42112, 42113
 # What would have to be computed anew: rational polynomials, and matrices of Intergraph's own.
 _FIXED = {50844: "RPC coefficients", 33920: "Intergraph matrix"}
 _RASTER_TYPE, _IS_POINT = 1025, 2
+_LINEAR_UNITS, _METRE = 3076, 9001
 _WHITE_IS_ZERO, _PALETTE = 0, 3
 # GDAL notes what the values of a band come to, which are others now.
 _STATISTICS = re.compile(r'\s*<Item name="STATISTICS_[^"]*"[^>]*>[^<]*</Item>')
@@ -58,6 +60,16 @@ class GeoTags(NamedTuple):
         """Whether raster coordinates are those of pixel centres rather than of corners."""
         entries = [self.keys[i : i + 4] for i in range(4, len(self.keys), 4)]
         return any(entry[0] == _RASTER_TYPE and entry[3] == _IS_POINT for entry in entries)
+
+    @property
+    def spacings(self) -> dict[str, Spacing]:
+        """How large pixels are, by axis letter: without the place, as rows go against northing."""
+        if len(self.scale) < 2 or not all(size > 0 for size in self.scale[:2]):
+            return {}
+        entries = {self.keys[i]: self.keys[i + 3] for i in range(4, len(self.keys) - 3, 4)}
+        unit = "meter" if entries.get(_LINEAR_UNITS) == _METRE else None
+        x, y = self.scale[:2]
+        return {"H": Spacing(y, unit=unit), "W": Spacing(x, unit=unit)}
 
     def missing(self, dtype: np.dtype[Any]) -> float | None:
         """Give the value that means missing; None where no cell of this dtype can have it.

@@ -114,6 +114,7 @@ def upright_xmp(data: object) -> bytes | None:
 
 
 _XMP, _ICC = 700, 34675
+_ASCII = 2  # a kind of tag
 # Description, make, model, software, date, artist, copyright: what is true of the result, too.
 _DESCRIPTION, _SOFTWARE = 270, 305
 _KEPT = (_DESCRIPTION, 271, 272, _SOFTWARE, 306, 315, 33432)
@@ -195,6 +196,23 @@ def unmultiplied(array: np.ndarray) -> np.ndarray:
     result = array.copy()
     result[..., :-1] = colours
     return result
+
+
+def plain_tags(metadata: Metadata) -> list[tuple[int, str, int, bytes, bool]] | None:
+    """Return EXIF and XMP as tags of a page, for tifffile; None where EXIF is more than texts."""
+    found = exif.Structure("<", {}, {})
+    if metadata.exif is not None:
+        try:
+            found = exif.parse(metadata.exif)
+        except exif.Damaged:
+            return []
+    main = {tag: entry for tag, entry in found.main.items() if tag in _KEPT}
+    if found.below or any(entry.kind != _ASCII for entry in main.values()):
+        return None
+    tags = [(tag, "s", 0, entry.data.rstrip(b"\0"), True) for tag, entry in main.items()]
+    if metadata.xmp is not None:
+        tags.append((_XMP, "B", len(metadata.xmp), metadata.xmp, True))
+    return tags
 
 
 def add_metadata(readable: BinaryIO, file: BinaryIO, metadata: Metadata) -> None:

@@ -157,10 +157,11 @@ def box_sink(
     Only for paths that are, or will be, no devices. ``lost`` is what the result cannot say. Raises
     ``OutputError``, one line that starts with the path; what the block raises passes as it is.
     """
-    assert row.boxes is not None, row.name
+    write = row.boxes if new.pyramid is None else row.levels
+    assert write is not None, row.name
     with _opened(row, path, overwrite, ready) as target:
         with writing(path):
-            content = row.boxes(target, new)
+            content = write(target, new)
         yield BoxSink(content, lost, target if isinstance(target, str) else target.name)
         with writing(path):
             content.complete()

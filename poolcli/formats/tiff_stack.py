@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from poolcli.formats.base import Spacing
 from poolcli.formats.tiff_reader import Sheets
 
 if TYPE_CHECKING:
@@ -32,6 +33,20 @@ _IMAGEJ_TYPES = {"uint8", "uint16", "int16", "float32"}
 _STALE = ("TiffData", "BinData", "MetadataOnly", "Plane")
 # The letters of pooling for those of microscopy, in the order that arrays of a result have them.
 _LETTERS = {"T": "N", "C": "C", "Z": "D"}
+# Units of length as OME-Zarr spells them, by how OME and ImageJ do.
+_UNITS = {
+    **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "\\u00B5m"), "micrometer"),
+    "pm": "picometer",
+    "Å": "angstrom",
+    "nm": "nanometer",
+    "mm": "millimeter",
+    "cm": "centimeter",
+    "dm": "decimeter",
+    "m": "meter",
+    "km": "kilometer",
+    "in": "inch",
+    "inch": "inch",
+}
 
 
 class Stack(NamedTuple):
@@ -83,6 +98,27 @@ class Stack(NamedTuple):
             return None
         x, y = self.resolution
         return x / self.steps.get("W", 1), y / self.steps.get("H", 1)
+
+    @property
+    def spacings(self) -> dict[str, Spacing]:
+        """How far cells lie apart, by axis letter, as far as that is said."""
+        if self.program == "ImageJ":
+            said = dict(re.findall(r"^(\w+)=(.*)$", self.text, re.MULTILINE))
+            unit = _UNITS.get(said.get("unit", "").strip())
+            x, y = self.resolution or (0, 0)
+            sizes = {"D": _real(said.get("spacing")), "H": y and 1 / y, "W": x and 1 / x}
+            return {letter: Spacing(size, unit=unit) for letter, size in sizes.items() if size}
+        root = _parsed(self.text)
+        pixels = None if root is None else root.find(f".//{{{_space(root)}}}Pixels")
+        found: dict[str, Spacing] = {}
+        if pixels is None:
+            return found
+        for letter, axis in zip("WHD", "XYZ", strict=True):
+            size = _real(pixels.get(f"PhysicalSize{axis}"))
+            if size is not None and size > 0:
+                unit = pixels.get(f"PhysicalSize{axis}Unit") or "µm"
+                found[letter] = Spacing(size, unit=_UNITS.get(unit))
+        return found
 
     def _of_imagej(self, sizes: Mapping[str, int]) -> bytes:
         counts = {

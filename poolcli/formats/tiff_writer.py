@@ -12,8 +12,9 @@ import logging
 import math
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STRIP_BYTES = 1 << 18
-_TILE_STEP = 16  # the sides of tiles are multiples of this
+TILE_STEP = 16  # the sides of tiles are multiples of this
 _MOST_TILE = 1 << 24  # cells of one
 _BIG = 2**32 - 2**25  # bytes from which on offsets have 64 bits
 _OFFSETS, _COUNTS = {True: 324, False: 273}, {True: 325, False: 279}  # tags, by whether tiled
 _NONE, _DEFLATE = 1, 8  # compressions
 _XMP = 700
-_UNNAMED = "unnamed.tif"  # tifffile takes the name of a file that is open, which may be a number
+UNNAMED = "unnamed.tif"  # tifffile takes the name of a file that is open, which may be a number
 _TYPES = {3: "u2", 4: "u4", 16: "u8"}  # of numbers in tags
 # Compressions that lose nothing and are written as they were read; others become deflate.
 _KEPT = {5: "lzw", 8: "zlib", 32946: "zlib", 32773: "packbits", 34925: "lzma", 50000: "zstd"}
@@ -137,14 +138,14 @@ class TiffOutput:
             sheet_of(new.shape, "")
         self.shape, self.dtype = new.shape, new.dtype
         self._sizes = dict(zip(new.layout or "", new.shape, strict=False))
-        self._metadata = _checked(new, sheet.samples).sized(sheet.height, sheet.width)
-        stored = self._metadata.stored or Stored()
-        self._order = byte_order(self._metadata)
+        self.metadata = _checked(new, sheet.samples).sized(sheet.height, sheet.width)
+        stored = self.metadata.stored or Stored()
+        self.order = byte_order(self.metadata)
         self._packed = _packed_as(new.packing, stored, new.dtype)
         self._is_planar = stored.planar and sheet.samples > 1
         sides = _sides(new, stored.tile)
         self._is_tiled, self._tile = sides is not None, self._cut(sides)
-        self._is_big = int(1.01 * math.prod(new.shape) * new.dtype.itemsize) > _BIG
+        self.is_big = int(1.01 * math.prod(new.shape) * new.dtype.itemsize) > _BIG
         self._lock = threading.Lock()
         self._waiting: dict[int, bytes] = {}
         self._next = 0
@@ -153,6 +154,11 @@ class TiffOutput:
         self._end += self._end % 2
         self._begins = self._starts() if self._is_contiguous else np.empty(0, np.uint64)
         self._places = np.zeros((self._count() * sheet.total, 2), np.uint64)
+
+    @property
+    def page_count(self) -> int:
+        """How many pages there are."""
+        return self._sheet.total
 
     @property
     def _depth(self) -> int:
@@ -193,9 +199,9 @@ class TiffOutput:
         with writing(self._label):
             assert self._next == len(self._places), (self._next, len(self._places))
             self._write_places()
-            if not self._is_big:
-                with self._readable() as readable:
-                    add_metadata(readable, self._file, self._metadata)
+            if not self.is_big:
+                with self.readable() as readable:
+                    add_metadata(readable, self._file, self.metadata)
             self._file.flush()
 
     # How the pages are cut.
@@ -206,9 +212,9 @@ class TiffOutput:
         if sides is None:
             rows = STRIP_BYTES // max(1, width * self._depth * self.dtype.itemsize)
             return max(1, min(rows, height)), width
-        columns = min(_up(sides[1], _TILE_STEP), _up(width, _TILE_STEP))
-        rows = min(_up(sides[0], _TILE_STEP), _up(height, _TILE_STEP))
-        return max(_TILE_STEP, min(rows, _MOST_TILE // columns // _TILE_STEP * _TILE_STEP)), columns
+        columns = min(_up(sides[1], TILE_STEP), _up(width, TILE_STEP))
+        rows = min(_up(sides[0], TILE_STEP), _up(height, TILE_STEP))
+        return max(TILE_STEP, min(rows, _MOST_TILE // columns // TILE_STEP * TILE_STEP)), columns
 
     def _count(self) -> int:
         """How many tiles or strips a page has."""
@@ -238,7 +244,7 @@ class TiffOutput:
             cells = np.packbits(cells[..., 0], axis=1)
         else:
             cells = np.ascontiguousarray(cells)
-        return self._packed.pack(cells, self._order)
+        return self._packed.pack(cells, self.order)
 
     def _place(self, index: int, data: bytes) -> None:
         """Write a tile where its place is, else after those before it: it may have to wait."""
@@ -266,13 +272,30 @@ class TiffOutput:
         """Write those of all pages; of pixels only as much room as their place says already."""
         import tifffile
 
-        sheet, metadata, packed = self._sheet, self._metadata, self._packed
-        samples, plane = sheet.samples, (sheet.height, sheet.width)
-        shape: tuple[int, ...] = plane
-        planes = None
-        if samples > 1:
-            shape = (samples, *plane) if self._is_planar else (*plane, samples)
-            planes = "separate" if self._is_planar else "contig"
+        handle = tifffile.FileHandle(self._file, name=UNNAMED)
+        with tifffile.TiffWriter(handle, bigtiff=self.is_big, byteorder=self.order) as writer:
+            for number in range(self.page_count):
+                self.write_page(writer, number)
+        self._file.flush()
+
+    def write_page(self, writer: Any, number: int, **more: Any) -> None:
+        """Write the directory of a page; ``more`` is for tifffile."""
+        sheet = self._sheet
+        options = {**self._page_options, **more}
+        if number:
+            options.pop("description", None)  # it is for all pages
+        shape: tuple[int, ...] = (sheet.height, sheet.width)
+        if sheet.samples > 1:
+            shape = (sheet.samples, *shape) if self._is_planar else (*shape, sheet.samples)
+        none = None if self._is_contiguous else iter([b""] * self._count())
+        writer.write(none, shape=shape, dtype=self.dtype.newbyteorder(self.order), **options)
+
+    @cached_property
+    def _page_options(self) -> dict[str, Any]:
+        """What tifffile is told of every page."""
+        sheet, metadata, packed = self._sheet, self.metadata, self._packed
+        samples = sheet.samples
+        planes = ("separate" if self._is_planar else "contig") if samples > 1 else None
         # Of channels that no TIFF has said anything of, a second and a fourth are alpha.
         alpha = samples in (2, 4) and (metadata.alpha or metadata.stored is None)
         is_grey = samples not in (3, 4) or metadata.mode.startswith("MINIS")
@@ -280,7 +303,7 @@ class TiffOutput:
         named = {"minisblack": 1, "rgb": 3, "separated": 4}[colour]
         extra = ["unassalpha" if alpha else "unspecified"] if samples == named + 1 else None
         tags = [] if metadata.geo is None else metadata.geo.extra_tags()
-        if self._is_big and metadata.xmp is not None:
+        if self.is_big and metadata.xmp is not None:
             tags.append((_XMP, "B", len(metadata.xmp), metadata.xmp, True))
         options: dict[str, Any] = {
             "photometric": colour,
@@ -297,21 +320,14 @@ class TiffOutput:
             "contiguous": False,
         }
         if self._stack is not None:
-            big_endian = self._order == ">"
+            big_endian = self.order == ">"
             options["description"] = self._stack.description(
                 self._sizes, self.dtype, big=big_endian
             )
             if self._stack.scaled_resolution is not None:
                 options["resolution"] = self._stack.scaled_resolution
                 options["resolutionunit"] = "none"
-        dtype, big = self.dtype.newbyteorder(self._order), self._is_big
-        handle = tifffile.FileHandle(self._file, name=_UNNAMED)
-        with tifffile.TiffWriter(handle, bigtiff=big, byteorder=self._order) as writer:
-            for _ in range(sheet.total):
-                none = None if self._is_contiguous else iter([b""] * self._count())
-                writer.write(none, shape=shape, dtype=dtype, **options)
-                options.pop("description", None)  # it is for all pages
-        self._file.flush()
+        return options
 
     @property
     def _is_contiguous(self) -> bool:
@@ -322,35 +338,43 @@ class TiffOutput:
 
     def _starts(self) -> NDArray[np.uint64]:
         """Where each strip of each page begins, where they are contiguous."""
-        with self._pages() as pages:
+        with self.pages() as pages:
             return np.array([page.dataoffsets for page in pages], np.uint64).ravel()
 
     def _write_places(self) -> None:
         """Write offsets and lengths of the tiles into the directories."""
         if self._is_contiguous:
             return
-        codes = _OFFSETS[self._is_tiled], _COUNTS[self._is_tiled]
-        with self._pages() as pages:
+        with self.pages() as pages:
             # All of them first: who reads and who writes have one position in the file.
-            found = [[page.tags[code] for code in codes] for page in pages]
+            found = self.place_tags(pages)
+        self.write_places(found)
+
+    def place_tags(self, pages: Iterable[Any]) -> list[list[Any]]:
+        """The tags of pages that say where tiles lie."""
+        codes = _OFFSETS[self._is_tiled], _COUNTS[self._is_tiled]
+        return [[page.tags[code] for code in codes] for page in pages]
+
+    def write_places(self, found: list[list[Any]]) -> None:
+        """Write where tiles lie into these tags."""
         count = self._count()
         for number, tags in enumerate(found):
             places = self._places[number * count : (number + 1) * count]
             for tag, values in zip(tags, places.T, strict=True):
-                dtype = np.dtype(_TYPES[int(tag.dtype)]).newbyteorder(self._order)
+                dtype = np.dtype(_TYPES[int(tag.dtype)]).newbyteorder(self.order)
                 self._file.seek(tag.valueoffset)
                 self._file.write(values.astype(dtype).tobytes())
 
     @contextmanager
-    def _pages(self) -> Iterator[Any]:
+    def pages(self) -> Iterator[Any]:
         import tifffile
 
         logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # it would warn on stderr
-        with self._readable() as file, tifffile.TiffFile(file, name=_UNNAMED) as tiff:
+        with self.readable() as file, tifffile.TiffFile(file, name=UNNAMED) as tiff:
             yield tiff.pages
 
     @contextmanager
-    def _readable(self) -> Iterator[BinaryIO]:
+    def readable(self) -> Iterator[BinaryIO]:
         """Give the file to be read: a target is open for that, too, but by its descriptor only."""
         self._file.flush()
         if isinstance(self._file, io.BytesIO):
@@ -392,7 +416,7 @@ def _sides(new: NewArray, tile: tuple[int, int] | None) -> tuple[int, int] | Non
     if len(new.chunks) != len(new.layout):
         return None
     rows, columns = (new.chunks[new.layout.index(letter)] for letter in "HW")
-    is_part = _TILE_STEP <= columns < new.shape[new.layout.index("W")]
+    is_part = TILE_STEP <= columns < new.shape[new.layout.index("W")]
     return (rows, columns) if is_part else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +16,7 @@ from poolcli.engine.chunks import ChunkedInput
 from poolcli.errors import InputError
 from poolcli.formats import attributes as said
 from poolcli.formats.archive import ArchiveFile, Member, check_numbers
-from poolcli.formats.base import Decoded, Description, Source, SourceInfo
+from poolcli.formats.base import Decoded, Description, Source, SourceInfo, Spacing
 from poolcli.formats.guard import cause_of, check_memory, explain_error, one_line, size_text
 from poolcli.formats.npy import MAX_AXES
 from poolcli.formats.table import ZARR_NODES
@@ -66,10 +66,14 @@ class ArrayHeader(NamedTuple):
 
 
 class Levels(NamedTuple):
-    """A picture of OME at several resolutions: their names, the finest first, and the axes'."""
+    """A picture of OME at several resolutions: their names, the finest first, and the axes'.
+
+    spacings: of the axes of the finest, where they are said
+    """
 
     paths: tuple[str, ...]
     axes: tuple[str | None, ...]
+    spacings: tuple[Spacing, ...] = ()
 
 
 class ZarrStore(ArchiveFile):
@@ -125,19 +129,23 @@ class ZarrStore(ArchiveFile):
         header: ArrayHeader = member.header
         limit = self.opened.reading.max_bytes
         names, notes = header.names, said.notes(header.attributes, info.dtype)
+        spacings: tuple[Spacing, ...] = ()
         for levels in self._levels.values():
             if member.name in levels.paths:
                 names = names or levels.axes[: len(header.shape)]
+                spacings = levels.spacings if member.name == levels.paths[0] else ()
                 if len(levels.paths) > 1 and member.name == levels.paths[0]:
                     count = len(levels.paths)
                     notes += (f"of {count} resolutions the finest is pooled, {member.name}",)
+        layout = named_layout(names) if len(names) == len(info.shape) else None
         info = info._replace(
-            layout=named_layout(names) if len(names) == len(info.shape) else None,
+            layout=layout,
             nodata=said.missing_value(header.attributes, info.dtype),
             description=Description(
                 names,
                 header.attributes,
                 self._scales(member.name, names),
+                dict(zip(layout or "", spacings, strict=False)),
                 Storage.of(header.array),
                 header.array.shards,
             ),
@@ -326,7 +334,33 @@ def _levels(attributes: Mapping[str, Any], prefix: str) -> Levels | None:
     paths, axes = _each(scale.get("datasets"), "path"), _each(scale.get("axes"), "name")
     if not paths or None in paths:
         return None
-    return Levels(tuple(prefix + str(path).strip("/") for path in paths), tuple(axes))
+    names = tuple(prefix + str(path).strip("/") for path in paths)
+    return Levels(names, tuple(axes), _spacings_of(scale, _each(scale.get("axes"), "unit")))
+
+
+def _spacings_of(scale: Mapping[str, Any], units: Sequence[str | None]) -> tuple[Spacing, ...]:
+    """Where the cells of the finest level lie; nothing where that is not said as it should be."""
+    steps, origins = [1.0] * len(units), [0.0] * len(units)
+    datasets = scale.get("datasets")
+    first = datasets[0] if isinstance(datasets, list) and isinstance(datasets[0], dict) else {}
+    for one in (first, scale):  # that of all levels comes after a level's own
+        moves = one.get("coordinateTransformations", [])
+        for move in moves if isinstance(moves, list) else ():
+            kind = move.get("type") if isinstance(move, dict) else None
+            values = _numbers(move.get(kind)) if kind in ("scale", "translation") else []
+            if len(values) != len(units):
+                return ()
+            if kind == "scale":
+                steps = [step * value for step, value in zip(steps, values, strict=True)]
+                origins = [origin * value for origin, value in zip(origins, values, strict=True)]
+            else:
+                origins = [origin + value for origin, value in zip(origins, values, strict=True)]
+    return tuple(map(Spacing, steps, origins, units)) if all(step > 0 for step in steps) else ()
+
+
+def _numbers(values: Any) -> list[float]:
+    numbers = isinstance(values, list) and all(type(value) in (int, float) for value in values)
+    return values if numbers and all(map(math.isfinite, values)) else []
 
 
 def _each(items: object, key: str) -> list[str | None]:

@@ -69,12 +69,14 @@ class ImageOptions(NamedTuple):
 
         Raises InputError, one line that starts with the label, for one that cannot be read.
         """
-        if plan.single is None or self.by is not None:
+        if self.by is not None or (plan.single is None and not plan.coarser):
             return False
         if source.info.row.pictures is None:
             return not self.linear
         if source.is_read_whole:
             return False
+        if plan.single is None:
+            return True
         # What nobody sees is a matter of whole pictures, but where it only weighs nothing.
         return self._averages(plan.single, source) or not self._sees_through(plan.single, source)
 
@@ -242,7 +244,10 @@ class ImageOptions(NamedTuple):
         self, plan: OperationPlan, source: Source, format: str
     ) -> tuple[Metadata | None, tuple[str, ...]]:
         """Give what is written of a result besides its numbers, and what is lost, in sentences."""
-        return self._placed(source.metadata, plan, source, format, is_one=True)
+        metadata, lost = self._placed(source.metadata, plan, source, format, is_one=True)
+        if plan.coarser and _has_alpha(plan.layout, source):
+            lost += ("alpha is pooled like the other channels, and weighs none of them",)
+        return metadata, lost
 
     def _placed(
         self,

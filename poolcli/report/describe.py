@@ -43,6 +43,8 @@ def report_line(result: Result, glyphs: Glyphs = ASCII) -> Line:
         notes.append(f"written to {safe(result.written)}")
     if result.indices is not None:
         notes.append(f"{plan.index_convention} indices to {safe(result.indices)}")
+    if result.share is not None:
+        notes.append(f"shares to {safe(result.share)}")
     return Line(
         safe(result.label),
         " ".join([*before, glyphs.arrow, *after]),

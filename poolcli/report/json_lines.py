@@ -40,6 +40,8 @@ def json_line(result: Result, *, values: bool = True, word: Callable[[str], str]
     }
     if result.indices is not None:
         record["indices"] = {"convention": plan.index_convention, "written": text(result.indices)}
+    if result.share is not None:
+        record["share"] = {"written": text(result.share)}
     if values and result.written is None:
         record["values"] = plain_values(result.array)
     return json.dumps(record, allow_nan=False)

@@ -106,6 +106,10 @@ def _strings(path: Path) -> list[str]:
 LIBRARY = sorted(path for path in PACKAGE.rglob("*.py") if "cli" not in path.parts[-2:-1])
 
 
+# Commands of other programs, where people are told what to type.
+OTHERS = "gunzip -c|python -m|nccopy -k|h5repack -f|dask scheduler --scheduler-file"
+
+
 def test_only_the_command_line_names_flags() -> None:
     assert len(LIBRARY) > 50
     flag = re.compile(r"(?<![\w-])(--[a-z]|-[a-zA-Z]\b)")
@@ -113,8 +117,7 @@ def test_only_the_command_line_names_flags() -> None:
         f"{path.relative_to(PACKAGE)}: {text}"
         for path in LIBRARY
         for text in _strings(path)
-        # Those of other programs, where people are told what to type.
-        if flag.search(re.sub("gunzip -c|python -m|nccopy -k|h5repack -f|dask scheduler --scheduler-file", "", text))
+        if flag.search(re.sub(OTHERS, "", text))
     }
     assert not named
 

@@ -82,6 +82,29 @@ def test_results_that_are_only_shown_come_back(
         assert here == there
 
 
+def test_overviews_and_shares_by_workers(poolcli: Run, pretended: type[Pretended]) -> None:
+    os.mkdir("labels")
+    for number in range(3):
+        np.save(f"labels/{number}.npy", np.random.default_rng(number).integers(0, 4, (40, 50)))
+    many = ("--name-template", "{stem}.ome.zarr", "--to", "zarr")
+    levels = ("overviews", "mode", "--levels", 2, "-l", "HW", "labels", *many)
+    shares = ("mode", "-k", 2, "labels")
+    for where, how in (("alone", ()), ("spread", ON)):
+        assert poolcli(*levels, "-o", f"{where}/", *how).code == 0
+        assert poolcli(*shares, "-o", f"{where}-2/", "--share", f"{where}-3/", *how).code == 0
+    for folder in ("", "-2", "-3"):
+        alone, spread = (
+            {
+                str(path.relative_to(root)): path.read_bytes()
+                for path in root.rglob("*")
+                if path.is_file() and ".poolcli" not in path.parts
+            }
+            for root in (Path(f"alone{folder}"), Path(f"spread{folder}"))
+        )
+        assert alone == spread
+        assert alone
+
+
 def test_the_file_that_kills_is_named_and_the_others_are_done(
     poolcli: Run, pretended: type[Pretended], whole: dict[str, bytes]
 ) -> None:
