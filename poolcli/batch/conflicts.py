@@ -45,12 +45,12 @@ def check_target(target: Target) -> None:
     for path in (target.output, target.indices):
         if path is None or path == STDOUT:
             continue
-        parent = os.path.dirname(path.rstrip(os.sep)) or os.curdir
-        if not os.path.isdir(parent):
-            raise UsageError(f"{path}: there is no folder {parent}; make it first")
-        is_there = path.endswith(os.sep) and os.path.lexists(path.rstrip(os.sep))
-        if is_there and not os.path.isdir(path):
-            raise UsageError(f"{path}: is there and no folder; name another folder")
+        folder = os.path.dirname(path)  # of DIR/ that is DIR
+        while folder and not os.path.lexists(folder):
+            folder = os.path.dirname(folder)
+        if folder and not os.path.isdir(folder):
+            what = "" if folder == path.rstrip(os.sep) else f"{folder} "
+            raise UsageError(f"{path}: {what}is there and no folder; name another folder")
 
 
 def _check_overlap(inputs: Sequence[Input], target: Target, search: Search) -> None:

@@ -101,7 +101,7 @@ def _identity(path: str | None) -> Identity | None:
     """Give what is the same for all names of one folder; None where there is none."""
     try:
         info = os.stat(path) if path is not None else None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return None if info is None else (info.st_dev, info.st_ino)
 

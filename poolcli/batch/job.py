@@ -398,12 +398,7 @@ class Task:
     def make_folder(self, path: str) -> None:
         """Make the folders of ``path``: that there is one to make them in was checked before."""
         self.worker.latch.make()
-        folder = os.path.dirname(path)
-        try:
-            if folder:
-                formats.make_folders(folder)
-        except OSError as error:
-            raise OutputError(f"{folder}: {error.strerror or error}") from error
+        formats.make_folder_of(path)
 
     def ready(self, path: str, *, whole: bool = True) -> formats.Ready:
         """Give what happens just before ``path`` gets its name; not ``whole``: some have failed."""

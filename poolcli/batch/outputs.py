@@ -115,6 +115,15 @@ class Target(NamedTuple):
     skip_existing: bool = False
     resume: bool = False
 
+    def for_inputs(self, inputs: Sequence[Input]) -> Target:
+        """The same, with a name that nothing has and no format ends with for a folder to be made.
+
+        So it is for many inputs; a single one still needs a format.
+        """
+        if not is_many(inputs):
+            return self
+        return self._replace(output=_to_be_made(self.output), indices=_to_be_made(self.indices))
+
     @property
     def is_stdout(self) -> bool:
         """Whether results go to standard output."""
@@ -239,14 +248,14 @@ def _job_with_file(item: Input, target: Target) -> Job:
     format = target.format or extension_of(path)
     if is_special(path):
         format = format or ".npy"  # which has no extension to go by
-    _check_format(format, path)
+    _check_format(format, path, f", and `output={path + os.sep!r}` is a folder")
     return Job(item, path, format, target.overwrite)
 
 
-def _check_format(format: str, where: str) -> None:
+def _check_format(format: str, where: str, advice: str = "") -> None:
     if format not in WRITABLE:
         named = f"extension {format!r} is unknown" if format else "has no extension"
-        raise UsageError(f"{where}: {named}; those written are {' '.join(WRITABLE)}")
+        raise UsageError(f"{where}: {named}; those written are {' '.join(WRITABLE)}{advice}")
 
 
 def _job_in_folder(item: Input, number: int, target: Target) -> Job:
@@ -284,6 +293,14 @@ def extension_of(path: str) -> str:
 def names_folder(path: str) -> bool:
     """Tell whether a target is a folder, there or to be made."""
     return path.endswith(os.sep) or os.path.isdir(path)
+
+
+def _to_be_made(path: str | None) -> str | None:
+    """Give the name of a folder that the path can be, with its separator; else the path."""
+    if path is None or path == STDOUT or names_folder(path):
+        return path
+    is_file = os.path.lexists(path) or extension_of(path) in WRITABLE
+    return path if is_file else path + os.sep
 
 
 def is_special(path: str) -> bool:

@@ -146,7 +146,8 @@ JSON = switch("as_json", "One JSON object per input on standard output.", "--jso
 TARGET = option(
     "output",
     str | None,
-    "Write to this file (format by extension), into this folder (DIR/), or - for standard output.",
+    "Write to this file (format by extension), into this folder (DIR/, or DIR for many inputs), or "
+    "- for standard output.",
     "--output",
     "-o",
     metavar="TARGET",

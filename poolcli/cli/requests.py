@@ -127,8 +127,8 @@ def least_valid(values: Values) -> float:
     return values["min_valid"] or 0.0
 
 
-def target_of(values: Values, op: str) -> batch.Target:
-    """Say where results go. ``op`` is what a name template calls what is done.
+def target_of(values: Values, op: str, inputs: Sequence[batch.Input]) -> batch.Target:
+    """Say where results of ``inputs`` go. ``op`` is what a name template calls what is done.
 
     Raises UsageError where options contradict each other.
     """
@@ -147,7 +147,7 @@ def target_of(values: Values, op: str) -> batch.Target:
         op=op,
         skip_existing=values.get("skip_existing", False),
         resume=values.get("resume", False),
-    )
+    ).for_inputs(inputs)
     if target.skip_existing and (target.overwrite or target.resume):
         other = "--overwrite" if target.overwrite else "--resume"
         raise UsageError(f"--skip-existing and {other} contradict each other; say one of them")

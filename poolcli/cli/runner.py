@@ -196,13 +196,13 @@ def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | No
 
     ``inputs`` are the inputs where they are not simply those that were named or typed.
     """
-    target = target_of(values, getattr(operation, "op", "pooled"))
+    search = batch.Search(values.get("recursive", False), values["output"])
+    if inputs is None:
+        inputs = find_inputs(values, search)
+    target = target_of(values, getattr(operation, "op", "pooled"), inputs)
     refuse_contradictions(values, target)
     batch.check_target(target)
     images = images_of(values, target)
-    search = batch.Search(values.get("recursive", False), target.output)
-    if inputs is None:
-        inputs = find_inputs(values, search)
     layouts = read_defaults(values["like"]).layouts
     is_batch = target.is_folder and batch.is_many(inputs)
     manifest = None

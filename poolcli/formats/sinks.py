@@ -18,7 +18,7 @@ import numpy as np
 from poolcli.engine.arrays import Gathered, Writable
 from poolcli.errors import OutputError
 from poolcli.formats import npy
-from poolcli.formats.atomic import Ready, atomic_folder, atomic_target
+from poolcli.formats.atomic import Ready, atomic_folder, atomic_target, make_folders
 from poolcli.formats.base import DEFAULT_PACKING, Format, NewArray, Packing
 from poolcli.formats.guard import writing
 from poolcli.formats.table import NPY, WRITABLE, row_of
@@ -216,6 +216,15 @@ def to_stream(stream: BinaryIO, *, packing: Packing = DEFAULT_PACKING) -> Output
         yield stream
 
     return OutputFile("-", opener, packing)
+
+
+def make_folder_of(path: str) -> None:
+    """Make the folders that a path lies in, as far as there are none. Raises ``OutputError``."""
+    folder = os.path.dirname(path)
+    try:
+        make_folders(folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: {error.strerror or error}") from error
 
 
 def write_file(

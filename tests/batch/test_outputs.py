@@ -101,6 +101,56 @@ def test_a_template_names_positions_too(poolcli: Run) -> None:
     assert (names("out"), names("where")) == (["a_x.png"], ["a_x.npy"])
 
 
+@pytest.mark.parametrize(
+    ("inputs", "output", "made"),
+    [
+        (["in"], "small", "small/a.npy"),
+        (["in"], "new/deep/small.v2", "new/deep/small.v2/a.npy"),
+        (["in/a.npy", "in/b.npy"], "small", "small/a.npy"),
+        (["in/*.npy"], "small", "small/a.npy"),
+        (["in/a.npy"], "new/deep/", "new/deep/a.npy"),
+        (["in/a.npy"], "new/deep/out.csv", "new/deep/out.csv"),
+    ],
+)
+def test_folders_are_made(poolcli: Run, inputs: list[str], output: str, made: str) -> None:
+    save(Path("in", "a.npy"))
+    save(Path("in", "b.npy"))
+    dry = poolcli("max", "-k", 2, *inputs, "-o", output, "--dry-run")
+    assert (dry.code, sorted(path.name for path in Path().iterdir())) == (0, ["in"])
+    assert dry.text.startswith(f"in/a.npy -> {made}  ")
+    outcome = poolcli("max", "-k", 2, *inputs, "-o", output)
+    assert outcome.code == 0, outcome.err
+    assert Path(made).is_file()
+    assert f"(written to {made})" in outcome.err
+    again = poolcli("max", "-k", 2, *inputs, "-o", output)
+    assert (again.code, f"{made}: exists; --overwrite" in again.err) == (2, True)
+
+
+def test_positions_of_many_inputs_go_to_a_folder_that_is_made(poolcli: Run) -> None:
+    fill(Path("in"), 2)
+    options = ("-o", "new/out", "--indices", "new/where", "--to", "npy")
+    assert poolcli("max", "-k", 2, "in", *options).code == 0
+    assert (names("new/out"), names("new/where")) == (["in000.npy", "in001.npy"],) * 2
+    assert poolcli("max", "-k", 2, "in", *options, "--resume").err == "poolcli: 0 done, 2 skipped\n"
+
+
+@pytest.mark.parametrize("output", ["out.png", "mine", "to.nowhere"])
+def test_what_is_a_file_by_its_name_or_on_disk_is_no_folder(poolcli: Run, output: str) -> None:
+    fill(Path("in"), 2)
+    Path("mine").write_text("mine")
+    Path("to.nowhere").symlink_to("nothing")
+    code, out, err = poolcli("max", "-k", 2, "in", "-o", output)
+    assert (code, out) == (2, b"")
+    assert err == f"poolcli: {output}: one file for 2 inputs; name a folder: -o {output}/\n"
+    assert Path("mine").read_text() == "mine"
+
+
+def test_nothing_is_made_for_results_that_there_are_not(poolcli: Run) -> None:
+    Path("broken.npy").write_bytes(b"\x93NUMPY")
+    assert poolcli("max", "-k", 2, "broken.npy", "-o", "new/deep/x.npy").code == 1
+    assert not Path("new").exists()
+
+
 def test_existing_outputs_stop_the_run_before_it_begins(poolcli: Run) -> None:
     fill(Path("in"), 7)
     save(Path("out", "in006.gif"), number=99)
