@@ -10,7 +10,7 @@ import numpy as np
 
 from poolcli.dtypes import number_type
 from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
-from poolcli.errors import InputError, OutputError, labelled
+from poolcli.errors import InputError, OutputError, UsageError, labelled
 from poolcli.formats.base import DEFAULT_PACKING, Packing, Reading, Source, SourceInfo
 from poolcli.formats.sinks import Finished
 from poolcli.formats.table import picture_support_of
@@ -82,8 +82,12 @@ class ImageOptions(NamedTuple):
         """Plan for an input whose result is written in ``format``, None where it is only shown.
 
         A picture can hold rounded values of the depth that the input had, or that was asked for.
-        Raises OutputError where it cannot.
+        Raises OutputError where it cannot, and UsageError where a rendering has no picture to go to.
         """
+        if self.rendering is not None and format and picture_support_of(format) is None:
+            raise UsageError(
+                f"`colormap`, `normalize` and `grid` make pictures, and {format} is none; write .png"
+            )
         info = self._pooled_as(operation, info, layout, format)
         try:
             operation = self._ask(operation, info, format)
@@ -238,13 +242,8 @@ class ImageOptions(NamedTuple):
     ) -> Finished:
         """Give the result as it is seen: as it is, or as it is to be rendered."""
         metadata, pictures = source.metadata, picture_support_of(format)
-        if self.rendering is None or format == ".npz":
+        if self.rendering is None or pictures is None:
             return Finished(array, layout, metadata)
-        if pictures is None:
-            raise OutputError(
-                f"{path}: `colormap`, `normalize` and `grid` make pictures, and {format} is none;"
-                " say `format='png'`"
-            )
         from poolcli.images.render import render
 
         alpha = _has_alpha(layout, source)
