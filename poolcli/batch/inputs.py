@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import select
+import stat
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import NamedTuple
+from io import BufferedReader
+from typing import NamedTuple, cast
 
 from poolcli import formats
 from poolcli.errors import InputError, UsageError
@@ -18,6 +21,25 @@ from poolcli.formats.base import ALL, DEFAULT_READING, SNIFFED, Dialect, Members
 from poolcli.formats.table import WRITABLE, format_of
 
 STDIN = "-"
+
+
+def comes_through_stdin(waiting: Callable[[], None], patience: float = 1.0) -> bool:
+    """Tell whether something comes through a pipe, or from a file, that is standard input.
+
+    A terminal, /dev/null and what else is no data are left alone, and so is an empty pipe: whoever
+    starts programs may have left theirs with one. Where nothing comes for ``patience`` seconds,
+    ``waiting`` is called, to say so.
+    """
+    try:
+        stream = sys.stdin.buffer
+        mode = os.fstat(stream.fileno()).st_mode
+    except (AttributeError, OSError, ValueError):  # there is none, or it is closed or no descriptor
+        return False
+    if not stat.S_ISFIFO(mode) and not stat.S_ISREG(mode):
+        return False
+    if os.name == "posix" and not select.select([stream], [], [], patience)[0]:
+        waiting()
+    return bool(cast(BufferedReader, stream).peek(1))
 
 
 def read_list(name: str) -> list[str]:

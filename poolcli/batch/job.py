@@ -154,8 +154,7 @@ class Task:
     def _open(self) -> OpenFile:
         if self._file is None:
             job, worker, path = self.job, self.worker, self.job.input.file
-            written = job.output is not None and job.output != STDOUT
-            settings = worker.images.reading(job.format, written=written)
+            settings = worker.images.reading(job.format, written=job.output is not None)
             # Before it is opened: what is written is the result of the file in this state.
             is_file = path is not None and os.path.isfile(path)
             self._before = os.stat(path) if path is not None and is_file else None
@@ -166,9 +165,18 @@ class Task:
         format = _written_as(self.job, source.info)
         try:
             with labelled(source.label):
-                return Planned(source, format, self.worker.plan(source.info, format))
+                plan = self.worker.plan(source.info, format)
+                if self._is_no_picture(plan, source.info):
+                    format = NPY.extensions[0]
+                    plan = self.worker.plan(source.info, format)
+                return Planned(source, format, plan)
         except PoolError as error:
             return Planned(source, format, None, error)
+
+    def _is_no_picture(self, plan: OperationPlan, info: SourceInfo) -> bool:
+        """Whether a picture would go on through a pipe, and its result has no height and width."""
+        goes_on = self.job.output == STDOUT and self.job.format is None
+        return goes_on and info.row.pictures is not None and not {*"HW"} <= {*plan.output_layout}
 
     def arrays(self) -> Iterator[Planned]:
         """Give the arrays of the input, each with its plan; let go of each before the next.
@@ -450,10 +458,10 @@ class Archive:
 def _written_as(job: Job, info: SourceInfo) -> str | None:
     """Give the extension that a result is written with; None where it is only shown.
 
-    On standard output text gives text and everything else .npy, unless another was asked for.
+    On standard output an archive gives its arrays as .npy, unless another format was asked for.
     """
     if job.output is None:
         return None
-    if job.output == STDOUT:
-        return job.format or (info.format if info.row.is_text else NPY.extensions[0])
+    if job.output == STDOUT and info.row.is_archive:
+        return job.format or NPY.extensions[0]
     return job.format or info.format

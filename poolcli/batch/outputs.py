@@ -146,7 +146,7 @@ class Target(NamedTuple):
             return False
         if self.format is not None:
             return self.format in PICTURES
-        return self.is_folder or extension_of(self.output) in PICTURES
+        return self.is_folder or self.is_stdout or extension_of(self.output) in PICTURES
 
 
 class Job(NamedTuple):

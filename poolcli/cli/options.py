@@ -41,7 +41,7 @@ INPUTS = argument(
     list[str] | None,
     "INPUT...",
     "Files (.npy, .npz, file.npz:name, pictures, .csv .tsv .txt), folders, globs, or - for "
-    "standard input.",
+    "standard input, which a pipe is read from without it.",
     default=None,
 )
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from poolcli import batch
+from poolcli.cli import messages
 from poolcli.cli.command import Values
 from poolcli.cli.declare import long_flag
 from poolcli.cli.env import read_defaults
@@ -249,6 +250,19 @@ HOW_READ = ("arrays", "delimiter", "skip_header", "missing")
 """Keywords of what changes the arrays that are read."""
 
 
+def named_inputs(values: Values) -> Sequence[str]:
+    """Give the names of inputs as they were typed; where nothing is, - for a pipe, as sort does."""
+    if any(values.get(name) for name in ("inputs", "matrix", "files_from")):
+        return values["inputs"] or []
+    from poolcli.batch.inputs import STDIN, comes_through_stdin
+
+    def waiting() -> None:
+        if not values.get("quiet"):
+            messages.hint("no input is named: waiting for standard input")
+
+    return [STDIN] if comes_through_stdin(waiting) else []
+
+
 def find_inputs(
     values: Values,
     search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
@@ -257,8 +271,9 @@ def find_inputs(
     if not gc.isenabled():  # as cli.main has left it, so that modules load faster
         gc.freeze()  # they stay to the end, and need no looking at
         gc.enable()
-    inputs, lists = values["inputs"] or [], values.get("files_from") or []
-    found = batch.find_inputs(inputs, values["matrix"] or [], lists, search, "--matrix")
+    lists = values.get("files_from") or []
+    names = named_inputs(values)
+    found = batch.find_inputs(names, values["matrix"] or [], lists, search, "--matrix")
     if not found:
         raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
     rows = (values["layout"] or "").upper() == "W"

@@ -82,11 +82,12 @@ class ImageOptions(NamedTuple):
         """Plan for an input whose result is written in ``format``, None where it is only shown.
 
         A picture can hold rounded values of the depth that the input had, or that was asked for.
-        Raises OutputError where it cannot, and UsageError where a rendering has no picture to go to.
+        Raises OutputError where it cannot, and UsageError for a rendering that is no picture.
         """
         if self.rendering is not None and format and picture_support_of(format) is None:
             raise UsageError(
-                f"`colormap`, `normalize` and `grid` make pictures, and {format} is none; write .png"
+                f"`colormap`, `normalize` and `grid` make pictures, and {format} is none; "
+                "write .png"
             )
         info = self._pooled_as(operation, info, layout, format)
         try:
