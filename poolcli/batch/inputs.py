@@ -271,13 +271,13 @@ def _file_named(name: str) -> Input:
     if not name.endswith(os.sep):
         return _file(name)
     why = errno.ENOTDIR if os.path.lexists(name.rstrip(os.sep)) else errno.ENOENT
-    return _failing(name, f"{name}: {os.strerror(why)}")
+    return _failing(name, f"{name}: {os.strerror(why)}", "not_found")
 
 
 def _found(found: Found) -> Input:
     """A file as a walk has found it, or the folder that it could not look into."""
     if found.problem is not None:
-        return _failing(found.path, f"{found.path}: {found.problem}")
+        return _failing(found.path, f"{found.path}: {found.problem}", "no_permission")
     return _file(found.path, found=True)._replace(folder=found.folder)
 
 
@@ -289,7 +289,7 @@ def _inputs_in_folder(root: str, search: Search) -> list[Input]:
             inputs.append(item if item.is_unreadable else item._replace(root=root))
     if not inputs:
         where = "in or below this folder" if search.recursive else "in this folder"
-        return [_failing(root, f"{root}: no file {where} can be pooled")]
+        return [_failing(root, f"{root}: no file {where} can be pooled", "not_found")]
     return inputs
 
 
@@ -299,9 +299,9 @@ def _file(path: str, *, found: bool = False) -> Input:
     return Input(path, partial(formats.open_file, path, streams=streams), path)
 
 
-def _failing(label: str, message: str) -> Input:
+def _failing(label: str, message: str, code: str) -> Input:
     def opener(_: Reading) -> OpenFile:
-        raise InputError(message)
+        raise InputError(message, code=code)
 
     return Input(label, opener, is_unreadable=True)
 

@@ -12,7 +12,7 @@ from poolcli import formats
 from poolcli.batch.inputs import STDIN
 from poolcli.batch.job import StartLatch, Task, Worker
 from poolcli.batch.outputs import STDOUT, Job
-from poolcli.errors import InputError, OutputError, PoolError, UsageError
+from poolcli.errors import InputError, OutputError, PoolError, UsageError, code_of
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation
 from poolcli.outcomes import (
@@ -145,7 +145,7 @@ def do_task(task: Task) -> Iterator[Outcome]:
     except UsageError as error:
         if worker.latch.refuse():
             raise
-        yield Failed(job, InputError(f"{job.input.label}: {error}"))
+        yield Failed(job, InputError(f"{job.input.label}: {error}", code="usage"))
     except OutputError as error:
         # Another run with the same aim may have been quicker.
         yield Skipped(job) if _is_done_meanwhile(job, worker.manifest) else Failed(job, error)
@@ -170,7 +170,7 @@ def _unforeseen(error: Exception, label: str) -> InputError:
     what = f"unexpected {type(error).__name__}: {error}; `debug` shows where"
     if isinstance(error, MemoryError):
         what = "there is not enough memory to pool it"
-    failure = InputError(f"{label}: {what}")
+    failure = InputError(f"{label}: {what}", code=code_of(error))
     failure.__cause__ = error
     return failure
 

@@ -261,6 +261,7 @@ BATCH = (
         "--resume",
     ),
     switch("dry_run", "Only say what would be done.", "--dry-run"),
+    switch("unordered", "Tell of each input when it is done, whichever is.", "--unordered"),
     switch("fail_fast", "Stop at the first input that fails.", "--fail-fast"),
     JOBS,
     MAX_MEMORY,

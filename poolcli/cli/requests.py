@@ -159,14 +159,14 @@ def target_of(values: Values, op: str, inputs: Sequence[batch.Input]) -> batch.T
     return target
 
 
-def settings_of(values: Values, *, in_order: bool) -> Settings:
+def settings_of(values: Values) -> Settings:
     """Say how the work is to be shared out."""
     limit = values.get("max_memory")
     return Settings(
         at_once=values.get("jobs"),
         max_bytes=None if limit is None else parse_size(limit),
         fail_fast=values.get("fail_fast", False),
-        in_order=in_order,
+        in_order=not values.get("unordered", False),
     )
 
 

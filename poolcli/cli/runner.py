@@ -217,7 +217,7 @@ def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | No
     jobs = batch.assign(inputs, target, manifest, search)
     if values.get("dry_run"):
         return _dry_run(jobs, batch.Worker(operation, layouts, images=images), values)
-    settings = settings_of(values, in_order=not values["as_json"])
+    settings = settings_of(values)
     with RunReporter(jobs, values, is_batch=is_batch) as reporter:
         outcomes = batch.run(
             *(jobs, operation, layouts, settings),

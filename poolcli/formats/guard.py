@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from poolcli.errors import InputError, OutputError
+from poolcli.errors import InputError, OutputError, code_of
 
 CAUSE_LENGTH = 200
 MAX_PIXELS = 178_956_970  # as Pillow: three bytes each of half a gibibyte
@@ -32,7 +32,8 @@ def reading(label: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise InputError(f"{label}: {explain_error(error)}") from error
+        code = code_of(error, "unreadable")
+        raise InputError(f"{label}: {explain_error(error)}", code=code) from error
 
 
 @contextmanager
@@ -75,7 +76,8 @@ def check_memory(nbytes: int, max_bytes: int | None, what: str = "it", advice: s
     if nbytes > limit:
         raise InputError(
             f"{what} needs {size_text(nbytes)} of memory, and {size_text(limit)} are available"
-            f"{advice}"
+            f"{advice}",
+            code="too_large",
         )
 
 
@@ -86,7 +88,8 @@ def check_count(size: tuple[int, int], max_pixels: int | None) -> None:
     if width * height > limit:
         raise InputError(
             f"it claims {height}x{width} pixels; more than {limit} are refused as a possible"
-            f" decompression bomb; `max_pixels={width * height}` reads it"
+            f" decompression bomb; `max_pixels={width * height}` reads it",
+            code="too_large",
         )
 
 

@@ -35,7 +35,9 @@ def encode_by_pillow(frames: np.ndarray, name: str, metadata: Metadata, packing:
     """Encode frames of 1 or 8 bits, (N, H, W) or (N, H, W, C), in the format called ``name``."""
     see_through = frames.shape[3:] == (4,) and not (frames[..., 3] == 255).all()
     if see_through and name == "GIF" and not np.isin(frames[..., 3], (0, 255)).all():
-        raise OutputError("GIF pixels are opaque or not at all; write .png or .webp")
+        raise OutputError(
+            "GIF pixels are opaque or not at all; write .png or .webp", code="not_held"
+        )
     if name == "WebP" and frames.ndim == 3:
         frames = np.stack([frames] * 3, axis=-1)
     channels = frames.shape[3] if frames.ndim == 4 else 1
@@ -213,7 +215,9 @@ def encode_png(
     if frames.dtype != np.uint16:
         return iter([encode_by_pillow(frames, name, metadata, packing)])
     if len(frames) > 1:
-        raise OutputError("PNG animates 8 bits, the result has uint16; write .tif or .npy")
+        raise OutputError(
+            "PNG animates 8 bits, the result has uint16; write .tif or .npy", code="not_held"
+        )
     return iter([png16.encode_deep(frames[0], _png_level(packing), metadata)])
 
 
@@ -270,13 +274,17 @@ def _prepared(
     if not dtypes:
         raise OutputError(
             f"{pictures.name} holds {listed(pictures.dtypes)} channel(s), the result has"
-            f" {channels} ({shape_text(array.shape)}); {advice_for(channels)}"
+            f" {channels} ({shape_text(array.shape)}); {advice_for(channels)}",
+            code="not_held",
         )
     if array.dtype.name not in dtypes:
-        raise OutputError(cannot_hold(pictures, array.dtype.name, listed(dtypes), channels))
+        raise OutputError(
+            cannot_hold(pictures, array.dtype.name, listed(dtypes), channels), code="not_held"
+        )
     if len(frames) > 1 and not pictures.many:
         raise OutputError(
-            f"{pictures.name} holds one picture, the result has {len(frames)}; write .tif or .npy"
+            f"{pictures.name} holds one picture, the result has {len(frames)}; write .tif or .npy",
+            code="not_held",
         )
     frames = np.ascontiguousarray(frames, frames.dtype.newbyteorder("="))
     if channels == 1:
@@ -298,10 +306,13 @@ def _as_frames(array: np.ndarray, layout: str | None) -> tuple[np.ndarray, int]:
     if len(layout) != array.ndim or "D" in layout or not {"H", "W"} <= set(layout):
         raise OutputError(
             f"a picture has height and width, the result is {shape_text(array.shape)}"
-            f"{' ' + layout if layout else ''}; write .npy or .csv"
+            f"{' ' + layout if layout else ''}; write .npy or .csv",
+            code="not_held",
         )
     if 0 in array.shape:
-        raise OutputError(f"a picture is not empty, the result is {shape_text(array.shape)}")
+        raise OutputError(
+            f"a picture is not empty, the result is {shape_text(array.shape)}", code="not_held"
+        )
     order = [layout.index(letter) for letter in "NHWC" if letter in layout]
     frames = array.transpose(order)
     if "N" not in layout:

@@ -30,7 +30,7 @@ def target_dtype(extension: str, source: np.dtype[Any]) -> np.dtype[Any] | None:
         return np.dtype(source.name)
     if source.kind in "iu" and source.name != "uint16" and "uint8" in names:
         return np.dtype(np.uint8)
-    raise OutputError(cannot_hold(pictures, source.name, listed(sorted(names))))
+    raise OutputError(cannot_hold(pictures, source.name, listed(sorted(names))), code="not_held")
 
 
 def meaningless(extension: str, packing: Packing) -> str | None:

@@ -201,7 +201,10 @@ def _matching(
 
     picked = [entry for entry in found if any(fnmatchcase(entry[0], p) for p in patterns)]
     if not picked:
-        raise InputError(f"it has no array called {' or '.join(patterns)}; it has {_names(found)}")
+        raise InputError(
+            f"it has no array called {' or '.join(patterns)}; it has {_names(found)}",
+            code="not_found",
+        )
     return picked
 
 
@@ -221,7 +224,7 @@ def pick(found: list[tuple[str, ZipInfo]], name: str) -> list[tuple[str, ZipInfo
     """Return the one entry called ``name``."""
     picked = [entry for entry in found if entry[0] == name.removesuffix(".npy")]
     if not picked:
-        raise InputError(f"it has no array of this name; it has {_names(found)}")
+        raise InputError(f"it has no array of this name; it has {_names(found)}", code="not_found")
     return picked
 
 

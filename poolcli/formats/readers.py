@@ -47,7 +47,9 @@ def open_file(path: str, settings: Reading = DEFAULT_READING, *, streams: bool =
             row = format_of(file.read(HEAD))
             file.seek(0)
             if name is not None and not row.is_archive:
-                raise InputError(f"it has no array {name!r}: only .npz files have names inside")
+                raise InputError(
+                    f"it has no array {name!r}: only .npz files have names inside", code="not_found"
+                )
     except BaseException:
         file.close()
         raise

@@ -188,7 +188,8 @@ class OutputFile(NamedTuple):
                 raise OutputError(f"{named}; those written are {' '.join(WRITABLE)}")
             if row.pictures is None and array.dtype.kind not in "biuf":
                 raise OutputError(
-                    f"an array of {array.dtype} cannot be written; numbers and bool can"
+                    f"an array of {array.dtype} cannot be written; numbers and bool can",
+                    code="not_held",
                 )
             pieces = row.encode(array, extension.lower(), layout, metadata, self.packing)
             with self.opener() as stream:
