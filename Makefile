@@ -68,7 +68,7 @@ docs: $(VENV)/tools
 	PYTHONPATH=. $(BIN)/python docs/tools/make_differences.py
 	$(BIN)/python docs/tools/make_play.py
 	$(BIN)/python docs/tools/examples.py README.md docs/ops.md docs/windows.md docs/layouts-and-frameworks.md \
-	  docs/batch.md docs/explain.md docs/animate.md docs/pictures.md docs/json.md \
+	  docs/arrays.md docs/batch.md docs/explain.md docs/animate.md docs/pictures.md docs/json.md \
 	  docs/shape.md docs/compare.md docs/tutorial.md
 
 pictures: $(VENV)/tools

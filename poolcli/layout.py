@@ -97,6 +97,28 @@ def find_layout(
     return Layout(defaults[len(shape)])
 
 
+_LETTERS = {
+    **dict.fromkeys(("n", "batch", "sample", "t", "time", "frame"), "N"),
+    **dict.fromkeys(("c", "channel", "channels", "band", "bands"), "C"),
+    **dict.fromkeys(("d", "z", "depth"), "D"),
+    **dict.fromkeys(("h", "y", "height", "lat", "latitude"), "H"),
+    **dict.fromkeys(("w", "x", "width", "lon", "longitude"), "W"),
+}
+
+
+def named_layout(names: Sequence[str | None]) -> str | None:
+    """The layout that the names of an array's axes tell; None where they leave a doubt.
+
+    >>> named_layout(["time", "lat", "lon"]), named_layout(["time", "level", "lat", "lon"])
+    ('NHW', None)
+    """
+    letters = "".join(_LETTERS.get((name or "").lower(), "?") for name in names)
+    try:
+        return Layout(letters).letters
+    except UsageError:
+        return None
+
+
 def doubtful(layout: Layout, shape: Sequence[int]) -> str | None:
     """Warn where ``layout``, taken by default, may be the wrong reading of ``shape``.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from poolcli import formats
 from poolcli.batch.inputs import Input, Search
 from poolcli.batch.outputs import STDOUT, Job, Target, is_special, name_outputs
 from poolcli.errors import UsageError
@@ -46,6 +47,10 @@ def check_target(target: Target) -> None:
         if path is None or path == STDOUT:
             continue
         folder = os.path.dirname(path)  # of DIR/ that is DIR
+        if path.endswith(os.sep) and os.path.isdir(path) and formats.is_store(path):
+            raise UsageError(
+                f"{path}: is a store, not a folder of files; without the last {os.sep} it is named"
+            )
         while folder and not os.path.lexists(folder):
             folder = os.path.dirname(folder)
         if folder and not os.path.isdir(folder):
@@ -79,7 +84,7 @@ def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
         for path, what in ((job.output, label), (job.indices, f"the positions in {label}")):
             if path is None or path == STDOUT:
                 continue
-            if os.path.isdir(path):
+            if os.path.isdir(path) and not formats.is_store(path):
                 raise UsageError(f"{path}: is a folder, and the result for {what} is a file")
             # Pipes and devices can be written to any number of times.
             if is_special(path):
@@ -114,7 +119,7 @@ def _check_no_folder(taken: Mapping[str, tuple[str, str]]) -> None:
 
 def _settled(job: Job, target: Target, manifest: Manifest | None, input_files: _InputFiles) -> Job:
     """Decide what becomes of outputs that exist."""
-    there = [path for path in job.paths if os.path.isfile(path)]
+    there = [path for path in job.paths if os.path.isfile(path) or formats.is_store(path)]
     for path in there:
         input_files.check(path, job.input)
     if target.resume and manifest is not None:

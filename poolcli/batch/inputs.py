@@ -18,7 +18,7 @@ from poolcli import formats
 from poolcli.errors import InputError, UsageError
 from poolcli.formats import base
 from poolcli.formats.base import ALL, DEFAULT_READING, SNIFFED, Dialect, Members, OpenFile, Reading
-from poolcli.formats.table import WRITABLE, format_of
+from poolcli.formats.table import BY_EXTENSION, format_of
 
 STDIN = "-"
 
@@ -102,7 +102,7 @@ def walk(root: str, *, recursive: bool = False, leave_out: str | None = None) ->
         below: list[tuple[str, str]] = []
         for entry in sorted(visible, key=lambda entry: entry.name):
             kind = _kind(entry)
-            if kind == "file":
+            if kind == "file" or (kind == "folder" and formats.is_store(entry.path)):
                 yield Found(entry.path, relative)
             elif kind == "folder" and recursive:
                 inside = (entry.path, os.path.join(relative, entry.name))
@@ -142,7 +142,9 @@ def find_matches(pattern: str, leave_out: str | None = None) -> Iterator[Found]:
     parts = pattern.split(os.sep)
     if ANY_DEPTH not in parts:
         yield from (
-            Found(path, "") for path in sorted(glob.glob(pattern)) if not os.path.isdir(path)
+            Found(path, "")
+            for path in sorted(glob.glob(pattern))
+            if not os.path.isdir(path) or formats.is_store(path)
         )
         return
     depth = parts.index(ANY_DEPTH)
@@ -208,8 +210,8 @@ class Input(NamedTuple):
 
     @property
     def is_stored(self) -> bool:
-        """Whether there is a regular file, whose header can be looked at before it is read."""
-        return self.file is not None and os.path.isfile(self.file)
+        """Whether there is a file or a store, whose header can be looked at before it is read."""
+        return self.file is not None and (os.path.isfile(self.file) or formats.is_store(self.file))
 
     @property
     def member(self) -> str | None:
@@ -282,6 +284,9 @@ def _found(found: Found) -> Input:
 
 
 def _inputs_in_folder(root: str, search: Search) -> list[Input]:
+    """The files of a folder; one that is a store is one input itself."""
+    if formats.is_store(root):
+        return [_file(root.rstrip(os.sep) or root)]
     inputs = []
     for found in walk(root, recursive=search.recursive, leave_out=search.leave_out):
         if found.problem is not None or _is_input(found.path):
@@ -318,8 +323,10 @@ def _is_input(path: str) -> bool:
     One that only its name says is an input is broken, and must not be passed over in silence. Text
     is anything from notes to programs: it counts by its name, and .txt only if numbers come first.
     """
+    if os.path.isdir(path):
+        return True  # a store
     extension = os.path.splitext(path)[1].lower()
-    if extension in WRITABLE and (extension != ".txt" or not os.path.exists(path)):
+    if extension in BY_EXTENSION and (extension != ".txt" or not os.path.exists(path)):
         return True
     try:
         with base.open_input(path, streams=False)[0] as file:
@@ -329,7 +336,7 @@ def _is_input(path: str) -> bool:
             row.start(head if len(head) == base.HEAD else head + b"\n")
             return extension == ".txt"
     except OSError:
-        return extension in WRITABLE
+        return extension in BY_EXTENSION
     except InputError:
         return False
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 import sys
 import threading
 from collections import deque
@@ -11,13 +11,21 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from poolcli import formats
+from poolcli.batch.descriptions import of_result, undescribed
 from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.engine.blocks import Memory
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
-from poolcli.formats.base import Format, OpenFile, Source, SourceInfo
+from poolcli.formats.base import (
+    NOTHING_SAID,
+    Format,
+    NewArray,
+    OpenFile,
+    Source,
+    SourceInfo,
+)
 from poolcli.formats.guard import shape_text
 from poolcli.formats.sinks import Finished, ResultShape, Sink
-from poolcli.formats.table import BY_EXTENSION, NPY
+from poolcli.formats.table import BY_EXTENSION, NPY, WRITABLE, refusal
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation, OperationPlan
 from poolcli.outcomes import Result, Stopped
@@ -108,7 +116,7 @@ class Task:
     def __init__(self, job: Job, worker: Worker) -> None:
         self.job, self.worker = job, worker
         self._file: OpenFile | None = None
-        self._before: os.stat_result | None = None
+        self._before: formats.Status | None = None
         self._planned: deque[Planned] | None = None
         self._problem: PoolError | None = None
         self._is_looked_at = False
@@ -143,6 +151,11 @@ class Task:
         return list(self._planned or ())
 
     @property
+    def attributes(self) -> Mapping[str, Any]:
+        """What the open input says of all its arrays."""
+        return {} if self._file is None else self._file.attributes
+
+    @property
     def unplanned_bytes(self) -> int:
         """About how much memory an input takes that has to be read to be planned for."""
         return 0 if self._file is None else self._file.most_bytes
@@ -156,27 +169,26 @@ class Task:
             job, worker, path = self.job, self.worker, self.job.input.file
             settings = worker.images.reading(job.format, written=job.output is not None)
             # Before it is opened: what is written is the result of the file in this state.
-            is_file = path is not None and os.path.isfile(path)
-            self._before = os.stat(path) if path is not None and is_file else None
+            is_stored = path is not None and job.input.is_stored
+            if path is not None and is_stored:
+                self._before = formats.status(path, inside=worker.manifest is not None)
             self._file = job.input.open(settings._replace(max_bytes=worker.max_bytes))
         return self._file
 
     def _plan(self, source: Source) -> Planned:
-        format = _written_as(self.job, source.info)
+        job, info = self.job, source.info
+        format = job.format_of(info)
         try:
             with labelled(source.label):
-                plan = self.worker.plan(source.info, format)
-                if self._is_no_picture(plan, source.info):
-                    format = NPY.extensions[0]
-                    plan = self.worker.plan(source.info, format)
+                if format is not None and format not in WRITABLE:
+                    raise InputError(f"{refusal(format)}; say `format`")
+                plan = self.worker.plan(info, format)
+                if job.keeps_kind and info.row.pictures and not {*"HW"} <= {*plan.output_layout}:
+                    format = NPY.extensions[0]  # it is no picture any more
+                    plan = self.worker.plan(info, format)
                 return Planned(source, format, plan)
         except PoolError as error:
             return Planned(source, format, None, error)
-
-    def _is_no_picture(self, plan: OperationPlan, info: SourceInfo) -> bool:
-        """Whether a picture would go on through a pipe, and its result has no height and width."""
-        goes_on = self.job.output == STDOUT and self.job.format is None
-        return goes_on and info.row.pictures is not None and not {*"HW"} <= {*plan.output_layout}
 
     def arrays(self) -> Iterator[Planned]:
         """Give the arrays of the input, each with its plan; let go of each before the next.
@@ -232,38 +244,50 @@ class Task:
         Raises PoolErrors where nothing can come of the job, or no more of it.
         """
         failures: list[InputError] = []
-        collected: Archive | None = None
-        number = 0
         try:
             arrays = iter([self.only_array()]) if self.job.takes_one else self.arrays()
-            while True:
-                try:
-                    planned = next(arrays, None)
-                    if planned is None:
-                        break
-                    row = BY_EXTENSION.get(planned.format or "")
-                    if collected is None and self.job.paths and row is not None:
-                        collected = Archive(self) if row.is_archive and self.job.output else None
-                    kept = 0 if collected is None else collected.nbytes
-                    result = self._pool(planned, number, kept)
-                except InputError as error:
-                    failures.append(error)
-                    continue
-                number += 1
-                if collected is None:
-                    yield result
+            several = _without_failures(arrays, failures)
+            first = next(several, None)
+            if first is not None:
+                row, several = self._archived(first), itertools.chain([first], several)
+                del first  # before the next array is read
+                if row is None:
+                    yield from self._singly(several, failures)
                 else:
-                    # Those that have failed count: a number says which array of a pipe it was.
-                    collected.add(planned, result, len(failures))
-                del planned, result  # before the next array is read
-            if collected is not None:
-                yield from collected.commit(whole=not failures)
+                    from poolcli.batch import archives  # late: most outputs hold one array
+
+                    by_boxes = self._goes_on_disk(row)
+                    fill = archives.box_by_box if by_boxes else archives.gathered
+                    yield from fill(self, row, several, failures)
         finally:
             self.close()
         yield from failures
 
-    def _pool(self, planned: Planned, number: int, kept: int) -> Result:
-        """Pool one array into its sink, where ``kept`` bytes are in use by other results."""
+    def _singly(self, several: Iterator[Planned], failures: list[InputError]) -> Iterator[Result]:
+        """Pool arrays, each of which goes where it goes by itself."""
+        number = 0
+        for planned in several:
+            try:
+                result = self.pool(planned, number)
+            except InputError as error:
+                failures.append(error)
+            else:
+                number += 1
+                yield result
+                del result
+            del planned  # before the next array is read
+
+    def pool(
+        self,
+        planned: Planned,
+        number: int,
+        kept: int = 0,
+        into: AbstractContextManager[Sink] | None = None,
+    ) -> Result:
+        """Pool one array into its sink, where ``kept`` bytes are in use by other results.
+
+        ``into`` is its place in an archive.
+        """
         job, source, plan = self.job, planned.source, planned.checked()
         self.tick(0)
         with labelled(source.label):
@@ -274,13 +298,18 @@ class Task:
             content = source.content
             with labelled(source.label):
                 winners = plan.winners(content)
-        with self._sink(planned, plan, number) as sink:
+        with into or self._sink(planned, plan, number) as sink:
             self.worker.images.run(plan, source, sink.content, self.tick)
         shown = None
         if job.output is None:
             # Whoever draws it reads what of it is seen.
             shown, self._is_looked_at = source.content, True
-        notes = (*source.info.notes, *getattr(plan, "notes", ()), *sink.lost)
+        notes = (
+            *source.notes,
+            *getattr(plan, "notes", ()),
+            *sink.lost,
+            *([] if job.output == STDOUT else undescribed(source.info, planned.format)),
+        )
         written = job.output if sink.is_written else None
         result = Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
         if winners is None or job.indices is None:
@@ -305,16 +334,37 @@ class Task:
     def writes_boxes(self, planned: Planned, plan: OperationPlan) -> Format | None:
         """Give the format of the result where it is written box by box, else None."""
         row, path = BY_EXTENSION.get(planned.format or ""), self.job.output
-        if row is None or row.boxes is None or not self.goes_by_boxes(planned, plan):
+        if row is None or path is None or path == STDOUT or is_special(path):
             return None
-        return None if path is None or path == STDOUT or is_special(path) else row
+        archived = self._archived(planned)
+        if archived is not None:
+            return archived if self._goes_on_disk(archived) else None
+        if row.boxes is None or not (row.encode is None or self.goes_by_boxes(planned, plan)):
+            return None
+        return row
+
+    def _archived(self, planned: Planned) -> Format | None:
+        """Give the format of the archive that the result goes into, if it goes into one.
+
+        An array without a name is all of a folder.
+        """
+        row, path = BY_EXTENSION.get(planned.format or ""), self.job.output
+        if row is None or row.pack is None or path is None or path == STDOUT:
+            return None
+        return row if row.folder is None or planned.source.member is not None else None
+
+    def _goes_on_disk(self, row: Format) -> bool:
+        """Whether arrays of an archive are written block by block: all of them are known before."""
+        told, path = self._file is not None and self._file.has_header, str(self.job.output)
+        return told and row.archive is not None and not is_special(path)
 
     def memory(self, planned: Planned, plan: OperationPlan) -> Memory:
         """About how much memory it takes to go from chunks to chunks; nothing without any."""
         chunks = planned.source.chunks
         if chunks is None or plan.single is None:
             return Memory(0)
-        return plan.single.memory(chunks, chunks)  # those of the result are about the same
+        # Those of the result are about the same, unless several are written at once.
+        return plan.single.memory(chunks, planned.source.info.description.shards or chunks)
 
     def _sink(
         self, planned: Planned, plan: OperationPlan, number: int
@@ -322,7 +372,7 @@ class Task:
         job, images, format = self.job, self.worker.images, planned.format
         shaped = ResultShape(plan.output_shape, plan.keepdims_shape, plan.output_dtype)
         row, path = BY_EXTENSION.get(format or ""), job.output
-        if path is None or (row is not None and row.is_archive and path != STDOUT):
+        if path is None or self._archived(planned) is not None:
             return formats.memory_sink(shaped)
         by_boxes = self.writes_boxes(planned, plan)
         if by_boxes is not None:
@@ -352,9 +402,19 @@ class Task:
     def _boxed(
         self, planned: Planned, plan: OperationPlan, row: Format, path: str
     ) -> AbstractContextManager[Sink]:
+        new = self.new_array(planned, plan, path)
+        _, lost = self.worker.images.said(plan, planned.source, new.extension)
+        self.make_folder(path)
+        overwrite, ready = self.job.overwrite, self.ready(path)
+        return formats.box_sink(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
+
+    def new_array(self, planned: Planned, plan: OperationPlan, path: str) -> NewArray:
+        """Say what is written box by box."""
         images, source, format = self.worker.images, planned.source, str(planned.format)
-        metadata, lost = images.said(plan, source, format)
-        new = formats.NewArray(
+        row = BY_EXTENSION[format]
+        # Of what is no picture nothing need be read to say it.
+        metadata = images.said(plan, source, format)[0] if row.pictures is not None else None
+        return NewArray(
             label=path,
             extension=format,
             shape=plan.output_shape,
@@ -364,10 +424,8 @@ class Task:
             metadata=metadata,
             packing=images.packing,
             chunks=None if source.is_read_whole else source.chunks,
+            description=of_result(source.info, plan) if row.describes else NOTHING_SAID,
         )
-        self.make_folder(path)
-        overwrite, ready = self.job.overwrite, self.ready(path)
-        return formats.box_sink(new, row, path, lost=lost, overwrite=overwrite, ready=ready)
 
     def _stdout(self, format: str) -> formats.OutputFile:
         if sys.stdout is None:
@@ -386,8 +444,9 @@ class Task:
         if plan.single is not None:
             what = f"a window, of which {plan.single.request.op} sees all cells at once,"
             formats.check_memory(plan.single.window_bytes, limit, what)
-        if self.writes_boxes(planned, plan) is not None:
-            what = f"its chunks, {shape_text(planned.source.chunks or ())} each,"
+        by_boxes = self.writes_boxes(planned, plan) is not None
+        if by_boxes and self.goes_by_boxes(planned, plan):
+            what = f"holding its chunks, {shape_text(planned.source.chunks or ())} each,"
             formats.check_memory(self.memory(planned, plan).needed, limit, what)
             return
         nbytes = (
@@ -412,7 +471,7 @@ class Task:
         """Give what happens just before ``path`` gets its name; not ``whole``: some have failed."""
         source, manifest, before = self.job.input, self.worker.manifest, self._before
 
-        def ready(output: os.stat_result) -> None:
+        def ready(output: formats.Status) -> None:
             self.tick(0)
             if manifest is not None and source.file is not None and before is not None:
                 manifest.note(path, source.file, source.member, before, output, whole=whole)
@@ -420,48 +479,15 @@ class Task:
         return ready
 
 
-class Archive:
-    """The results of a job that go into one archive, which is written when all are there."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._arrays: dict[str, Any] = {}
-        self._results: list[Result] = []
-
-    @property
-    def nbytes(self) -> int:
-        """The memory that the results take."""
-        return sum(array.nbytes for array in self._arrays.values())
-
-    def add(self, planned: Planned, result: Result, failed: int) -> None:
-        """Put a result beside the others."""
-        path = str(self._task.job.output)
-        name = planned.source.member or f"arr_{len(self._arrays) + failed}"
-        self._arrays[name] = result.array
-        images = self._task.worker.images
-        lost = images.finish(
-            result.array, result.plan, planned.source, str(planned.format), path
-        ).lost
-        self._results.append(result._replace(written=path, notes=(*result.notes, *lost)))
-
-    def commit(self, *, whole: bool) -> Iterator[Result]:
-        """Write the archive, and give what is in it; not ``whole``: some arrays have failed."""
-        if not self._arrays and not whole:
+def _without_failures(arrays: Iterator[Planned], failures: list[InputError]) -> Iterator[Planned]:
+    """Give the arrays that there are; what keeps others from being read is a failure."""
+    while True:
+        try:
+            planned = next(arrays, None)
+        except InputError as error:
+            failures.append(error)
+            continue
+        if planned is None:
             return
-        task, path = self._task, str(self._task.job.output)
-        task.make_folder(path)
-        ready = task.ready(path, whole=whole)
-        formats.write_npz(path, self._arrays, overwrite=task.job.overwrite, ready=ready)
-        yield from self._results
-
-
-def _written_as(job: Job, info: SourceInfo) -> str | None:
-    """Give the extension that a result is written with; None where it is only shown.
-
-    On standard output an archive gives its arrays as .npy, unless another format was asked for.
-    """
-    if job.output is None:
-        return None
-    if job.output == STDOUT and info.row.is_archive:
-        return job.format or NPY.extensions[0]
-    return job.format or info.format
+        yield planned
+        del planned

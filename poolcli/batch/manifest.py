@@ -89,7 +89,7 @@ class Manifest:
 
     def _is_done(self, source: str, array: str | None, path: str) -> bool:
         try:
-            output, now = os.stat(path), os.stat(source)
+            output, now = formats.status(path), formats.status(source)
         except OSError:
             return False
         for made in self._entries.get(self._key(path), []):
@@ -97,7 +97,7 @@ class Manifest:
             # An input that was replaced by its own output is no longer what it was, and is done.
             same_work = made.fingerprint == self._digest and made.array == array and made.whole
             if made.output == stamp(output) and same_work:
-                return same_input or os.path.samestat(output, now)
+                return same_input or output[2:] == now[2:]
         return False
 
     def difference(self) -> str | None:
@@ -159,8 +159,8 @@ class Manifest:
         path: str,
         source: str,
         array: str | None,
-        before: os.stat_result,
-        output: os.stat_result,
+        before: formats.Status,
+        output: formats.Status,
         *,
         whole: bool = True,
     ) -> None:
@@ -263,7 +263,7 @@ class Manifest:
         """Give the entry of the file that is there, or else the latest."""
         entries = self._entries[key]
         with suppress(OSError):
-            now = stamp(os.stat(os.path.join(self._folder, key)))
+            now = stamp(formats.status(os.path.join(self._folder, key)))
             return next((entry for entry in entries if entry.output == now), entries[-1])
         return entries[-1]
 
@@ -281,7 +281,7 @@ def _difference(then: Fingerprint, now: Fingerprint) -> str:
     )
 
 
-def stamp(info: os.stat_result) -> Stamp:
+def stamp(info: formats.Status) -> Stamp:
     """Give what tells this state of a file from another."""
     return Stamp(info.st_size, info.st_mtime_ns)
 

@@ -7,9 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from poolcli import formats
 from poolcli.batch.inputs import Input
 from poolcli.errors import UsageError
-from poolcli.formats.table import PICTURES, TEXTS, WRITABLE
+from poolcli.formats.base import SourceInfo
+from poolcli.formats.table import NPY, PICTURES, TEXTS, WRITABLE, holds_several, refusal
 
 FIELDS = {
     "stem": "the input's name without its extension",
@@ -167,8 +169,23 @@ class Job(NamedTuple):
     @property
     def takes_one(self) -> bool:
         """Whether the outputs hold one array, so that the source may not hold several."""
-        to_file = self.output is not None and self.output != STDOUT and self.format != ".npz"
-        return to_file or self.indices is not None
+        to_file = self.output is not None and self.output != STDOUT
+        return (to_file and not holds_several(self.format)) or self.indices is not None
+
+    @property
+    def keeps_kind(self) -> bool:
+        """Whether standard output gets the kind that was read."""
+        return self.output == STDOUT and self.format is None
+
+    def format_of(self, info: SourceInfo) -> str | None:
+        """Give the extension that the result is written with; None where it is only shown.
+
+        On standard output text and pictures stay what they are, and all else is .npy.
+        """
+        if self.output is None:
+            return None
+        stays = info.row.is_text or info.row.pictures is not None
+        return NPY.extensions[0] if self.keeps_kind and not stays else self.format or info.format
 
     @property
     def paths(self) -> list[str]:
@@ -254,8 +271,7 @@ def _job_with_file(item: Input, target: Target) -> Job:
 
 def _check_format(format: str, where: str, advice: str = "") -> None:
     if format not in WRITABLE:
-        named = f"extension {format!r} is unknown" if format else "has no extension"
-        raise UsageError(f"{where}: {named}; those written are {' '.join(WRITABLE)}{advice}")
+        raise UsageError(f"{where}: {refusal(format)}{advice}")
 
 
 def _job_in_folder(item: Input, number: int, target: Target) -> Job:
@@ -291,8 +307,8 @@ def extension_of(path: str) -> str:
 
 
 def names_folder(path: str) -> bool:
-    """Tell whether a target is a folder, there or to be made."""
-    return path.endswith(os.sep) or os.path.isdir(path)
+    """Tell whether a target is a folder of files, there or to be made."""
+    return path.endswith(os.sep) or (os.path.isdir(path) and not formats.is_store(path))
 
 
 def _to_be_made(path: str | None) -> str | None:
@@ -305,4 +321,4 @@ def _to_be_made(path: str | None) -> str | None:
 
 def is_special(path: str) -> bool:
     """Tell whether the path is a pipe or a device, such as /dev/null."""
-    return os.path.exists(path) and not os.path.isfile(path)
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)

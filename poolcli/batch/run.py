@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from poolcli import formats
 from poolcli.batch.inputs import STDIN
 from poolcli.batch.job import StartLatch, Task, Worker
-from poolcli.batch.outputs import STDOUT, Job
+from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, code_of
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation
@@ -108,7 +108,7 @@ def _check_usage(tasks: Sequence[Task]) -> None:
 def _is_stream(job: Job) -> bool:
     """Whether reading may wait for somebody to write: a thread in that cannot be stopped."""
     file = job.input.file
-    named_pipe = file is not None and os.path.exists(file) and not os.path.isfile(file)
+    named_pipe = file is not None and is_special(file)
     return job.input.label == STDIN or named_pipe
 
 

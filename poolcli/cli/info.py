@@ -45,6 +45,9 @@ def _described(item: Input, values: Values) -> Iterator[SourceInfo]:
     from poolcli.formats.base import Reading
 
     limit = values["max_pixels"]
+    if not item.members.patterns:
+        every = item.members._replace(every=True)
+        item = item.reading(every, item.dialect)
     # Nothing is decoded, so that no size is too large unless somebody says so.
     file = item.open(Reading(max_pixels=limit or sys.maxsize))
     if not file.has_header and item.is_stored and limit is None:

@@ -40,8 +40,8 @@ INPUTS = argument(
     "inputs",
     list[str] | None,
     "INPUT...",
-    "Files (.npy, .npz, file.npz:name, pictures, .csv .tsv .txt), folders, globs, or - for "
-    "standard input, which a pipe is read from without it.",
+    "Files (.npy, .npz, file.npz:name, .safetensors, .h5, .nc, pictures, .csv .tsv .txt), .zarr, "
+    "folders, globs, or - for standard input, which a pipe is read from without it.",
     default=None,
 )
 
@@ -52,8 +52,8 @@ MATRIX = option(
 ARRAYS = option(
     "arrays",
     list[str] | None,
-    "Of an .npz take the arrays of this name, such as 'conv*' (default: all; those of 0 or 1 axes "
-    "beside larger ones go on as they are).",
+    "Of an archive take the arrays of this name, such as 'conv*' (default: all; those of 0 or 1 "
+    "axes beside larger ones go on as they are).",
     "--arrays",
     metavar="PATTERN",
 )
@@ -159,7 +159,7 @@ OUTPUT = (
     option(
         "format",
         str | None,
-        "Write in this format, and in a folder with its extension: npy, npz, csv, png, ...",
+        "Write in this format, and in a folder with its extension: npy, npz, zarr, csv, png, ...",
         "--format",
         "-f",
         "--to",

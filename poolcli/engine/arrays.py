@@ -154,7 +154,7 @@ def write_whole(out: Writable, values: Array) -> None:
     if isinstance(out, Gathered):
         out.take(values)
         return
-    shaped = np.ascontiguousarray(values).reshape(out.shape)
+    shaped = np.asarray(values, out.dtype, order="C").reshape(out.shape)
     if isinstance(out, np.ndarray):
         out[...] = shaped
     else:

@@ -1,6 +1,15 @@
 """The only door to disk: files, pipes and typed matrices in; files and streams out."""
 
-from poolcli.formats.atomic import Ready, abandon, atomic_target, locked, make_folders, sweep
+from poolcli.formats.atomic import (
+    Ready,
+    Status,
+    abandon,
+    atomic_target,
+    locked,
+    make_folders,
+    status,
+    sweep,
+)
 from poolcli.formats.base import (
     ALL,
     DEFAULT_READING,
@@ -16,6 +25,7 @@ from poolcli.formats.base import (
 from poolcli.formats.guard import available_memory, check_memory
 from poolcli.formats.readers import (
     describe_file,
+    is_store,
     open_file,
     open_matrix,
     open_stream,
@@ -29,15 +39,17 @@ from poolcli.formats.sinks import (
     OutputFile,
     ResultShape,
     Sink,
+    archive_sink,
     box_sink,
     encoded_sink,
     make_folder_of,
+    member_sink,
     memory_sink,
     to_path,
     to_stream,
+    write_archive,
     write_bytes,
     write_file,
-    write_npz,
     write_stream,
 )
 
@@ -57,16 +69,20 @@ __all__ = [
     "Sink",
     "Source",
     "SourceInfo",
+    "Status",
     "abandon",
+    "archive_sink",
     "atomic_target",
     "available_memory",
     "box_sink",
     "check_memory",
     "describe_file",
     "encoded_sink",
+    "is_store",
     "locked",
     "make_folder_of",
     "make_folders",
+    "member_sink",
     "memory_sink",
     "open_file",
     "open_matrix",
@@ -75,11 +91,12 @@ __all__ = [
     "read_arrays",
     "read_file",
     "read_stdin",
+    "status",
     "sweep",
     "to_path",
     "to_stream",
+    "write_archive",
     "write_bytes",
     "write_file",
-    "write_npz",
     "write_stream",
 ]

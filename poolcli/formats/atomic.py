@@ -9,7 +9,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from poolcli.errors import OutputError
 
@@ -154,7 +154,34 @@ def _lock(descriptor: int, *, wait: bool) -> bool | None:
     return True
 
 
-Ready = Callable[[os.stat_result], None]
+class Status(NamedTuple):
+    """What tells one state of a file from another, and one file; of a folder, all that is in it."""
+
+    st_size: int
+    st_mtime_ns: int
+    st_dev: int
+    st_ino: int
+
+    @classmethod
+    def of(cls, info: os.stat_result) -> Status:
+        """That of a file."""
+        return cls(info.st_size, info.st_mtime_ns, info.st_dev, info.st_ino)
+
+
+def status(path: str, *, inside: bool = True) -> Status:
+    """The state of a file, or of a folder and what is ``inside``. Raises OSError for none."""
+    whole = Status.of(os.stat(path))
+    if not inside or not os.path.isdir(path):
+        return whole
+    size, latest = 0, 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            info = os.stat(os.path.join(folder, name), follow_symlinks=False)
+            size, latest = size + info.st_size, max(latest, info.st_mtime_ns)
+    return whole._replace(st_size=size, st_mtime_ns=latest)
+
+
+Ready = Callable[[Status], None]
 """Told of a complete file just before it gets its name; raising keeps it from getting it."""
 
 _OWN_DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
@@ -185,14 +212,14 @@ def atomic_target(
     # As long as this is open other runs see by the lock that the temporary file has an owner.
     owner = os.dup(descriptor) if os.name == "posix" else None
     try:
-        with _closing(os.fdopen(descriptor, "wb")) as file:
+        with _closing(os.fdopen(descriptor, "w+b")) as file:
             if old_mode is not None:
                 with suppress(OSError):  # a file system without modes
                     os.chmod(temporary, old_mode)
             yield file
             file.flush()
             if ready is not None:
-                ready(os.fstat(file.fileno()))
+                ready(Status.of(os.fstat(file.fileno())))
         with held_off():
             if overwrite:
                 os.replace(temporary, target)
@@ -224,7 +251,7 @@ def atomic_folder(
     try:
         yield temporary
         if ready is not None:
-            ready(os.stat(temporary))
+            ready(status(temporary))
         with held_off():
             if old:
                 _exchange(temporary, target)
@@ -249,6 +276,8 @@ def _check_folder_target(target: str, replaces: Callable[[str], bool], overwrite
         raise OutputError(_EXISTS, code="exists")
     if os.path.isdir(target) and not replaces(target):
         raise OutputError("it is a folder of something else; name another, or remove it first")
+    if not os.path.isdir(target) and not os.path.isfile(target):
+        raise OutputError("it is no file, and the result is a folder; name another")
     return True
 
 

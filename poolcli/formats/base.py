@@ -9,10 +9,11 @@ import importlib
 import math
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from io import BufferedReader, FileIO
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from poolcli.engine.arrays import StoredOutput
     from poolcli.formats.metadata import Metadata
 
-HEAD = 512
-"""So many of its first bytes tell what a file is."""
+HEAD = 2056
+"""So many of its first bytes tell what a file is: HDF5 may begin after 2048 of others."""
 
 
 class Members(NamedTuple):
@@ -34,10 +35,12 @@ class Members(NamedTuple):
     patterns: their names, with ``*`` and ``?`` as in the shell; none for all of them
     small: arrays of 0 and 1 axes are pooled, too, beside larger ones, and text of one row or column
         is an array of one axis
+    every: all are, also those that only tell of others, and where people would have to choose
     """
 
     patterns: tuple[str, ...] = ()
     small: bool = False
+    every: bool = False
 
 
 ALL = Members()
@@ -120,6 +123,42 @@ class PictureSupport(NamedTuple):
         return set(self.every).union(*self.dtypes.values())
 
 
+NAMING_MISSING = ("_FillValue", "missing_value")
+"""Attributes that name the value of cells that are missing."""
+
+
+class Description(NamedTuple):
+    """What a file says of an array besides its numbers.
+
+    names: of the axes, None for one that has none; empty where none has
+    attributes: by name, in values that JSON can hold
+    scales: by the name of an axis, an array of one axis that says where its cells lie
+    storage: how it is stored, known to its own format, which writes results alike
+    shards: the shape of what its format writes at once, where that is more than a chunk
+    """
+
+    names: tuple[str | None, ...] = ()
+    attributes: Mapping[str, Any] = MappingProxyType({})
+    scales: Mapping[str, Source] = MappingProxyType({})
+    storage: Any = None
+    shards: tuple[int, ...] | None = None
+
+    @property
+    def what(self) -> tuple[str, ...]:
+        """What there is that not every format has a place for."""
+        axes = ", ".join(str(name) for name in self.names)
+        names = ", ".join(name for name in self.attributes if name not in NAMING_MISSING)
+        names = names if len(names) <= _MOST_SAID else f"{names[: _MOST_SAID - 1]}…"
+        return (
+            *([f"the names of its axes ({axes})"] if self.names else []),
+            *([f"its attributes ({names})"] if names else []),
+        )
+
+
+_MOST_SAID = 60  # characters of the names of attributes
+NOTHING_SAID = Description()
+
+
 class NewArray(NamedTuple):
     """What is to be written box by box.
 
@@ -130,6 +169,7 @@ class NewArray(NamedTuple):
     metadata: what else to write of a picture; packing: how it is packed
     chunks: those of the array that it is made of, along axes that are not changed; None where that
         has none. Axes that are pooled over may be shorter here.
+    description: what else to write of it, and how that array is stored
     """
 
     label: str
@@ -141,11 +181,22 @@ class NewArray(NamedTuple):
     metadata: Metadata | None = None
     packing: Packing = DEFAULT_PACKING
     chunks: tuple[int, ...] | None = None
+    description: Description = NOTHING_SAID
 
     @property
     def nbytes(self) -> int:
         """The memory that it would take."""
         return math.prod(self.shape) * self.dtype.itemsize
+
+
+class ArchiveOutput(Protocol):
+    """Several arrays that are written box by box into one file or folder."""
+
+    def member(self, name: str) -> StoredOutput:
+        """Give the array of this name, to be written; those before are complete or given up."""
+
+    def finish(self, names: Collection[str]) -> None:
+        """Complete the archive, with no other arrays than those of these names."""
 
 
 Encode = Callable[..., Iterator["bytes | memoryview"]]
@@ -159,10 +210,10 @@ class Format(NamedTuple):
     """A row of the table.
 
     name: what people call it; the name of a picture's format is of how it is read
-    extensions: those that it is written with; the first is that of what was read
+    extensions: those of its files; what is read writes the first, or else says that it cannot
     recognises: whether these are first bytes of such a file
     opener: opens a file of it: ``opener(opened)`` gives an :class:`OpenFile`
-    encode: see :data:`Encode`
+    encode: see :data:`Encode`; None where it is not written as a whole
     boxes: what writes it box by box: ``boxes(file, new)`` gives a StoredOutput for an array like
         this :class:`NewArray`, in a new file that is open for reading and writing; None where it is
         written as a whole
@@ -171,7 +222,12 @@ class Format(NamedTuple):
     stream: reads its arrays one after another from a pipe; None where all of it has to be there
     start: ``start(first_bytes, dialect)`` raises InputError for what cannot begin an endless one
     pictures: what pictures it can hold; None for what are no pictures
+    pack: writes several arrays into a seekable file: ``pack(file, arrays, attributes)``; None where
+        it holds one
+    archive: what writes several arrays box by box: ``archive(file, members, attributes)`` gives an
+        :class:`ArchiveOutput` for members like these by name, in a file or folder as for ``boxes``
     is_text, is_archive: it is read by people; it holds several arrays, which have names
+    describes: it has a place for what is said of an array (:class:`Description`)
     decoded, encoded: about how many times the bytes of an array are in memory at most while it is
         read and written
     parsed: where no header tells what it holds, about how many bytes in memory a byte of it becomes
@@ -181,16 +237,24 @@ class Format(NamedTuple):
     extensions: tuple[str, ...]
     recognises: Callable[[bytes], bool]
     opener: Callable[[Opened], OpenFile]
-    encode: Encode
+    encode: Encode | None = None
     boxes: Callable[..., StoredOutput] | None = None
     stream: Callable[[Any, str, Reading, Format], Iterator[Source]] | None = None
     start: Callable[..., None] | None = None
     pictures: PictureSupport | None = None
+    pack: Callable[..., None] | None = None
+    archive: Callable[..., ArchiveOutput] | None = None
     folder: Callable[[str], bool] | None = None
     is_text: bool = False
     is_archive: bool = False
+    describes: bool = False
     decoded: float = 1.0
     encoded: float = 1.5
+
+    @property
+    def is_written(self) -> bool:
+        """Whether results can be written in it."""
+        return self.encode is not None or self.boxes is not None
 
     @property
     def kind(self) -> str:
@@ -211,7 +275,8 @@ def lazy(module: str, name: str) -> Callable[..., Any]:
 class Opened(NamedTuple):
     """A seekable file that is open, and what is wanted of it; ``member``: the array of this name.
 
-    ``label`` is what people are shown: the path, or ``-``.
+    ``label`` is what people are shown: the path, or ``-``. For what is stored in a folder it is the
+    folder, and the file has nothing in it.
     """
 
     file: BinaryIO
@@ -232,8 +297,11 @@ class Opened(NamedTuple):
 class OpenFile:
     """The arrays of an open file, by their headers as far as those tell. Each format has its own.
 
-    It is closed when nobody needs it any more: neither this nor a source of it.
+    It is closed when nobody needs it any more: neither this nor a source of it. ``attributes`` are
+    what it says of all its arrays, once the first of them was asked for.
     """
+
+    attributes: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, opened: Opened) -> None:
         self.opened = opened
@@ -269,8 +337,9 @@ class SourceInfo(NamedTuple):
     layout: what the file itself tells ("HW", "HWC", "NHW", "NHWC" for pictures), else None
     member: the array's name inside an archive, else None
     nodata: the value of cells that means missing, where the file names one
+    description: what else it tells of the array; of a picture its metadata does
     beside: of 0 or 1 axes beside larger arrays of an archive: it is no map, and goes on as it is
-    notes: what was assumed to read it, a sentence each
+    notes: what people should know of how it is read, a sentence each
     """
 
     label: str
@@ -281,6 +350,7 @@ class SourceInfo(NamedTuple):
     layout: str | None = None
     member: str | None = None
     nodata: float | None = None
+    description: Description = NOTHING_SAID
     beside: bool = False
     notes: tuple[str, ...] = ()
 
@@ -296,10 +366,11 @@ class SourceInfo(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """Values that were read, and what else the file tells of a picture."""
+    """Values that were read, what else the file tells of a picture, and what showed only now."""
 
     content: Readable
     metadata: Metadata | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Source:
@@ -337,6 +408,11 @@ class Source:
     def metadata(self) -> Metadata | None:
         """What else the file tells of a picture; None for everything else."""
         return self._read().metadata
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of how it is read. Raises as ``content``."""
+        return (*self.info.notes, *self._read().notes)
 
     @property
     def array(self) -> np.ndarray:

@@ -4,10 +4,12 @@ Readers below the doors raise ``InputError`` without a label, or let what NumPy,
 raise pass. The doors wrap each piece of work in ``reading(label)`` or ``writing(label)`` once.
 """
 
+import importlib
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import ModuleType
 
 from poolcli.errors import InputError, OutputError, code_of
 
@@ -47,6 +49,11 @@ def writing(label: str) -> Iterator[None]:
         raise OutputError(f"{label}: {explain_error(error)}") from error
 
 
+def cause_of(error: BaseException) -> str:
+    """Return what went wrong, where it is said already that something is damaged."""
+    return explain_error(error).removeprefix("it is damaged ").strip("()")
+
+
 def explain_error(error: BaseException) -> str:
     """Return what went wrong in one line of at most ``CAUSE_LENGTH`` characters."""
     if isinstance(error, (InputError, OutputError)):
@@ -68,6 +75,16 @@ def one_line(text: str) -> str:
     """Return the text with runs of white space as one space, cut to ``CAUSE_LENGTH``."""
     line = " ".join(text.split())
     return line if len(line) <= CAUSE_LENGTH else line[: CAUSE_LENGTH - 1] + "…"
+
+
+def need(module: str, extra: str, what: str) -> ModuleType:
+    """Import a library that not everybody has. Raises InputError with what to install."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise InputError(
+            f"{what} needs {module}, which is not installed; pip install 'poolcli[{extra}]'"
+        ) from error
 
 
 def check_memory(nbytes: int, max_bytes: int | None, what: str = "it", advice: str = "") -> None:

@@ -377,26 +377,25 @@ class StoredNpy:
             raise InputError(explain_error(error)) from error
 
 
-class NpyOutput:
-    """A new .npy file that is written box by box, in C order; several threads may write at once.
+class RawOutput:
+    """An array in a file that is written box by box, in C order; several threads may at once.
 
-    Its space is reserved at once, so that a full disk shows before the work and not after it.
+    ``label`` names the file in errors, in which the array's data begin at ``offset``.
     """
 
     chunks = None
 
-    def __init__(self, file: BinaryIO, new: NewArray) -> None:
-        self._label, self._file = new.label, file
+    def __init__(
+        self,
+        label: str,
+        file: BinaryIO,
+        offset: int,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+    ) -> None:
+        self._label, self._file, self._offset = label, file, offset
         self._lock = threading.Lock()
-        self.shape, self.dtype = new.box_shape, new.dtype
-        file.write(header_bytes(new.shape, new.dtype))
-        file.flush()
-        self._offset = file.tell()
-        size = new.nbytes
-        if size and hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), self._offset, size)
-        else:
-            file.truncate(self._offset + size)
+        self.shape, self.dtype = shape, dtype
 
     def write_box(self, box: Box, values: np.ndarray[Any, Any]) -> None:
         """Store ``values``, C-contiguous and of the box's shape and this dtype."""
@@ -421,6 +420,24 @@ class NpyOutput:
         with self._lock:
             self._file.seek(offset)
             return self._file.write(data)
+
+
+class NpyOutput(RawOutput):
+    """A new .npy file that is written box by box."""
+
+    def __init__(self, file: BinaryIO, new: NewArray) -> None:
+        file.write(header_bytes(new.shape, new.dtype))
+        file.flush()
+        super().__init__(new.label, file, file.tell(), new.box_shape, new.dtype)
+        reserve(file, self._offset + new.nbytes)
+
+
+def reserve(file: BinaryIO, size: int) -> None:
+    """Reserve the space of a file, so that a full disk shows before the work and not after it."""
+    if size and hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    else:
+        file.truncate(size)
 
 
 def runs(shape: tuple[int, ...], box: Box, itemsize: int) -> Iterator[tuple[int, int]]:

@@ -8,17 +8,18 @@ import shutil
 import struct
 import weakref
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.formats import npy
-from poolcli.formats.base import Decoded, Members, Opened, OpenFile, Source, SourceInfo
-from poolcli.formats.guard import reading
+from poolcli.formats.archive import ArchiveFile, Member
+from poolcli.formats.base import Decoded, Opened, Source, SourceInfo
 from poolcli.formats.npy import StoredNpy
+from poolcli.formats.table import ZARR_NODES
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
@@ -28,6 +29,10 @@ STREAMED = 1 << 25
 # What a temporary file leaves free on its disk.
 SPARED = 1 << 26
 _CHUNK = 1 << 20
+TORCH_FILE = (
+    "it is a torch file, a pickle, which may run code; save its tensors with"
+    " safetensors.torch.save_file first"
+)
 _LOCAL_HEADER = 30  # bytes, before the name and the extra field of an entry
 
 
@@ -105,38 +110,38 @@ def members(archive: ZipFile) -> list[tuple[str, ZipInfo]]:
         if info.filename.endswith(".npy")
     ]
     if not found:
-        raise InputError(f"none of its {len(archive.infolist())} members is an .npy array")
+        names = [info.filename for info in archive.infolist()]
+        if any(name.endswith("data.pkl") for name in names):
+            raise InputError(TORCH_FILE)
+        if any(name.endswith(ZARR_NODES) for name in names):
+            raise InputError("it is a Zarr store in a zip; unpack it first")
+        raise InputError(f"none of its {len(names)} members is an .npy array")
     return found
 
 
-class NpzFile(OpenFile):
+class NpzFile(ArchiveFile):
     """An .npz archive: small arrays are read whole, large ones in boxes."""
 
-    def sources(self) -> Iterator[Source]:
-        """Give its arrays; what is wrong with the headers of some is raised at the end."""
-        file, label, row, settings, name = self.opened
-        with reading(label):
-            archive = open_zip(file)
-        chosen = choose(archive, label, name, settings.members)
-        for member in chosen:
-            if member.header is None:
-                continue
-            header, large = member.header, member.info.file_size > STREAMED
-            large = large and not isinstance(file, io.BytesIO)
-            info = SourceInfo(
-                label=f"{label}:{member.name}",
-                shape=header.shape,
-                dtype=header.dtype,
-                row=row,
-                format=row.extensions[0],
-                member=member.name,
-                beside=member.beside,
-            )
-            load = partial(_load, self.opened, archive, member.info, header if large else None)
-            yield Source(info, load, None if large else header.shape, settings.max_bytes)
-        failures = [member.problem for member in chosen if member.problem is not None]
-        if failures:
-            raise first_of(failures)
+    def entries(self) -> list[tuple[str, ZipInfo]]:
+        """Give the entries of its .npy members."""
+        self._archive = open_zip(self.opened.file)
+        return members(self._archive)
+
+    def header(self, entry: ZipInfo) -> npy.NpyHeader:
+        """Read the header of a member and compare its claim with that of the zip."""
+        _refuse_encrypted(entry)
+        with self._archive.open(entry) as member:
+            header = npy.read_header(cast("npy.Reader", member))
+        npy.check_size(header, entry.file_size, "its zip entry")
+        return header
+
+    def source(self, member: Member, info: SourceInfo) -> Source:
+        """Give an array."""
+        large = member.entry.file_size > STREAMED
+        header = member.header if large and not isinstance(self.opened.file, io.BytesIO) else None
+        load = partial(_load, self.opened, self._archive, member.entry, header)
+        chunks = info.shape if header is None else None
+        return Source(info, load, chunks, self.opened.reading.max_bytes)
 
 
 def _load(opened: Opened, archive: ZipFile, info: ZipInfo, header: npy.NpyHeader | None) -> Decoded:
@@ -148,84 +153,6 @@ def _load(opened: Opened, archive: ZipFile, info: ZipInfo, header: npy.NpyHeader
         if unpacked is not None:
             return Decoded(unpacked)
     return Decoded(read_member(archive, info, opened.reading.max_bytes))
-
-
-class Member(NamedTuple):
-    """One array of an archive by its header; ``problem`` says why it cannot be read.
-
-    ``beside``: it has 0 or 1 axes beside larger arrays, as labels have, and goes on as it is.
-    """
-
-    name: str
-    info: ZipInfo
-    header: npy.NpyHeader | None
-    problem: InputError | None = None
-    beside: bool = False
-
-
-def choose(archive: ZipFile, label: str, name: str | None, wanted: Members) -> list[Member]:
-    """Return the array called ``name``, or else those that are ``wanted``."""
-    with reading(label if name is None else f"{label}:{name}"):
-        found = members(archive)
-        if name is not None:
-            found = pick(found, name)
-        elif wanted.patterns:
-            found = _matching(found, wanted.patterns)
-    chosen: list[Member] = []
-    for member, info in found:
-        try:
-            with reading(f"{label}:{member}"):
-                if any(other.name == member for other in chosen):
-                    raise InputError("a second array has this name; only the first is read")
-                chosen.append(Member(member, info, _header(archive, info)))
-        except InputError as error:
-            chosen.append(Member(member, info, None, error))
-    axes = [-1 if one.header is None else len(one.header.shape) for one in chosen]
-    if name is not None or wanted.small or max(axes) < 2:
-        return chosen
-    return [one._replace(beside=0 <= count < 2) for one, count in zip(chosen, axes, strict=True)]
-
-
-def first_of(failures: Sequence[InputError]) -> InputError:
-    """Return one error for all arrays of an archive that have failed."""
-    more = f" (and {len(failures) - 1} more arrays of it failed)" if failures[1:] else ""
-    error = InputError(f"{failures[0]}{more}")
-    error.__cause__ = failures[0]
-    return error
-
-
-def _matching(
-    found: list[tuple[str, ZipInfo]], patterns: Sequence[str]
-) -> list[tuple[str, ZipInfo]]:
-    from fnmatch import fnmatchcase  # late: few choose
-
-    picked = [entry for entry in found if any(fnmatchcase(entry[0], p) for p in patterns)]
-    if not picked:
-        raise InputError(
-            f"it has no array called {' or '.join(patterns)}; it has {_names(found)}",
-            code="not_found",
-        )
-    return picked
-
-
-def _names(found: list[tuple[str, ZipInfo]]) -> str:
-    return ", ".join(dict.fromkeys(known for known, _ in found))
-
-
-def _header(archive: ZipFile, info: ZipInfo) -> npy.NpyHeader:
-    _refuse_encrypted(info)
-    with archive.open(info) as member:
-        header = npy.read_header(cast("npy.Reader", member))
-    npy.check_size(header, info.file_size, "its zip entry")
-    return header
-
-
-def pick(found: list[tuple[str, ZipInfo]], name: str) -> list[tuple[str, ZipInfo]]:
-    """Return the one entry called ``name``."""
-    picked = [entry for entry in found if entry[0] == name.removesuffix(".npy")]
-    if not picked:
-        raise InputError(f"it has no array of this name; it has {_names(found)}", code="not_found")
-    return picked
 
 
 def read_member(archive: ZipFile, info: ZipInfo, max_bytes: int | None = None) -> np.ndarray:
@@ -245,17 +172,12 @@ def _refuse_encrypted(info: ZipInfo) -> None:
 
 def encode(array: np.ndarray, *_: object) -> Iterator[bytes | memoryview]:
     """Return the bytes of an archive of one array, ``arr_0``."""
-    return iter([packed({"arr_0": array})])
-
-
-def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Return the archive as bytes, for pipes and devices, where nobody can go back."""
     target = io.BytesIO()
-    write_members(target, arrays)
-    return target.getvalue()
+    pack(target, {"arr_0": array})
+    return iter([target.getvalue()])
 
 
-def write_members(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
+def pack(file: BinaryIO, arrays: Mapping[str, np.ndarray], *_: object) -> None:
     """Write the arrays, uncompressed as ``numpy.savez`` does, to a seekable file."""
     import zipfile
 

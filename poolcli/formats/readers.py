@@ -22,7 +22,7 @@ from poolcli.formats.base import (
     open_input,
 )
 from poolcli.formats.guard import available_memory, reading, size_text
-from poolcli.formats.table import TABLE, TEXT, format_of
+from poolcli.formats.table import TABLE, TEXT, format_of, format_of_folder
 
 _CHUNK = 1 << 20
 # No more of a stream is waited for before it is known that it goes on: so much begins every .npy.
@@ -38,6 +38,9 @@ def open_file(path: str, settings: Reading = DEFAULT_READING, *, streams: bool =
     Raises ``InputError``, one line that starts with the path.
     """
     path, name = split_member(path)
+    row = format_of_folder(path) if os.path.isdir(path) else None
+    if row is not None:
+        return row.opener(Opened(io.BytesIO(), path, row, settings, name))
     with reading(path):
         file, streaming = open_input(path, streams=streams)
     if streaming:
@@ -47,8 +50,10 @@ def open_file(path: str, settings: Reading = DEFAULT_READING, *, streams: bool =
             row = format_of(file.read(HEAD))
             file.seek(0)
             if name is not None and not row.is_archive:
+                archives = ", ".join(row.extensions[0] for row in TABLE if row.is_archive)
                 raise InputError(
-                    f"it has no array {name!r}: only .npz files have names inside", code="not_found"
+                    f"it has no array {name!r}: only {archives} have names inside",
+                    code="not_found",
                 )
     except BaseException:
         file.close()
@@ -91,7 +96,10 @@ class _Stream(OpenFile):
         if row.stream is not None:
             yield from row.stream(peekable, label, settings, row)
         else:
-            yield from row.opener(Opened(whole, label, row, settings)).sources()
+            gathered = row.opener(Opened(whole, label, row, settings))
+            for source in gathered.sources():
+                self.attributes = gathered.attributes
+                yield source
 
     def close(self) -> None:
         """Close the pipe, unless it is standard input."""
@@ -186,10 +194,15 @@ def split_member(path: str) -> tuple[str, str | None]:
     if not os.path.lexists(path):
         end = path.rfind(":")
         while end > 0:
-            if os.path.isfile(path[:end]):
+            if os.path.isfile(path[:end]) or is_store(path[:end]):
                 return path[:end], path[end + 1 :]
             end = path.rfind(":", 0, end)
     return path, None
+
+
+def is_store(path: str) -> bool:
+    """Tell whether a path is a folder that is one input, and not a folder of files."""
+    return os.path.isdir(path) and format_of_folder(path) is not None
 
 
 class Peekable:

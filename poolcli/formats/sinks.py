@@ -6,11 +6,13 @@ well; when the block raises, nothing of it is left.
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
@@ -19,9 +21,9 @@ from poolcli.engine.arrays import Gathered, Writable
 from poolcli.errors import OutputError
 from poolcli.formats import npy
 from poolcli.formats.atomic import Ready, atomic_folder, atomic_target, make_folders
-from poolcli.formats.base import DEFAULT_PACKING, Format, NewArray, Packing
+from poolcli.formats.base import DEFAULT_PACKING, ArchiveOutput, Format, NewArray, Packing
 from poolcli.formats.guard import writing
-from poolcli.formats.table import NPY, WRITABLE, row_of
+from poolcli.formats.table import NPY, refusal, row_of
 
 if TYPE_CHECKING:
     from poolcli.engine.arrays import StoredOutput
@@ -34,6 +36,11 @@ class ResultShape(NamedTuple):
     shape: tuple[int, ...]
     box_shape: tuple[int, ...]
     dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> ResultShape:
+        """Say of an array that is there already what a sink of it would get."""
+        return cls(array.shape, array.shape, array.dtype)
 
     @property
     def nbytes(self) -> int:
@@ -151,6 +158,19 @@ def box_sink(
     ``OutputError``, one line that starts with the path; what the block raises passes as it is.
     """
     assert row.boxes is not None, row.name
+    with _opened(row, path, overwrite, ready) as target:
+        with writing(path):
+            content = row.boxes(target, new)
+        yield BoxSink(content, lost)
+        with writing(path):
+            content.complete()
+
+
+@contextmanager
+def _opened(
+    row: Format, path: str, overwrite: bool, ready: Ready | None
+) -> Iterator[BinaryIO | str]:
+    """Give a new file, or the path of a new folder, that becomes ``path`` at a clean end."""
     target: AbstractContextManager[BinaryIO | str]
     if row.folder is None:
         target = atomic_target(path, overwrite, ready)
@@ -158,15 +178,43 @@ def box_sink(
         target = atomic_folder(path, row.folder, overwrite, ready)
     try:
         with writing(path):
-            content = row.boxes(target.__enter__(), new)
-        yield BoxSink(content, lost)
-        with writing(path):
-            content.complete()
+            opened = target.__enter__()
+        yield opened
     except BaseException:
         target.__exit__(*sys.exc_info())
         raise
     with writing(path):
         target.__exit__(None, None, None)
+
+
+@contextmanager
+def archive_sink(
+    members: Mapping[str, NewArray],
+    row: Format,
+    path: str,
+    attributes: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    ready: Ready | None = None,
+) -> Iterator[ArchiveOutput]:
+    """Give an archive whose arrays are written box by box, in turn; as :func:`box_sink`."""
+    assert row.archive is not None, row.name
+    with _opened(row, path, overwrite, ready) as target:
+        with writing(path):
+            archive = row.archive(target, members, attributes)
+        yield archive
+
+
+@contextmanager
+def member_sink(
+    archive: ArchiveOutput, name: str, path: str, lost: tuple[str, ...] = ()
+) -> Iterator[BoxSink]:
+    """Give the sink of one array of an archive that becomes ``path``."""
+    with writing(path):
+        content = archive.member(name)
+    yield BoxSink(content, lost)
+    with writing(path):
+        content.complete()
 
 
 class OutputFile(NamedTuple):
@@ -181,11 +229,8 @@ class OutputFile(NamedTuple):
         array, layout, metadata, _ = finished
         with writing(self.label):
             row = row_of(extension)
-            if row is None:
-                named = (
-                    f"extension {extension!r} is unknown" if extension else "it has no extension"
-                )
-                raise OutputError(f"{named}; those written are {' '.join(WRITABLE)}")
+            if row is None or row.encode is None:
+                raise OutputError(refusal(extension))
             if row.pictures is None and array.dtype.kind not in "biuf":
                 raise OutputError(
                     f"an array of {array.dtype} cannot be written; numbers and bool can",
@@ -282,18 +327,29 @@ def write_bytes(path: str, content: bytes, *, overwrite: bool = False) -> None:
         npy.write_all(stream, content)
 
 
-def write_npz(
+def write_archive(
     path: str,
     arrays: Mapping[str, np.ndarray],
+    row: Format,
+    attributes: Mapping[str, Any] = MappingProxyType({}),
     *,
     overwrite: bool = False,
     ready: Ready | None = None,
 ) -> None:
-    """Write several arrays as one .npz; the same arrays give the same bytes."""
-    from poolcli.formats import npz
+    """Write several arrays as one archive; the same arrays give the same bytes.
 
+    ``attributes`` are what is said of all of them, where the format has a place for that.
+    """
+    assert row.pack is not None, row.name
+    if row.folder is not None:
+        with _opened(row, path, overwrite, ready) as folder, writing(path):
+            row.pack(folder, arrays, attributes)
+        return
     with writing(path), atomic_target(path, overwrite, ready) as stream:
         if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            npz.write_members(stream, arrays)
-        else:
-            npy.write_all(stream, npz.packed(arrays))
+            row.pack(stream, arrays, attributes)
+            return
+        # Nobody can go back in pipes and devices.
+        whole = io.BytesIO()
+        row.pack(whole, arrays, attributes)
+        npy.write_all(stream, whole.getvalue())

@@ -143,7 +143,8 @@ class ImageOptions(NamedTuple):
             return _OF_RENDERING * numbers
         if self.by is not None:
             return _OF_KEY * math.prod(info.shape) // max(1, info.shape[-1])
-        alpha = info.layout is not None and info.shape[-1] in (2, 4)
+        alpha = info.row.pictures is not None and info.layout is not None
+        alpha = alpha and info.shape[-1] in (2, 4)
         if self.linear or (alpha and plan.single is not None and _averages(plan.single)):
             return _OF_BLEND * numbers
         if alpha and plan.single is not None:
@@ -204,6 +205,8 @@ class ImageOptions(NamedTuple):
     ) -> Finished:
         """Give the result as it is to be written. Raises OutputError."""
         seen = self._rendered(array, plan.output_layout, source, format, path)
+        if source.metadata is None or source.metadata.geo is None:
+            return seen
         # Planes that stand side by side lie nowhere.
         is_one = _plane(seen.array, seen.layout) == _plane(array, plan.output_layout)
         metadata, lost = self._placed(seen.metadata, plan, source, format, is_one=is_one)

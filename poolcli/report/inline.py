@@ -163,7 +163,9 @@ def _png(page: Colours) -> bytes:
     from poolcli.formats.base import DEFAULT_PACKING
     from poolcli.formats.table import BY_EXTENSION
 
-    return b"".join(BY_EXTENSION[".png"].encode(page, ".png", "HWC", None, DEFAULT_PACKING))
+    encode = BY_EXTENSION[".png"].encode
+    assert encode is not None
+    return b"".join(encode(page, ".png", "HWC", None, DEFAULT_PACKING))
 
 
 @contextmanager

@@ -271,7 +271,7 @@ def test_what_keeps_the_manifest_from_being_read_is_no_end_of_the_run(
     def no_more(*_: object, **__: object) -> None:
         raise OutputError("Too many open files")
 
-    monkeypatch.setattr(formats, "write_npz", no_more)
+    monkeypatch.setattr(formats, "write_archive", no_more)
     began = Manifest.begin
 
     def begin(self: Manifest) -> None:

@@ -15,7 +15,8 @@ import pytest
 from poolcli.errors import OutputError
 from poolcli.formats import atomic
 from poolcli.formats.atomic import atomic_target
-from poolcli.formats.sinks import write_file, write_npz
+from poolcli.formats.sinks import write_archive, write_file
+from poolcli.formats.table import NPZ
 
 ARRAY = np.arange(6.0).reshape(2, 3)
 NAMES = ["a.npy", "a.npz", "a.csv", "a.tif"]
@@ -208,7 +209,7 @@ def test_a_read_only_folder(tmp_path: Path) -> None:
 
 def test_devices_are_written_straight() -> None:
     write_file("/dev/null", ARRAY)
-    write_npz("/dev/null", {"a": ARRAY})
+    write_archive("/dev/null", {"a": ARRAY}, NPZ)
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 

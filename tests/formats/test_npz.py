@@ -10,7 +10,8 @@ import pytest
 from poolcli.errors import InputError, OutputError
 from poolcli.formats.base import Reading
 from poolcli.formats.readers import read_file, read_stdin
-from poolcli.formats.sinks import write_file, write_npz, write_stream
+from poolcli.formats.sinks import write_archive, write_file, write_stream
+from poolcli.formats.table import NPZ
 
 ARRAYS = {
     "features": np.arange(24, dtype=">f4").reshape(2, 3, 4),
@@ -23,7 +24,7 @@ ARRAYS = {
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    write_npz(str(tmp_path / "in.npz"), ARRAYS)
+    write_archive(str(tmp_path / "in.npz"), ARRAYS, NPZ)
     return tmp_path / "in.npz"
 
 
@@ -68,7 +69,7 @@ def test_a_colon_in_a_files_own_name(tmp_path: Path) -> None:
 
 
 def test_same_arrays_give_the_same_bytes(archive: Path, tmp_path: Path) -> None:
-    write_npz(str(tmp_path / "again.npz"), ARRAYS)
+    write_archive(str(tmp_path / "again.npz"), ARRAYS, NPZ)
     assert (tmp_path / "again.npz").read_bytes() == archive.read_bytes()
 
 
@@ -109,5 +110,5 @@ def test_one_array_written_as_npz(tmp_path: Path) -> None:
 def test_no_silent_overwrite(archive: Path) -> None:
     before = archive.read_bytes()
     with pytest.raises(OutputError, match=r"in\.npz: it exists; say `overwrite`"):
-        write_npz(str(archive), {})
+        write_archive(str(archive), {}, NPZ)
     assert archive.read_bytes() == before

@@ -271,7 +271,10 @@ def test_the_new_format_is_in_messages_and_is_refused_in_one_line(
     (tmp_path / "cut").write_bytes(b"\0\0\x08\x01\0\0\0\x09abc")
     for arguments, said in (
         (["max", "-k", "1", "cut"], "cut: its header needs 17 bytes, it has 11"),
-        (["max", "-k", "1", "--matrix", "1", "-o", "a.nothing"], ".npy .npz .idx"),
+        (
+            ["max", "-k", "1", "--matrix", "1", "-o", "a.nothing"],
+            ".safetensors .zarr .idx",
+        ),
     ):
         done = subprocess.run(
             [sys.executable, "-m", "poolcli", *arguments],

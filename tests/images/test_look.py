@@ -236,7 +236,9 @@ def test_what_means_nothing_is_said_in_one_line(
 
 @pytest.mark.parametrize("look", ["--colormap magma", "--normalize each", "--grid 2"])
 @pytest.mark.parametrize("source", ["a.png", "a.npy", "a.npz", "a.csv"])
-@pytest.mark.parametrize("output", ["b.npy", "b.npz", "b.csv", "b/ --to npy", "- --format npy"])
+@pytest.mark.parametrize(
+    "output", ["b.npy", "b.npz", "b.csv", "b.zarr", "b/ --to npy", "- --format npy"]
+)
 def test_a_look_without_a_picture_is_refused(
     look: str, source: str, output: str, tmp_path: Path, poolcli: Run
 ) -> None:

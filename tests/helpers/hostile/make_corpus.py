@@ -10,11 +10,13 @@ from pathlib import Path
 from tests.helpers.hostile.case import Case
 from tests.helpers.hostile.npy import npy_cases, npz_cases
 from tests.helpers.hostile.pictures import picture_cases
+from tests.helpers.hostile.safetensors import safetensors_cases
 from tests.helpers.hostile.text import text_cases
 
 
 def all_cases() -> list[Case]:
-    return [*npy_cases(), *npz_cases(), *text_cases(), *picture_cases(), *name_cases()]
+    stored = [*npy_cases(), *npz_cases(), *safetensors_cases()]
+    return [*stored, *text_cases(), *picture_cases(), *name_cases()]
 
 
 def name_cases() -> list[Case]:
