@@ -154,6 +154,7 @@ TARGET = option(
 )
 OVERWRITE = switch("overwrite", "Replace outputs that exist.", "--overwrite")
 QUIET = switch("quiet", "Results only: no hints, and no report of what was done.", "--quiet", "-q")
+NO_PREVIEW = switch("no_preview", "Show what was done, without numbers or picture.", "--no-preview")
 OUTPUT = (
     TARGET,
     option(
@@ -169,7 +170,7 @@ OUTPUT = (
     OVERWRITE,
     JSON,
     switch("full", "Show every number on a terminal, too.", "--full"),
-    switch("no_preview", "Show what was done, without numbers or picture.", "--no-preview"),
+    NO_PREVIEW,
     QUIET,
 )
 
@@ -365,6 +366,8 @@ CONFORM = (
         "each framework's own).",
     ),
     reworded(JSON, "One JSON object per framework."),
+    reworded(NO_PREVIEW, "Show who differs and why, without numbers."),
+    reworded(QUIET, "Only say whether they agree: one line for each input."),
 )
 
 
