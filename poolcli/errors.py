@@ -106,4 +106,4 @@ def labelled(label: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{label}: {error}") from error
+        raise type(error)(f"{label}: {error}") from error

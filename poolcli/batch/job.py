@@ -299,7 +299,7 @@ class Task:
             with labelled(source.label):
                 winners = plan.winners(content)
         with into or self._sink(planned, plan, number) as sink:
-            self.worker.images.run(plan, source, sink.content, self.tick)
+            self.worker.images.run(plan, source, sink.content, self.tick, planned.format)
         shown = None
         if job.output is None:
             # Whoever draws it reads what of it is seen.

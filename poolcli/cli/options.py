@@ -320,6 +320,15 @@ PICTURES = (
         metavar="COLUMNS",
     ),
     option(
+        "background",
+        str | None,
+        "Put transparent pictures on this colour, such as white or '#ff8000': .jpg knows no "
+        "transparency.",
+        "--background",
+        metavar="COLOUR",
+        words=("white", "black", "grey"),
+    ),
+    option(
         "quality",
         int | None,
         "1 to 100, of .jpg and .webp (default: as the input; else 95 for .jpg, lossless .webp).",

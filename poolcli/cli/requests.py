@@ -210,6 +210,13 @@ def images_of(values: Values, target: batch.Target) -> ImageOptions:
         normalize = None if wished[1] is None else parse_normalize(wished[1])
         rendering = Rendering(wished[0], normalize, wished[2])
         rendering.check()
+    background = None
+    if values.get("background") is not None:
+        if target.output is None:
+            raise UsageError("--background is for pictures that are written: say -o FILE.jpg")
+        from poolcli.images.alpha import parse_colour
+
+        background = parse_colour(values["background"])
     packing = Packing(values.get("quality"), values.get("compression"))
     extension = _extension(target)
     if extension is not None and packing != DEFAULT_PACKING:
@@ -217,7 +224,7 @@ def images_of(values: Values, target: batch.Target) -> ImageOptions:
 
         if problem := meaningless(extension, packing):
             raise UsageError(problem)
-    return ImageOptions(linear, by, rendering, values.get("max_pixels"), packing)
+    return ImageOptions(linear, by, rendering, values.get("max_pixels"), packing, background)
 
 
 def _which(linear: bool) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from poolcli.dtypes import convert
 from poolcli.engine.arrays import Box
+from poolcli.errors import UsageError
 from poolcli.ops import find_op
 from poolcli.plan import Plan
 from poolcli.request import Request
@@ -51,6 +52,43 @@ class MarkedTransparent:
         transparent = np.moveaxis(self._array[tuple(parts)], self._channels, 0) == 0
         colours = np.moveaxis(out, self._channels, 0)[: min(high, last) - low]
         np.copyto(colours, self._mark, where=transparent)
+
+
+def parse_colour(text: str) -> tuple[int, int, int]:
+    """Read a colour by its name or its numbers, as CSS writes them.
+
+    Raises UsageError for what is none, or lets something through.
+
+    >>> parse_colour("white"), parse_colour("#f80")
+    ((255, 255, 255), (255, 136, 0))
+    """
+    from PIL import ImageColor  # late: few runs have a background
+
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(text.strip())
+    except ValueError:
+        red, green, blue, alpha = 0, 0, 0, [0]
+    if alpha and alpha[0] < 255:
+        raise UsageError(
+            f"`background` {text!r}: use a colour such as white, '#ff8000' or 'rgb(255, 128, 0)'"
+        )
+    return red, green, blue
+
+
+def put_on(pixels: Array, colour: tuple[int, int, int]) -> Array:
+    """Give pixels, whose last axis ends with alpha, as they look on a background of this colour.
+
+    Grey stays grey on grey. ``colour`` is of 0 to 255 each, whatever the dtype; floats go up to 1.
+    """
+    peak = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else 1
+    colours, opacity = pixels[..., :-1].astype(np.float64), pixels[..., -1:] / peak
+    behind = np.array(colour) * (peak / 255)
+    if colours.shape[-1] == 1 and len(set(colour)) == 1:
+        behind = behind[:1]
+    seen = colours * opacity + behind * (1 - opacity)
+    if pixels.dtype.kind in "iu":
+        seen = np.rint(seen)
+    return np.asarray(seen.astype(pixels.dtype))
 
 
 def wider(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], float] | None:

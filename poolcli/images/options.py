@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poolcli.dtypes import number_type
+from poolcli.dtypes import DoesNotFit, number_type
 from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
 from poolcli.errors import InputError, OutputError, UsageError, labelled
 from poolcli.formats.base import DEFAULT_PACKING, Packing, Reading, Source, SourceInfo
@@ -39,6 +39,7 @@ class ImageOptions(NamedTuple):
     rendering: how results are to be seen; None where they are written as the numbers they are
     max_pixels: refuse larger pictures as possible decompression bombs; None: 178 956 970
     packing: how results are packed
+    background: the colour, 0 to 255 each, that transparent results are put on; None: they stay so
     """
 
     linear: bool = False
@@ -46,6 +47,7 @@ class ImageOptions(NamedTuple):
     rendering: Rendering | None = None
     max_pixels: int | None = None
     packing: Packing = DEFAULT_PACKING
+    background: tuple[int, int, int] | None = None
 
     @property
     def pools_numbers(self) -> bool:
@@ -73,8 +75,10 @@ class ImageOptions(NamedTuple):
             return True
         if source.is_read_whole or self.rendering is not None:
             return False
+        if not _has_alpha(plan.layout, source):
+            return True
         # What nobody sees is a matter of all windows, unless a value says what is missing.
-        return plan.single.request.nodata is not None or not _has_alpha(plan.layout, source)
+        return plan.single.request.nodata is not None and self.background is None
 
     def plan(
         self, operation: Operation, info: SourceInfo, layout: str | None, format: str | None
@@ -84,17 +88,23 @@ class ImageOptions(NamedTuple):
         A picture can hold rounded values of the depth that the input had, or that was asked for.
         Raises OutputError where it cannot, and UsageError for a rendering that is no picture.
         """
-        if self.rendering is not None and format and picture_support_of(format) is None:
-            raise UsageError(
-                f"`colormap`, `normalize` and `grid` make pictures, and {format} is none; "
-                "write .png"
-            )
+        if format and picture_support_of(format) is None:
+            self._check_is_picture(format)
         info = self._pooled_as(operation, info, layout, format)
         try:
             operation = self._ask(operation, info, format)
         except OutputError as error:
             raise OutputError(f"{info.label}: {error}") from error
         return operation.plan(info.shape, info.dtype, layout)
+
+    def _check_is_picture(self, format: str) -> None:
+        if self.rendering is not None:
+            what = "`colormap`, `normalize` and `grid` make pictures"
+        elif self.background is not None:
+            what = "`background` is for pictures"
+        else:
+            return
+        raise UsageError(f"{what}, and {format} is none; write .png")
 
     def _ask(self, operation: Operation, info: SourceInfo, format: str | None) -> Operation:
         if info.nodata is not None:
@@ -147,6 +157,8 @@ class ImageOptions(NamedTuple):
         alpha = alpha and info.shape[-1] in (2, 4)
         if self.linear or (alpha and plan.single is not None and _averages(plan.single)):
             return _OF_BLEND * numbers
+        if alpha and self.background is not None:
+            return _OF_SEEN * numbers + 4 * info.nbytes
         if alpha and plan.single is not None:
             # The picture in a wider type where some window has nothing to be seen.
             return _OF_SEEN * numbers + 4 * info.nbytes
@@ -158,8 +170,26 @@ class ImageOptions(NamedTuple):
         source: Source,
         out: Writable,
         progress: Callable[[float], None],
+        format: str | None = None,
     ) -> None:
-        """Pool an input as ``plan`` says into ``out``. Raises InputError."""
+        """Pool an input as ``plan`` says into ``out``, to be written in ``format``.
+
+        Raises InputError.
+        """
+        try:
+            self._run(plan, source, out, progress)
+        except DoesNotFit as error:
+            if picture_support_of(format) is None:
+                raise
+            raise InputError(f"{error}, or scale it by `normalize='minmax'`") from error
+
+    def _run(
+        self,
+        plan: OperationPlan,
+        source: Source,
+        out: Writable,
+        progress: Callable[[float], None],
+    ) -> None:
         if self.go_by_boxes(plan, source):
             content = _as_planned(plan, source, source.content)
             with labelled(source.label):
@@ -205,12 +235,25 @@ class ImageOptions(NamedTuple):
     ) -> Finished:
         """Give the result as it is to be written. Raises OutputError."""
         seen = self._rendered(array, plan.output_layout, source, format, path)
+        if self.background is not None and self._sees_through(seen, source):
+            from poolcli.images.alpha import put_on
+
+            pixels, metadata = put_on(seen.array, self.background), seen.metadata
+            metadata = None if metadata is None else metadata._replace(alpha=False)
+            layout = str(seen.layout) if pixels.ndim == seen.array.ndim else str(seen.layout)[:-1]
+            seen = seen._replace(array=pixels, layout=layout, metadata=metadata)
         if source.metadata is None or source.metadata.geo is None:
             return seen
         # Planes that stand side by side lie nowhere.
         is_one = _plane(seen.array, seen.layout) == _plane(array, plan.output_layout)
         metadata, lost = self._placed(seen.metadata, plan, source, format, is_one=is_one)
         return seen._replace(metadata=metadata, lost=lost)
+
+    def _sees_through(self, seen: Finished, source: Source) -> bool:
+        """Whether the last channel of a result says how opaque the others are."""
+        if self.rendering is None:
+            return _has_alpha(str(seen.layout), source)
+        return str(seen.layout)[-1:] == "C" and seen.array.shape[-1] in (2, 4)
 
     def said(
         self, plan: OperationPlan, source: Source, format: str
@@ -251,13 +294,14 @@ class ImageOptions(NamedTuple):
         from poolcli.images.render import render
 
         alpha = _has_alpha(layout, source)
+        has_alpha = pictures.has(4) or self.background is not None  # it is put on a colour then
         try:
             seen = render(
                 array,
                 layout,
                 self.rendering,
                 alpha=source.dtype if alpha else None,
-                nan="transparent" if pictures.has(4) else "colour" if pictures.has(3) else "black",
+                nan="transparent" if has_alpha else "colour" if pictures.has(3) else "black",
             )
         except OutputError as error:
             raise OutputError(f"{path}: {error}") from error
