@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from poolcli import formats
 from poolcli.batch.inputs import Input, Search
-from poolcli.batch.outputs import STDOUT, Job, Target, is_special, name_outputs
+from poolcli.batch.outputs import (
+    STDOUT,
+    Job,
+    Target,
+    is_special,
+    name_outputs,
+    parse_template,
+)
 from poolcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,6 +94,7 @@ def _within(path: str, folder: str) -> bool:
 
 def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
     taken: dict[str, tuple[str, str]] = {}
+    owners: dict[str, Input] = {}
     real = cache(os.path.realpath)  # of folders, of which there are few
     is_there = _Listed() if len(jobs) > MANY else os.path.lexists
     for job in jobs:
@@ -105,13 +113,11 @@ def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
                 if os.path.islink(path):  # which stays: what it points at is written
                     same = os.path.realpath(path)
             if same in taken:
-                advice = ""
-                if job.input.member is not None and target.template is None:
-                    advice = "; `name_template='{stem}_{array}{ext}'` tells arrays apart"
+                advice = _telling_apart(owners[same], job.input, target)
                 raise UsageError(
                     f"{path}: would be written for both {taken[same][1]} and {what}{advice}"
                 )
-            taken[same] = path, what
+            taken[same], owners[same] = (path, what), job.input
     _check_no_folder(taken)
 
 
@@ -129,6 +135,32 @@ class _Listed:
             except OSError:
                 self._names[folder] = set()
         return name in self._names[folder]
+
+
+# What tells inputs of one name apart, the most telling first.
+_TEMPLATES = (
+    "{stem}_{array}{ext}",
+    "{stem}{in_ext}{ext}",
+    "{parent}_{stem}{ext}",
+    "{stem}_{n}{ext}",
+)
+
+
+def _telling_apart(one: Input, other: Input, target: Target) -> str:
+    """Name a template that gives two inputs names of their own."""
+    if one is other or one.file is None or other.file is None:
+        return ""
+    if target.template is not None:
+        return f"; {{n}} in `name_template={target.template.text!r}` would tell them apart"
+    for text in _TEMPLATES:
+        template = parse_template(text)
+        names = [
+            template.name(str(item.file), item.member, target.format, target.op, number)
+            for number, item in enumerate((one, other), 1)
+        ]
+        if names[0] != names[1]:
+            return f"; `name_template={text!r}` tells them apart"
+    return ""
 
 
 def _check_no_folder(taken: Mapping[str, tuple[str, str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from poolcli import formats
@@ -17,10 +17,14 @@ FIELDS = {
     "stem": "the input's name without its extension",
     "array": "for FILE.npz:NAME the name of the array, else nothing",
     "ext": "the output's extension, with its dot",
+    "in_ext": "the input's extension, with its dot",
     "parent": "the name of the folder that the input is in",
     "op": "what is done: max, avg, ...",
+    "width": "the width of the result, in cells",
+    "height": "the height of the result, in cells",
     "n": "the input's number, from 1; {n:04} pads it with zeros",
 }
+SIZES = ("width", "height")
 _NUMBER_FORMAT = r"0[1-9][0-9]?d?"
 
 
@@ -30,12 +34,24 @@ class Template(NamedTuple):
     text: str
     parts: tuple[tuple[str, str | None, str], ...]
 
+    @property
+    def needs_size(self) -> bool:
+        """Whether the size of a result is part of its name."""
+        return any(field in SIZES for _, field, _ in self.parts)
+
     def name(
-        self, path: str, array: str | None, extension: str | None, op: str, number: int
+        self,
+        path: str,
+        array: str | None,
+        extension: str | None,
+        op: str,
+        number: int,
+        size: Mapping[str, int] = {},
     ) -> str:
         """Give the output's name for the input at ``path``, or one ``array`` of it.
 
-        ``extension`` is the output's where it was asked for, else the input's own is kept.
+        ``extension`` is the output's where it was asked for, else the input's own is kept; ``size``
+        is the width and height of the result, as far as it has them.
 
         Raises UsageError where the name would be none, or lead out of the output folder.
         """
@@ -44,12 +60,18 @@ class Template(NamedTuple):
             "stem": stem,
             "array": array or "",
             "ext": own if extension is None else extension,
+            "in_ext": own,
             "parent": os.path.basename(os.path.dirname(os.path.abspath(path))),
             "op": op,
+            **{name: str(cells) for name, cells in size.items()},
         }
         pieces = []
         for literal, field, format in self.parts:
             pieces.append(literal)
+            if field in SIZES and field not in values:
+                raise UsageError(
+                    f"`name_template` {self.text}: the result for {path} has no {field}"
+                )
             if field is not None:
                 pieces.append(f"{number:{format}}" if field == "n" else values[field])
         name = "".join(pieces)
@@ -104,6 +126,9 @@ class Target(NamedTuple):
     ``indices`` is the file or folder for the positions of winners, or None. ``template`` names the
     outputs in a folder, with ``op`` for its field of that name.
 
+    ``measure`` gives the size of an input's result by the names of ``SIZES``, for a template that
+    needs it; None where the input cannot be pooled.
+
     Of outputs that exist already, ``overwrite`` replaces all, ``skip_existing`` leaves all as they
     are, and ``resume`` replaces those that a manifest knows; otherwise they are refused.
     """
@@ -116,6 +141,7 @@ class Target(NamedTuple):
     op: str = ""
     skip_existing: bool = False
     resume: bool = False
+    measure: Callable[[Input], Mapping[str, int] | None] | None = None
 
     def for_inputs(self, inputs: Sequence[Input]) -> Target:
         """The same, with a name that nothing has and no format ends with for a folder to be made.
@@ -249,6 +275,8 @@ def _with_indices(job: Job, number: int, count: int, target: Target) -> Job:
         return job
     if names_folder(indices):
         name = _name(item, number, target, indices, "indices", ".npy")
+        if name is None:
+            return job
         return job._replace(indices=os.path.join(indices, name))
     if count > 1 or item.from_folder:
         raise UsageError(
@@ -279,6 +307,8 @@ def _job_in_folder(item: Input, number: int, target: Target) -> Job:
     if item.is_unreadable:
         return Job(item, None, None, target.overwrite)
     name = _name(item, number, target, folder, "output", target.format)
+    if name is None:
+        return Job(item, None, None, target.overwrite)
     format = target.format or extension_of(name)
     known = format if format in WRITABLE else None
     return Job(item, os.path.join(folder, name), known, target.overwrite)
@@ -286,15 +316,21 @@ def _job_in_folder(item: Input, number: int, target: Target) -> Job:
 
 def _name(
     item: Input, number: int, target: Target, folder: str, option: str, extension: str | None
-) -> str:
-    """Give the name for the source's output in ``folder``: its own, or as the template says."""
+) -> str | None:
+    """Give the name for the source's output in ``folder``: its own, or as the template says.
+
+    None where that depends on a result that there cannot be.
+    """
     if item.file is None:
         raise UsageError(
             f"{item.label}: has no name to keep in {folder}; say `{option}='FILE'` for it"
         )
     if target.template is not None:
         template = target.template
-        name = template.name(item.file, item.member, extension, target.op, number)
+        size = target.measure(item) if template.needs_size and target.measure else {}
+        if size is None:
+            return None
+        name = template.name(item.file, item.member, extension, target.op, number, size)
     else:
         stem, own = os.path.splitext(os.path.basename(item.file))
         name = stem + (own if extension is None else extension)

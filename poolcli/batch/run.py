@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from poolcli import formats
-from poolcli.batch.inputs import STDIN
+from poolcli.batch.inputs import STDIN, Input
 from poolcli.batch.job import StartLatch, Task, Worker
 from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, code_of
@@ -194,3 +194,21 @@ def dry_run(job: Job, worker: Worker) -> Iterator[Result | InputError]:
             f"{source.label}: it is a pipe, and what comes through it can be read only once"
         )
     return Task(job, worker).dry_run()
+
+
+def measure(item: Input, worker: Worker) -> dict[str, int] | None:
+    """Give the width and height of an input's result, as far as it has them, from its header.
+
+    None for an input that cannot be pooled. Raises UsageError for what can be read only once.
+    """
+    if not item.is_stored:
+        what = f"the size of the result for {item.label} shows only when it is read, once"
+        raise UsageError(f"`name_template`: {what}")
+    try:
+        came = next(dry_run(Job(item, None, None, False), worker))
+    except PoolError:
+        return None  # whatever it is written as: the run says why
+    if isinstance(came, InputError):
+        return None
+    cells = dict(zip(came.plan.output_layout, came.plan.output_shape, strict=True))
+    return {name: cells[axis] for name, axis in (("width", "W"), ("height", "H")) if axis in cells}

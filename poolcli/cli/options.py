@@ -273,8 +273,8 @@ BATCH = (
     option(
         "name_template",
         str | None,
-        "Names of outputs in a folder, such as {stem}_small{ext}; also {array}, {parent}, {op}, "
-        "{n:04}.",
+        "Names of outputs in a folder, such as {stem}_small{ext}; also {array}, {in_ext}, "
+        "{parent}, {op}, {width}, {height}, {n:04}.",
         "--name-template",
         metavar="TEMPLATE",
     ),

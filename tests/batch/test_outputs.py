@@ -36,6 +36,7 @@ def test_another_format(poolcli: Run, flag: str) -> None:
         ("{stem}_small{ext}", ["--to", "tif"], ["a_small.tif", "b c_small.tif"]),
         ("{parent}-{op}-{n:04}{ext}", [], ["in-max-0001.png", "in-max-0002.PNG"]),
         ("{n}.bmp", [], ["1.bmp", "2.bmp"]),
+        ("{stem}{in_ext}{ext}", ["--to", "tif"], ["a.png.tif", "b c.PNG.tif"]),
         ("{stem}/x{ext}", [], ["a/x.png", "b c/x.PNG"]),
         ("{{{stem}}}{ext}", [], ["{a}.png", "{b c}.PNG"]),
         ("./{stem}{ext}", [], ["a.png", "b c.PNG"]),
@@ -58,7 +59,10 @@ def test_templates(poolcli: Run, template: str, options: list[str], expected: li
         ("{stem.__class__}{ext}", "{stem.__class__} is unknown"),
         ("{stem[0]}{ext}", "{stem[0]} is unknown"),
         ("{stem!r}{ext}", "{stem!r} is unknown"),
-        ("{width}{ext}", "{width} is unknown; use {stem}, {array}, {ext}, {parent}, {op}, {n}"),
+        (
+            "{depth}{ext}",
+            "{depth} is unknown; use {stem}, {array}, {ext}, {in_ext}, {parent}, {op}",
+        ),
         ("{}{ext}", "{} is unknown"),
         ("{stem:>9999999999}{ext}", "means nothing"),
         ("{n:4}{ext}", "means nothing"),
@@ -85,13 +89,76 @@ def test_arrays_of_one_archive_have_names_of_their_own(poolcli: Run) -> None:
     both = ("maps.npz:one", "maps.npz:deep/two.npy", "-o", "out/", "--to", "npy")
     code, _, err = poolcli("max", "-k", 2, *both)
     assert (code, Path("out").exists()) == (2, False)
-    assert err.endswith("; --name-template '{stem}_{array}{ext}' tells arrays apart\n")
+    assert err.endswith("; --name-template '{stem}_{array}{ext}' tells them apart\n")
     template = ("--name-template", "{stem}_{array}{ext}")
     assert poolcli("max", "-k", 2, *both, *template).code == 0
     assert names() == ["maps_deep/two.npy", "maps_one.npy"]
     template = ("--name-template", "{array}{ext}")
     refused = poolcli("max", "-k", 2, "maps.npz:../up", "-o", "out/", *template)
     assert "names no file in the output folder" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("inputs", "template", "made"),
+    [
+        (["in/a.png", "in/a.jpg"], "{stem}{in_ext}{ext}", ["a.jpg.npy", "a.png.npy"]),
+        (["in/a.png", "on/a.png"], "{parent}_{stem}{ext}", ["in_a.npy", "on_a.npy"]),
+        (["in/a.png", "up/in/a.png"], "{stem}_{n}{ext}", ["a_1.npy", "a_2.npy"]),
+        (["in/a.npz:a", "in/a.npz:b"], "{stem}_{array}{ext}", ["a_a.npy", "a_b.npy"]),
+    ],
+)
+def test_a_template_that_tells_inputs_of_one_name_apart_is_named(
+    poolcli: Run, inputs: list[str], template: str, made: list[str]
+) -> None:
+    for name in {name.partition(":")[0] for name in inputs}:
+        save(Path(name))
+    np.savez("in/a.npz", a=np.ones((4, 4)), b=np.ones((4, 4)))
+    options = (*inputs, "-o", "out/", "--to", "npy")
+    code, _, err = poolcli("max", "-k", 2, *options)
+    assert (code, Path("out").exists()) == (2, False)
+    assert err.endswith(f"; --name-template '{template}' tells them apart\n")
+    assert poolcli("max", "-k", 2, *options, "--name-template", template).code == 0
+    assert names() == made
+    again = poolcli("max", "-k", 2, *options, "--name-template", "{op}{ext}")
+    assert "; {n} in --name-template '{op}{ext}' would tell them apart" in again.err
+
+
+def test_many_pictures_as_numbers_get_a_hint_before_them(poolcli: Run) -> None:
+    save(Path("in", "a.png"))
+    save(Path("in", "b.png"))
+    save(Path("in", "c.npy"))
+    outcome = poolcli("max", "-k", 2, "in")
+    assert outcome.err == (
+        "poolcli: hint: in/a.png: pictures are written as numbers; -o DIR/ writes pictures, "
+        "--no-preview only tells of them\n"
+    )
+    silent: list[list[object]] = [["in", "-q"], ["in", "--json"], ["in", "--no-preview"]]
+    for arguments in (*silent, ["in/a.png"], ["in/c.npy", "in/c.npy"], ["in", "-o", "-", "-q"]):
+        assert poolcli("max", "-k", 2, *arguments).err == ""
+
+
+def test_sizes_of_results_in_names(poolcli: Run) -> None:
+    np.save("a.npy", np.ones((30, 40, 3)))
+    np.save("b.npy", np.ones((20, 20)))
+    Path("bad.npy").write_bytes(b"\x93NUMPY")
+    template = ("--name-template", "{stem}_{width}x{height}{ext}", "--indices", "where/")
+    inputs = ("a.npy", "b.npy", "bad.npy")
+    outcome = poolcli("max", "-k", 10, *inputs, "-o", "out/", *template)
+    assert (outcome.code, outcome.out) == (1, b"")
+    assert outcome.err.count("bad.npy") == 1
+    assert names("out") == names("where") == ["a_4x3.npy", "b_2x2.npy"]
+    assert np.load("out/a_4x3.npy").shape == (3, 4, 3)
+    refused = poolcli("max", "-k", 10, "a.npy", "-o", "no/", *template[:2], "--to", "png")
+    assert (refused.code, refused.out, "PNG holds" in refused.err) == (1, b"", True)
+    again = poolcli("max", "-k", 10, *inputs, "-o", "out/", *template, "--resume")
+    assert again.err.splitlines()[-1] == "poolcli: 0 done, 2 skipped, 1 failed"
+    for arguments, said in (
+        (["global", "max", "a.npy"], "the result for a.npy has no width"),
+        (["max", "-k", 2, "-"], "has no name to keep"),
+    ):
+        refused = poolcli(*arguments, "-o", "new/", *template[:2])
+        assert (refused.code, Path("new").exists()) == (2, False)
+        assert said in refused.err
 
 
 def test_a_template_names_positions_too(poolcli: Run) -> None:
@@ -232,7 +299,7 @@ def test_two_names_of_one_output(poolcli: Run) -> None:
     Path("out", "same.npy").write_text("mine")
     code, _, err = poolcli("max", "-k", 2, "in", "-o", "out/", "--overwrite")
     assert (code, Path("out", "same.npy").read_text()) == (2, "mine")
-    assert err == "poolcli: out/b.npy: would be written for both in/a.npy and in/b.npy\n"
+    assert err.startswith("poolcli: out/b.npy: would be written for both in/a.npy and in/b.npy")
 
 
 def test_an_output_that_is_a_folder_of_another(poolcli: Run) -> None:

@@ -120,16 +120,17 @@ def test_json_comes_in_the_order_of_the_inputs(
     last, do = threading.Event(), module.do_task
 
     def reversed_pair(task: Task) -> Iterator[Any]:
-        if task.job.input.label == "in/0.npy":
-            assert last.wait(20)  # others are done before
-        yield from do(task)
-        if task.job.input.label == "in/1.npy":
+        if task.job.input.label == release:  # with 2 at work, others were told of before
             last.set()
+        if task.job.input.label == "in/0.npy":
+            assert last.wait(20)
+        yield from do(task)
 
     monkeypatch.setattr(module, "do_task", reversed_pair)
     labels = [f"in/{number}.npy" for number in range(8)]
-    for options, in_order in (["--json"], True), (["--json", "--unordered"], False):
+    for release, in_order in ("in/1.npy", True), ("in/6.npy", False):
         last.clear()
+        options = ["--json"] if in_order else ["--json", "--unordered"]
         outcome = poolcli("max", "-k", 2, "in", "-j", 2, *options)
         records = [json.loads(line) for line in outcome.text.splitlines()]
         told = [record["label"] for record in records]
@@ -447,7 +448,11 @@ def test_a_bar_on_a_terminal(mixed: Path) -> None:
     assert shown.count("poolcli: in/") == 3
     assert "# in/" not in shown
     summary = shown.rstrip().splitlines()[-1]
-    assert re.search(r"21 done, 3 failed in [\d.]+ s \([\d.]+ files/s, [\d.]+ MB/s\)", summary)
+    rates = r"\([\d.]+ files/s, [\d.]+ MB/s\)"
+    assert re.search(rf"21 done, 3 failed in [\d.]+ s {rates}; written to out/$", summary)
+    _, shown = on_a_terminal("avg", "-k", 3, mixed, "-o", "new/")
+    summary = shown.rstrip().splitlines()[-1]
+    assert summary.endswith("; written to new/; rows or columns dropped in 24")
 
 
 @pytest.mark.parametrize("options", [["-q"], ["--dry-run"]])
