@@ -249,7 +249,7 @@ def images_of(values: Values, target: batch.Target) -> ImageOptions:
     if values.get("background") is not None:
         if target.output is None:
             raise UsageError("--background is for pictures that are written: say -o FILE.jpg")
-        from poolcli.images.alpha import parse_colour
+        from poolcli.formats.colours import parse_colour
 
         background = parse_colour(values["background"])
     packing = Packing(values.get("quality"), values.get("compression"))

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from poolcli.dtypes import convert
 from poolcli.engine.arrays import Box
-from poolcli.errors import UsageError
 from poolcli.ops import find_op
 from poolcli.plan import Plan
 from poolcli.request import Request
@@ -52,27 +51,6 @@ class MarkedTransparent:
         transparent = np.moveaxis(self._array[tuple(parts)], self._channels, 0) == 0
         colours = np.moveaxis(out, self._channels, 0)[: min(high, last) - low]
         np.copyto(colours, self._mark, where=transparent)
-
-
-def parse_colour(text: str) -> tuple[int, int, int]:
-    """Read a colour by its name or its numbers, as CSS writes them.
-
-    Raises UsageError for what is none, or lets something through.
-
-    >>> parse_colour("white"), parse_colour("#f80")
-    ((255, 255, 255), (255, 136, 0))
-    """
-    from PIL import ImageColor  # late: few runs have a background
-
-    try:
-        red, green, blue, *alpha = ImageColor.getrgb(text.strip())
-    except ValueError:
-        red, green, blue, alpha = 0, 0, 0, [0]
-    if alpha and alpha[0] < 255:
-        raise UsageError(
-            f"`background` {text!r}: use a colour such as white, '#ff8000' or 'rgb(255, 128, 0)'"
-        )
-    return red, green, blue
 
 
 def put_on(pixels: Array, colour: tuple[int, int, int]) -> Array:

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from poolcli.errors import UsageError
-from poolcli.images.alpha import parse_colour, put_on
+from poolcli.formats.colours import parse_colour
+from poolcli.images.alpha import put_on
 from tests.helpers.images import Run, done, noise, picture, pixels
 
 ORANGE = (255, 128, 0)
