@@ -115,6 +115,10 @@ def _half_up(values: Array) -> Array:
 _ROUNDINGS: dict[str, Callable[[Array], Array]] = {"half-up": _half_up, "truncate": np.trunc}
 
 
+class DoesNotFit(InputError):
+    """A number that the type of the result does not have."""
+
+
 def overflowing(value: object, target: np.dtype[Any]) -> InputError:
     """Refuse a finite number that would become infinite."""
     return InputError(f"{value} overflows {target}; choose a wider `dtype`")
@@ -130,15 +134,15 @@ def inexact(value: object, target: np.dtype[Any]) -> InputError:
     )
 
 
-def not_a_number(target: np.dtype[Any]) -> InputError:
+def not_a_number(target: np.dtype[Any]) -> DoesNotFit:
     """Refuse a NaN where integers are meant."""
-    return InputError(f"NaN does not fit {target}; write a float format or use `nan='skip'`")
+    return DoesNotFit(f"NaN does not fit {target}; write a float format or use `nan='skip'`")
 
 
-def outside_of(value: object, target: np.dtype[Any]) -> InputError:
+def outside_of(value: object, target: np.dtype[Any]) -> DoesNotFit:
     """Refuse a number outside of an integer target's range."""
     low, high = _ends(target)
-    return InputError(
+    return DoesNotFit(
         f"{value} does not fit {target} ({low} to {high}); use `fit='clip'`, a wider `dtype` or "
         "another format"
     )

@@ -70,6 +70,68 @@ def compare(
     return _marked(found)
 
 
+def alike(comparisons: Sequence[Comparison]) -> list[list[Comparison]]:
+    """Put those together whose results are the same in every cell; those refused have none."""
+    groups: list[list[Comparison]] = []
+    for comparison in comparisons:
+        if comparison.values is None:
+            continue
+        for group in groups:
+            if is_comparable(group[0], comparison) and cells_apart(group[0], comparison).size == 0:
+                group.append(comparison)
+                break
+        else:
+            groups.append([comparison])
+    return groups
+
+
+def cells_apart(a: Comparison, b: Comparison) -> NDArray[np.intp]:
+    """Give where two results of one shape and layout are not the same, a row for each cell."""
+    return np.argwhere(~_equal(np.asarray(a.values), np.asarray(b.values)))
+
+
+def verdict(comparisons: Sequence[Comparison]) -> str:
+    """Say in one sentence whether the frameworks agree, and who does not.
+
+    >>> verdict(compare(np.ones((4, 4)), "max", Sliding(2, 2)))
+    'torch = keras = onnx in all 4 cells'
+    """
+    groups = alike(comparisons)
+    most = max(groups, key=len, default=[])
+    said = [_together(most)] if len(most) > 1 else []
+    said += [_apart(group, most[0]) for group in groups if group is not most]
+    if len(groups) == len(most) == 1:
+        said.append(f"only {most[0].framework} pools it")
+    refused = [one for one in comparisons if one.refused is not None]
+    return "; ".join([*said, *(f"{one.framework} refuses: {one.refused}" for one in refused)])
+
+
+def _names(group: Sequence[Comparison]) -> str:
+    return " = ".join(one.framework for one in group)
+
+
+def _together(group: Sequence[Comparison]) -> str:
+    values = np.asarray(group[0].values)
+    where = "their one cell" if values.size == 1 else f"all {values.size:,} cells"
+    return f"{_names(group)} in {where}"
+
+
+def _apart(group: Sequence[Comparison], other: Comparison) -> str:
+    """Say how the results of a group are not those of another."""
+    one, plural = group[0], len(group) > 1
+    if one.layout != other.layout:
+        reads = "read" if plural else "reads"
+        return f"{_names(group)} {reads} {one.layout}, and {other.framework} {other.layout}"
+    values, others = np.asarray(one.values), np.asarray(other.values)
+    if values.shape != others.shape:
+        mine, theirs = ("x".join(map(str, result.shape)) for result in (values, others))
+        gives = "give" if plural else "gives"
+        return f"{_names(group)} {gives} {mine}, and {other.framework} {theirs}"
+    count = len(cells_apart(one, other))
+    differs = "differ" if plural else "differs"
+    return f"{_names(group)} {differs} from {other.framework} in {count:,} of {values.size:,} cells"
+
+
 def _compared(
     x: NDArray[Any],
     op: str,
@@ -133,7 +195,7 @@ def _marked(comparisons: Sequence[Comparison]) -> list[Comparison]:
         if comparison.values is None:
             marked.append(comparison)
             continue
-        alike = [v for v in answers if _comparable(v, comparison)]
+        alike = [v for v in answers if is_comparable(v, comparison)]
         same = np.stack(
             [_equal(v.values, comparison.values) for v in alike if v.values is not None]
         )
@@ -145,7 +207,8 @@ def _marked(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return marked
 
 
-def _comparable(a: Comparison, b: Comparison) -> bool:
+def is_comparable(a: Comparison, b: Comparison) -> bool:
+    """Whether two results have one shape and layout."""
     if a.values is None or b.values is None:
         return False
     return a.values.shape == b.values.shape and a.layout == b.layout

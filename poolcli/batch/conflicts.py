@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from poolcli import formats
 from poolcli.batch.inputs import Input, Search
-from poolcli.batch.outputs import BESIDE, STDOUT, Job, Target, is_special, name_outputs
+from poolcli.batch.outputs import (
+    BESIDE,
+    STDOUT,
+    Job,
+    Target,
+    is_special,
+    name_outputs,
+    parse_template,
+)
 from poolcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,16 +71,16 @@ def check_target(target: Target) -> None:
         if formats.is_address(path):
             formats.check_writable(path)
             continue
-        parent = os.path.dirname(path.rstrip(os.sep)) or os.curdir
-        if not os.path.isdir(parent):
-            raise UsageError(f"{path}: there is no folder {parent}; make it first")
-        is_there = path.endswith(os.sep) and os.path.lexists(path.rstrip(os.sep))
-        if is_there and not os.path.isdir(path):
-            raise UsageError(f"{path}: is there and no folder; name another folder")
-        if is_there and formats.is_store(path):
+        folder = os.path.dirname(path)  # of DIR/ that is DIR
+        if path.endswith(os.sep) and os.path.isdir(path) and formats.is_store(path):
             raise UsageError(
                 f"{path}: is a store, not a folder of files; without the last {os.sep} it is named"
             )
+        while folder and not os.path.lexists(folder):
+            folder = os.path.dirname(folder)
+        if folder and not os.path.isdir(folder):
+            what = "" if folder == path.rstrip(os.sep) else f"{folder} "
+            raise UsageError(f"{path}: {what}is there and no folder; name another folder")
 
 
 def _check_overlap(inputs: Sequence[Input], target: Target, search: Search) -> None:
@@ -95,6 +103,7 @@ def _within(path: str, folder: str) -> bool:
 
 def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
     taken: dict[str, tuple[str, str]] = {}
+    owners: dict[str, Input] = {}
     real = cache(os.path.realpath)  # of folders, of which there are few
     is_there = _Listed() if len(jobs) > MANY else os.path.lexists
     for job in jobs:
@@ -114,13 +123,11 @@ def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
                 if os.path.islink(path):  # which stays: what it points at is written
                     same = os.path.realpath(path)
             if same in taken:
-                advice = ""
-                if job.input.member is not None and target.template is None:
-                    advice = "; `name_template='{stem}_{array}{ext}'` tells arrays apart"
+                advice = _telling_apart(owners[same], job.input, target)
                 raise UsageError(
                     f"{path}: would be written for both {taken[same][1]} and {what}{advice}"
                 )
-            taken[same] = path, what
+            taken[same], owners[same] = (path, what), job.input
     _check_no_folder(taken)
 
 
@@ -138,6 +145,32 @@ class _Listed:
             except OSError:
                 self._names[folder] = set()
         return name in self._names[folder]
+
+
+# What tells inputs of one name apart, the most telling first.
+_TEMPLATES = (
+    "{stem}_{array}{ext}",
+    "{stem}{in_ext}{ext}",
+    "{parent}_{stem}{ext}",
+    "{stem}_{n}{ext}",
+)
+
+
+def _telling_apart(one: Input, other: Input, target: Target) -> str:
+    """Name a template that gives two inputs names of their own."""
+    if one is other or one.file is None or other.file is None:
+        return ""
+    if target.template is not None:
+        return f"; {{n}} in `name_template={target.template.text!r}` would tell them apart"
+    for text in _TEMPLATES:
+        template = parse_template(text)
+        names = [
+            template.name(str(item.file), item.member, target.format, target.op, number)
+            for number, item in enumerate((one, other), 1)
+        ]
+        if names[0] != names[1]:
+            return f"; `name_template={text!r}` tells them apart"
+    return ""
 
 
 def _check_no_folder(taken: Mapping[str, tuple[str, str]]) -> None:

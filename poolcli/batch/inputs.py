@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import errno
 import os
+import select
+import stat
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import NamedTuple
+from io import BufferedReader
+from typing import NamedTuple, cast
 
 from poolcli import formats
-from poolcli.errors import InputError, UsageError
+from poolcli.errors import InputError, UsageError, code_of
 from poolcli.formats import base
 from poolcli.formats.base import ALL, DEFAULT_READING, SNIFFED, Dialect, Members, OpenFile, Reading
 from poolcli.formats.table import format_of, row_of
 
 STDIN = "-"
+
+
+def comes_through_stdin(waiting: Callable[[], None], patience: float = 1.0) -> bool:
+    """Tell whether something comes through a pipe, or from a file, that is standard input.
+
+    A terminal, /dev/null and what else is no data are left alone, and so is an empty pipe: whoever
+    starts programs may have left theirs with one. Where nothing comes for ``patience`` seconds,
+    ``waiting`` is called, to say so.
+    """
+    try:
+        stream = sys.stdin.buffer
+        mode = os.fstat(stream.fileno()).st_mode
+    except (AttributeError, OSError, ValueError):  # there is none, or it is closed or no descriptor
+        return False
+    if not stat.S_ISFIFO(mode) and not stat.S_ISREG(mode):
+        return False
+    if os.name == "posix" and not select.select([stream], [], [], patience)[0]:
+        waiting()
+    return bool(cast(BufferedReader, stream).peek(1))
 
 
 def read_list(name: str) -> list[str]:
@@ -101,7 +123,7 @@ def _identity(path: str | None) -> Identity | None:
     """Give what is the same for all names of one folder; None where there is none."""
     try:
         info = os.stat(path) if path is not None else None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return None if info is None else (info.st_dev, info.st_ino)
 
@@ -266,14 +288,14 @@ def _inputs_at(address: str, search: Search, *, is_listed: bool = False) -> list
     try:
         found = remote.listed(address, recursive=search.recursive)
     except InputError as error:
-        return [_failing(address, f"{address}: {error}")]
+        return [_failing(address, f"{address}: {error}", code_of(error))]
     inputs = [
         _file(item.address)._replace(folder=item.folder, root=address if is_folder else None)
         for item in found
         if row_of(os.path.splitext(item.address)[1]) is not None
     ]
     what = "in this folder can be pooled" if is_folder else "that matches can be pooled"
-    return inputs or [_failing(address, f"{address}: no file {what}")]
+    return inputs or [_failing(address, f"{address}: no file {what}", "not_found")]
 
 
 def _file_named(name: str) -> Input:
@@ -281,13 +303,13 @@ def _file_named(name: str) -> Input:
     if not name.endswith(os.sep):
         return _file(name)
     why = errno.ENOTDIR if os.path.lexists(name.rstrip(os.sep)) else errno.ENOENT
-    return _failing(name, f"{name}: {os.strerror(why)}")
+    return _failing(name, f"{name}: {os.strerror(why)}", "not_found")
 
 
 def _found(found: Found) -> Input:
     """A file as a walk has found it, or the folder that it could not look into."""
     if found.problem is not None:
-        return _failing(found.path, f"{found.path}: {found.problem}")
+        return _failing(found.path, f"{found.path}: {found.problem}", "no_permission")
     return _file(found.path, found=True)._replace(folder=found.folder)
 
 
@@ -302,7 +324,7 @@ def _inputs_in_folder(root: str, search: Search) -> list[Input]:
             inputs.append(item if item.is_unreadable else item._replace(root=root))
     if not inputs:
         where = "in or below this folder" if search.recursive else "in this folder"
-        return [_failing(root, f"{root}: no file {where} can be pooled")]
+        return [_failing(root, f"{root}: no file {where} can be pooled", "not_found")]
     return inputs
 
 
@@ -312,9 +334,9 @@ def _file(path: str, *, found: bool = False) -> Input:
     return Input(path, partial(formats.open_file, path, streams=streams), path)
 
 
-def _failing(label: str, message: str) -> Input:
+def _failing(label: str, message: str, code: str) -> Input:
     def opener(_: Reading) -> OpenFile:
-        raise InputError(message)
+        raise InputError(message, code=code)
 
     return Input(label, opener, is_unreadable=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 import threading
 from collections import deque
@@ -169,8 +168,7 @@ class Task:
     def _open(self) -> OpenFile:
         if self._file is None:
             job, worker, path = self.job, self.worker, self.job.input.file
-            written = job.output is not None and job.output != STDOUT
-            settings = worker.images.reading(job.format, written=written)
+            settings = worker.images.reading(job.format, written=job.output is not None)
             # Before it is opened: what is written is the result of the file in this state.
             is_stored = path is not None and job.input.is_stored
             if path is not None and is_stored:
@@ -179,12 +177,16 @@ class Task:
         return self._file
 
     def _plan(self, source: Source) -> Planned:
-        format = _written_as(self.job, source.info)
+        job, info = self.job, source.info
+        format = job.format_of(info)
         try:
             with labelled(source.label):
                 if format is not None and not is_written(format):
                     raise InputError(f"{refusal(format)}; say `format`")
-                plan = self.worker.plan(source.info, format)
+                plan = self.worker.plan(info, format)
+                if job.keeps_kind and info.row.pictures and not {*"HW"} <= {*plan.output_layout}:
+                    format = NPY.extensions[0]  # it is no picture any more
+                    plan = self.worker.plan(info, format)
                 self._check_levels(plan, format)
                 return Planned(source, format, plan)
         except PoolError as error:
@@ -316,7 +318,7 @@ class Task:
             with labelled(source.label):
                 beside = {name: _made_beside(name, plan, content) for name in job.beside}
         with into or self.sink(planned, plan, number) as sink:
-            self.worker.images.run(plan, source, sink.content, self.tick)
+            self.worker.images.run(plan, source, sink.content, self.tick, planned.format)
         result = self.result(planned, plan, sink)
         for name, values in beside.items():
             self._write_beside(job.beside[name], values)
@@ -499,12 +501,7 @@ class Task:
     def make_folder(self, path: str) -> None:
         """Make the folders of ``path``: that there is one to make them in was checked before."""
         self.worker.latch.make()
-        folder = os.path.dirname(path)
-        try:
-            if folder:
-                formats.make_folders(folder)
-        except OSError as error:
-            raise OutputError(f"{folder}: {error.strerror or error}") from error
+        formats.make_folder_of(path)
 
     def ready(self, path: str, *, whole: bool = True) -> formats.Ready:
         """Give what happens just before ``path`` gets its name; not ``whole``: some have failed."""
@@ -539,15 +536,3 @@ def _without_failures(arrays: Iterator[Planned], failures: list[InputError]) -> 
             return
         yield planned
         del planned
-
-
-def _written_as(job: Job, info: SourceInfo) -> str | None:
-    """Give the extension that a result is written with; None where it is only shown.
-
-    On standard output text gives text and everything else .npy, unless another was asked for.
-    """
-    if job.output is None:
-        return None
-    if job.output == STDOUT:
-        return job.format or (info.format if info.row.is_text else NPY.extensions[0])
-    return job.format or info.format

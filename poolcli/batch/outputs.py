@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from poolcli import formats
 from poolcli.batch.inputs import Input
 from poolcli.errors import UsageError
+from poolcli.formats.base import SourceInfo
 from poolcli.formats.table import (
+    NPY,
     holds_several,
     is_written,
     picture_support_of,
@@ -22,10 +24,14 @@ FIELDS = {
     "stem": "the input's name without its extension",
     "array": "for FILE.npz:NAME the name of the array, else nothing",
     "ext": "the output's extension, with its dot",
+    "in_ext": "the input's extension, with its dot",
     "parent": "the name of the folder that the input is in",
     "op": "what is done: max, avg, ...",
+    "width": "the width of the result, in cells",
+    "height": "the height of the result, in cells",
     "n": "the input's number, from 1; {n:04} pads it with zeros",
 }
+SIZES = ("width", "height")
 _NUMBER_FORMAT = r"0[1-9][0-9]?d?"
 
 
@@ -35,12 +41,24 @@ class Template(NamedTuple):
     text: str
     parts: tuple[tuple[str, str | None, str], ...]
 
+    @property
+    def needs_size(self) -> bool:
+        """Whether the size of a result is part of its name."""
+        return any(field in SIZES for _, field, _ in self.parts)
+
     def name(
-        self, path: str, array: str | None, extension: str | None, op: str, number: int
+        self,
+        path: str,
+        array: str | None,
+        extension: str | None,
+        op: str,
+        number: int,
+        size: Mapping[str, int] = {},
     ) -> str:
         """Give the output's name for the input at ``path``, or one ``array`` of it.
 
-        ``extension`` is the output's where it was asked for, else the input's own is kept.
+        ``extension`` is the output's where it was asked for, else the input's own is kept; ``size``
+        is the width and height of the result, as far as it has them.
 
         Raises UsageError where the name would be none, or lead out of the output folder.
         """
@@ -49,12 +67,18 @@ class Template(NamedTuple):
             "stem": stem,
             "array": array or "",
             "ext": own if extension is None else extension,
+            "in_ext": own,
             "parent": os.path.basename(os.path.dirname(os.path.abspath(path))),
             "op": op,
+            **{name: str(cells) for name, cells in size.items()},
         }
         pieces = []
         for literal, field, format in self.parts:
             pieces.append(literal)
+            if field in SIZES and field not in values:
+                raise UsageError(
+                    f"`name_template` {self.text}: the result for {path} has no {field}"
+                )
             if field is not None:
                 pieces.append(f"{number:{format}}" if field == "n" else values[field])
         name = "".join(pieces)
@@ -112,6 +136,9 @@ class Target(NamedTuple):
     how many cells have their values. ``template`` names the outputs in a folder, with ``op`` for
     its field of that name.
 
+    ``measure`` gives the size of an input's result by the names of ``SIZES``, for a template that
+    needs it; None where the input cannot be pooled.
+
     Of outputs that exist already, ``overwrite`` replaces all, ``skip_existing`` leaves all as they
     are, and ``resume`` replaces those that a manifest knows; otherwise they are refused.
     """
@@ -125,6 +152,20 @@ class Target(NamedTuple):
     op: str = ""
     skip_existing: bool = False
     resume: bool = False
+    measure: Callable[[Input], Mapping[str, int] | None] | None = None
+
+    def for_inputs(self, inputs: Sequence[Input]) -> Target:
+        """The same, with a name that nothing has and no format ends with for a folder to be made.
+
+        So it is for many inputs; a single one still needs a format.
+        """
+        if not is_many(inputs):
+            return self
+        return self._replace(
+            output=_to_be_made(self.output),
+            indices=_to_be_made(self.indices),
+            share=_to_be_made(self.share),
+        )
 
     @property
     def beside(self) -> dict[str, str]:
@@ -158,9 +199,11 @@ class Target(NamedTuple):
         """Whether some result may have to fit a picture's depth."""
         if self.output is None:
             return False
-        if self.format is None and self.is_folder:
+        if self.format is not None:
+            return picture_support_of(self.format) is not None
+        if self.is_folder or self.is_stdout:
             return True
-        return picture_support_of(self.format or extension_of(self.output)) is not None
+        return picture_support_of(extension_of(self.output)) is not None
 
 
 class Job(NamedTuple):
@@ -195,6 +238,21 @@ class Job(NamedTuple):
         """Whether the outputs hold one array, so that the source may not hold several."""
         to_file = self.output is not None and self.output != STDOUT
         return (to_file and not holds_several(self.format)) or bool(self.beside)
+
+    @property
+    def keeps_kind(self) -> bool:
+        """Whether standard output gets the kind that was read."""
+        return self.output == STDOUT and self.format is None
+
+    def format_of(self, info: SourceInfo) -> str | None:
+        """Give the extension that the result is written with; None where it is only shown.
+
+        On standard output text and pictures stay what they are, and all else is .npy.
+        """
+        if self.output is None:
+            return None
+        stays = info.row.is_text or info.row.pictures is not None
+        return NPY.extensions[0] if self.keeps_kind and not stays else self.format or info.format
 
     @property
     def paths(self) -> list[str]:
@@ -259,7 +317,7 @@ def _with_beside(job: Job, number: int, count: int, target: Target, option: str)
         return job
     if names_folder(path):
         name = _name(item, number, target, path, option, ".npy")
-        return job.placing(option, os.path.join(path, name))
+        return job if name is None else job.placing(option, os.path.join(path, name))
     if count > 1 or item.from_folder:
         raise UsageError(
             f"{path}: one file for the {what} of {count} inputs; "
@@ -275,13 +333,13 @@ def _job_with_file(item: Input, target: Target) -> Job:
     format = target.format or extension_of(path)
     if is_special(path):
         format = format or ".npy"  # which has no extension to go by
-    _check_format(format, path)
+    _check_format(format, path, f", and `output={path + os.sep!r}` is a folder")
     return Job(item, path, format, target.overwrite)
 
 
-def _check_format(format: str, where: str) -> None:
+def _check_format(format: str, where: str, advice: str = "") -> None:
     if not is_written(format):
-        raise UsageError(f"{where}: {refusal(format)}")
+        raise UsageError(f"{where}: {refusal(format)}{advice}")
 
 
 def _job_in_folder(item: Input, number: int, target: Target) -> Job:
@@ -289,6 +347,8 @@ def _job_in_folder(item: Input, number: int, target: Target) -> Job:
     if item.is_unreadable:
         return Job(item, None, None, target.overwrite)
     name = _name(item, number, target, folder, "output", target.format)
+    if name is None:
+        return Job(item, None, None, target.overwrite)
     format = target.format or extension_of(name)
     known = format if is_written(format) else None
     return Job(item, os.path.join(folder, name), known, target.overwrite)
@@ -296,15 +356,21 @@ def _job_in_folder(item: Input, number: int, target: Target) -> Job:
 
 def _name(
     item: Input, number: int, target: Target, folder: str, option: str, extension: str | None
-) -> str:
-    """Give the name for the source's output in ``folder``: its own, or as the template says."""
+) -> str | None:
+    """Give the name for the source's output in ``folder``: its own, or as the template says.
+
+    None where that depends on a result that there cannot be.
+    """
     if item.file is None:
         raise UsageError(
             f"{item.label}: has no name to keep in {folder}; say `{option}='FILE'` for it"
         )
     if target.template is not None:
         template = target.template
-        name = template.name(item.file, item.member, extension, target.op, number)
+        size = target.measure(item) if template.needs_size and target.measure else {}
+        if size is None:
+            return None
+        name = template.name(item.file, item.member, extension, target.op, number, size)
     else:
         stem, own = os.path.splitext(formats.file_name(item.file))
         name = stem + (own if extension is None else extension)
@@ -321,6 +387,14 @@ def names_folder(path: str) -> bool:
     if formats.is_address(path):
         return path.endswith("/")
     return path.endswith(os.sep) or (os.path.isdir(path) and not formats.is_store(path))
+
+
+def _to_be_made(path: str | None) -> str | None:
+    """Give the name of a folder that the path can be, with its separator; else the path."""
+    if path is None or path == STDOUT or names_folder(path):
+        return path
+    is_file = formats.is_address(path) or os.path.lexists(path) or is_written(extension_of(path))
+    return path if is_file else path + os.sep
 
 
 def is_special(path: str) -> bool:

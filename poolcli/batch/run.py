@@ -9,10 +9,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from poolcli import formats
-from poolcli.batch.inputs import STDIN
+from poolcli.batch.inputs import STDIN, Input
 from poolcli.batch.job import StartLatch, Task, Worker
 from poolcli.batch.outputs import STDOUT, Job, is_special
-from poolcli.errors import InputError, OutputError, PoolError, UsageError
+from poolcli.errors import InputError, OutputError, PoolError, UsageError, code_of
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation
 from poolcli.outcomes import (
@@ -148,7 +148,7 @@ def do_task(task: Task) -> Iterator[Outcome]:
     except UsageError as error:
         if worker.latch.refuse():
             raise
-        yield Failed(job, InputError(f"{job.input.label}: {error}"))
+        yield Failed(job, InputError(f"{job.input.label}: {error}", code="usage"))
     except OutputError as error:
         # Another run with the same aim may have been quicker.
         yield Skipped(job) if _is_done_meanwhile(job, worker.manifest) else Failed(job, error)
@@ -173,7 +173,7 @@ def _unforeseen(error: Exception, label: str) -> InputError:
     what = f"unexpected {type(error).__name__}: {error}; `debug` shows where"
     if isinstance(error, MemoryError):
         what = "there is not enough memory to pool it"
-    failure = InputError(f"{label}: {what}")
+    failure = InputError(f"{label}: {what}", code=code_of(error))
     failure.__cause__ = error
     return failure
 
@@ -194,3 +194,21 @@ def dry_run(job: Job, worker: Worker) -> Iterator[Result | InputError]:
             f"{source.label}: it is a pipe, and what comes through it can be read only once"
         )
     return Task(job, worker).dry_run()
+
+
+def measure(item: Input, worker: Worker) -> dict[str, int] | None:
+    """Give the width and height of an input's result, as far as it has them, from its header.
+
+    None for an input that cannot be pooled. Raises UsageError for what can be read only once.
+    """
+    if not item.is_stored:
+        what = f"the size of the result for {item.label} shows only when it is read, once"
+        raise UsageError(f"`name_template`: {what}")
+    try:
+        came = next(dry_run(Job(item, None, None, False), worker))
+    except PoolError:
+        return None  # whatever it is written as: the run says why
+    if isinstance(came, InputError):
+        return None
+    cells = dict(zip(came.plan.output_layout, came.plan.output_shape, strict=True))
+    return {name: cells[axis] for name, axis in (("width", "W"), ("height", "H")) if axis in cells}

@@ -105,6 +105,7 @@ def _animate(operation: Operation, inputs: Sequence[Input], extension: str, valu
         messages.warn(f"{loaded.label}: {explanations[0].plan.warning}")
     for note in () if values["quiet"] else notes:
         messages.hint(f"{loaded.label}: {note}")
+    formats.make_folder_of(values["output"])
     formats.write_bytes(values["output"], content, overwrite=values["overwrite"])
     return 0
 

@@ -102,5 +102,6 @@ def _write_sheet(label: str, x: NDArray[Any], found: Sequence[Measurement], valu
 
     path = values["output"]
     pixels = draw_sheet(label, x, found)
+    formats.make_folder_of(path)
     formats.write_file(path, pixels, layout="HWC", overwrite=values["overwrite"])
     messages.summary(f"sheet written to {path}")

@@ -18,7 +18,7 @@ def build() -> Command:
     """Make the command."""
     return build_command(
         "conform",
-        f"Show what {titles()} make of the same window, which cells differ and why.\n\n"
+        f"Say whether {titles()} agree on the same window, which cells differ and why.\n\n"
         "What is not given is up to each framework.\n\n"
         "poolcli conform input.npy --size 3 --stride 2 --padding 1 --op avg",
         takes.TAKES["conform"],
@@ -64,8 +64,18 @@ def _show(loaded: Source, windows: Any, values: Values) -> None:
         raise InputError(f"{loaded.label}: {error}") from error
     stream = messages.results()
     if values["as_json"]:
-        for line in conform.comparison_lines(loaded.label, comparisons):
+        lines = conform.comparison_lines(
+            loaded.label, comparisons, values=not values["no_preview"] and not values["quiet"]
+        )
+        for line in lines:
             print(line, file=stream)
     else:
-        conform.show_comparison(loaded.label, comparisons, stream=stream, terminal=stream.isatty())
+        conform.show_comparison(
+            loaded.label,
+            comparisons,
+            stream=stream,
+            terminal=stream.isatty(),
+            values=not values["no_preview"],
+            reasons=not values["quiet"],
+        )
     stream.flush()

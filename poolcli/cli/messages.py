@@ -7,7 +7,7 @@ import sys
 from typing import TextIO
 
 from poolcli import report
-from poolcli.errors import OutputError
+from poolcli.errors import OutputError, code_of
 from poolcli.report.glyphs import encodable, safe
 
 LONGEST = 2000
@@ -40,7 +40,8 @@ def complain_of_input(label: str, error: Exception, *, as_json: bool) -> None:
     """Say what went wrong with one input; where objects are asked for it gets one, too."""
     complain(error)
     if as_json:
-        print(report.failed_json(label, as_typed(str(error))), file=results(), flush=True)
+        line = report.failed_json(label, as_typed(str(error)), code_of(error))
+        print(line, file=results(), flush=True)
 
 
 def hint(text: str) -> None:

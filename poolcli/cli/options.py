@@ -41,7 +41,7 @@ INPUTS = argument(
     list[str] | None,
     "INPUT...",
     "Files (.npy, .npz, file.npz:name, .safetensors, .h5, .nc, pictures, .csv .tsv .txt), .zarr, "
-    "folders, globs, or - for standard input.",
+    "folders, globs, or - for standard input, which a pipe is read from without it.",
     default=None,
 )
 
@@ -162,13 +162,15 @@ JSON = switch("as_json", "One JSON object per input on standard output.", "--jso
 TARGET = option(
     "output",
     str | None,
-    "Write to this file (format by extension), into this folder (DIR/), or - for standard output.",
+    "Write to this file (format by extension), into this folder (DIR/, or DIR for many inputs), or "
+    "- for standard output.",
     "--output",
     "-o",
     metavar="TARGET",
 )
 OVERWRITE = switch("overwrite", "Replace outputs that exist.", "--overwrite")
 QUIET = switch("quiet", "Results only: no hints, and no report of what was done.", "--quiet", "-q")
+NO_PREVIEW = switch("no_preview", "Show what was done, without numbers or picture.", "--no-preview")
 OUTPUT = (
     TARGET,
     option(
@@ -184,7 +186,7 @@ OUTPUT = (
     OVERWRITE,
     JSON,
     switch("full", "Show every number on a terminal, too.", "--full"),
-    switch("no_preview", "Show what was done, without numbers or picture.", "--no-preview"),
+    NO_PREVIEW,
     QUIET,
 )
 
@@ -287,8 +289,8 @@ BATCH = (
     option(
         "name_template",
         str | None,
-        "Names of outputs in a folder, such as {stem}_small{ext}; also {array}, {parent}, {op}, "
-        "{n:04}.",
+        "Names of outputs in a folder, such as {stem}_small{ext}; also {array}, {in_ext}, "
+        "{parent}, {op}, {width}, {height}, {n:04}.",
         "--name-template",
         metavar="TEMPLATE",
     ),
@@ -299,6 +301,7 @@ BATCH = (
         "--resume",
     ),
     switch("dry_run", "Only say what would be done.", "--dry-run"),
+    switch("unordered", "Tell of each input when it is done, whichever is.", "--unordered"),
     switch("fail_fast", "Stop at the first input that fails.", "--fail-fast"),
     JOBS,
     MAX_MEMORY,
@@ -356,6 +359,15 @@ PICTURES = (
         "--grid",
         min=1,
         metavar="COLUMNS",
+    ),
+    option(
+        "background",
+        str | None,
+        "Put transparent pictures on this colour, such as white or '#ff8000': .jpg knows no "
+        "transparency.",
+        "--background",
+        metavar="COLOUR",
+        words=("white", "black", "grey"),
     ),
     option(
         "quality",
@@ -422,6 +434,8 @@ CONFORM = (
         "each framework's own).",
     ),
     reworded(JSON, "One JSON object per framework."),
+    reworded(NO_PREVIEW, "Show who differs and why, without numbers."),
+    reworded(QUIET, "Only say whether they agree: one line for each input."),
 )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from poolcli import batch
+from poolcli.cli import messages
 from poolcli.cli.command import Values
 from poolcli.cli.declare import long_flag
 from poolcli.cli.env import read_defaults
@@ -181,8 +182,8 @@ def least_valid(values: Values) -> float:
     return values["min_valid"] or 0.0
 
 
-def target_of(values: Values, op: str) -> batch.Target:
-    """Say where results go. ``op`` is what a name template calls what is done.
+def target_of(values: Values, op: str, inputs: Sequence[batch.Input]) -> batch.Target:
+    """Say where results of ``inputs`` go. ``op`` is what a name template calls what is done.
 
     Raises UsageError where options contradict each other.
     """
@@ -202,7 +203,7 @@ def target_of(values: Values, op: str) -> batch.Target:
         op=op,
         skip_existing=values.get("skip_existing", False),
         resume=values.get("resume", False),
-    )
+    ).for_inputs(inputs)
     if target.skip_existing and (target.overwrite or target.resume):
         other = "--overwrite" if target.overwrite else "--resume"
         raise UsageError(f"--skip-existing and {other} contradict each other; say one of them")
@@ -246,14 +247,14 @@ def cluster_of(values: Values, target: batch.Target) -> Cluster | None:
     return Cluster(address, values["mixed"])
 
 
-def settings_of(values: Values, *, in_order: bool) -> Settings:
+def settings_of(values: Values) -> Settings:
     """Say how the work is to be shared out."""
     limit = values.get("max_memory")
     return Settings(
         at_once=values.get("jobs"),
         max_bytes=None if limit is None else parse_size(limit),
         fail_fast=values.get("fail_fast", False),
-        in_order=in_order,
+        in_order=not values.get("unordered", False),
     )
 
 
@@ -297,6 +298,13 @@ def images_of(values: Values, target: batch.Target) -> ImageOptions:
         normalize = None if wished[1] is None else parse_normalize(wished[1])
         rendering = Rendering(wished[0], normalize, wished[2])
         rendering.check()
+    background = None
+    if values.get("background") is not None:
+        if target.output is None:
+            raise UsageError("--background is for pictures that are written: say -o FILE.jpg")
+        from poolcli.formats.colours import parse_colour
+
+        background = parse_colour(values["background"])
     packing = Packing(values.get("quality"), values.get("compression"))
     extension = _extension(target)
     if extension is not None and packing != DEFAULT_PACKING:
@@ -304,7 +312,7 @@ def images_of(values: Values, target: batch.Target) -> ImageOptions:
 
         if problem := meaningless(extension, packing):
             raise UsageError(problem)
-    return ImageOptions(linear, by, rendering, values.get("max_pixels"), packing)
+    return ImageOptions(linear, by, rendering, values.get("max_pixels"), packing, background)
 
 
 def _which(linear: bool) -> str:
@@ -337,6 +345,19 @@ HOW_READ = ("arrays", "delimiter", "skip_header", "missing")
 """Keywords of what changes the arrays that are read."""
 
 
+def named_inputs(values: Values) -> Sequence[str]:
+    """Give the names of inputs as they were typed; where nothing is, - for a pipe, as sort does."""
+    if any(values.get(name) for name in ("inputs", "matrix", "files_from")):
+        return values["inputs"] or []
+    from poolcli.batch.inputs import STDIN, comes_through_stdin
+
+    def waiting() -> None:
+        if not values.get("quiet"):
+            messages.hint("no input is named: waiting for standard input")
+
+    return [STDIN] if comes_through_stdin(waiting) else []
+
+
 def find_inputs(
     values: Values,
     search: batch.Search = batch.Search(),  # noqa: B008 (it is immutable)
@@ -345,12 +366,13 @@ def find_inputs(
     if not gc.isenabled():  # as cli.main has left it, so that modules load faster
         gc.freeze()  # they stay to the end, and need no looking at
         gc.enable()
-    inputs, lists = values["inputs"] or [], values.get("files_from") or []
-    if not all(map(os.path.lexists, inputs)):
+    lists = values.get("files_from") or []
+    names = named_inputs(values)
+    if not all(map(os.path.lexists, names)):
         from poolcli.cli import misplaced
 
-        misplaced.refuse(inputs, values)
-    found = batch.find_inputs(inputs, values["matrix"] or [], lists, search, "--matrix")
+        misplaced.refuse(names, values)
+    found = batch.find_inputs(names, values["matrix"] or [], lists, search, "--matrix")
     if not found:
         raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
     rows = (values["layout"] or "").upper() == "W"

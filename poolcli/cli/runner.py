@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from poolcli import batch, report
 from poolcli.cli import messages
@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 # Seconds until a run that is no batch gets a bar.
 SLOW = 1.0
 
+NUMBERS_OF_PICTURES = (
+    "pictures are written as numbers; `output='DIR/'` writes pictures, `no_preview` only tells of"
+    " them"
+)
+
 
 class RunReporter(Watch):
     """Shows results, complains, and keeps count, for one run of jobs.
@@ -47,6 +52,7 @@ class RunReporter(Watch):
 
     def __init__(self, jobs: Sequence[batch.Job], values: Values, *, is_batch: bool) -> None:
         self._values, self._is_batch = values, is_batch
+        self._are_many = batch.is_many([job.input for job in jobs])
         self._todo = [job for job in jobs if not job.skip]
         self._sizes = {id(job.input): _size(job) for job in self._todo}
         self._ticked: dict[int, float] = {}
@@ -54,6 +60,7 @@ class RunReporter(Watch):
         self._counts = dict.fromkeys((Result, Skipped, Failed), 0)
         self._left = len(self._todo)
         self._said: set[str] = set()
+        self._dropped: set[str] = set()
         self._bar = self._make_bar()
 
     @property
@@ -143,6 +150,8 @@ class RunReporter(Watch):
     def _show(self, result: Result) -> None:
         values = self._values
         quiet = values["quiet"]
+        if result.plan.dropped:
+            self._dropped.add(result.label)
         if result.plan.warning is not None:
             self._say_once(messages.warn, result.label, result.plan.warning)
         for note in () if quiet else result.notes:
@@ -153,6 +162,8 @@ class RunReporter(Watch):
             )
         elif result.written is None:
             stream = messages.results()
+            if self._is_flood(result, stream):
+                self._say_once(messages.hint, result.label, NUMBERS_OF_PICTURES)
             report.show(
                 result,
                 stream=stream,
@@ -165,6 +176,11 @@ class RunReporter(Watch):
         elif result.written != batch.STDOUT and self._tells_each and sys.stderr is not None:
             terminal = sys.stderr.isatty()
             report.show(result, stream=sys.stderr, terminal=terminal, preview=False)
+
+    def _is_flood(self, result: Result, stream: TextIO) -> bool:
+        """Whether pictures, of which there are many, are written as numbers, as nobody means it."""
+        as_numbers = not self._values["no_preview"] and not self._values["quiet"]
+        return as_numbers and result.kind == "image" and self._are_many and not stream.isatty()
 
     def _say_once(self, say: Callable[[str], None], label: str, text: str) -> None:
         """Say what holds for one input, however many others it holds for."""
@@ -182,6 +198,10 @@ class RunReporter(Watch):
         # Where a program reads it, the same work should say the same.
         if sys.stderr is not None and sys.stderr.isatty() and done:
             text += f" in {self._meter.seconds:.1f} s ({self._meter.rates()})".replace("  ", ", ")
+        if self._shows_bar_instead:  # what the line of each file would have said
+            text += f"; written to {self._values['output']}" if done else ""
+            count = len(self._dropped)
+            text += f"; rows or columns dropped in {count}" if count else ""
         return text if why is None else f"{why}: {text}"
 
 
@@ -201,19 +221,24 @@ def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | No
 
     ``inputs`` are the inputs where they are not simply those that were named or typed.
     """
-    target = target_of(values, getattr(operation, "op", "pooled"))
+    search = batch.Search(values.get("recursive", False), values["output"])
+    if inputs is None:
+        inputs = find_inputs(values, search)
+    target = target_of(values, getattr(operation, "op", "pooled"), inputs)
     refuse_contradictions(values, target)
     batch.check_target(target)
     images, shard, cluster = images_of(values, target), shard_of(values), cluster_of(values, target)
-    settings = settings_of(values, in_order=not values["as_json"])
-    search = batch.Search(values.get("recursive", False), target.output)
-    if inputs is None:
-        inputs = find_inputs(values, search)
-        if len(inputs) > 1:
-            from poolcli.cli import misplaced
+    settings = settings_of(values)
+    if len(inputs) > 1:
+        from poolcli.cli import misplaced
 
-            misplaced.hint_at_output(values["inputs"] or (), values["output"])
+        misplaced.hint_at_output(values["inputs"] or (), values["output"])
     layouts = read_defaults(values["like"]).layouts
+    if target.template is not None and target.template.needs_size:
+        from poolcli.batch.run import measure
+
+        worker = batch.Worker(operation, layouts, images=images)
+        target = target._replace(measure=lambda item: measure(item, worker))
     is_batch = target.is_folder and batch.is_many(inputs)
     manifest = None
     if (is_batch or target.resume) and not target.is_far:

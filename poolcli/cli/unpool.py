@@ -44,9 +44,9 @@ def read_unpool(values: Values) -> tuple[Unpool, list[Input]]:
             "unpool needs the window size of the pooling: --size 2; or, for other windows, the "
             "size of what was pooled: --output-size 240x320"
         )
-    from poolcli.cli.requests import find_inputs, only_array, unpool_of
+    from poolcli.cli.requests import find_inputs, named_inputs, only_array, unpool_of
 
-    inputs = find_inputs({**values, "inputs": [*(values["inputs"] or []), values["indices"]]})
+    inputs = find_inputs({**values, "inputs": [*named_inputs(values), values["indices"]]})
     if len(inputs) != 2 or any(item.from_folder for item in inputs):
         raise UsageError("unpool takes one input and one file of positions")
     positions = inputs.pop()

@@ -149,7 +149,9 @@ class ArchiveFile(OpenFile):
             return picked
         picked = [entry for entry in found if entry[0].startswith(f"{names[0]}/")]
         if not picked:
-            raise InputError(f"it has no array of this name; it has {_names(found)}")
+            raise InputError(
+                f"it has no array of this name; it has {_names(found)}", code="not_found"
+            )
         return self.unnamed(self._own(picked))
 
     def _own(self, found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
@@ -174,7 +176,8 @@ class ArchiveFile(OpenFile):
         ]
         if not picked:
             raise InputError(
-                f"it has no array called {' or '.join(patterns)}; it has {_names(found)}"
+                f"it has no array called {' or '.join(patterns)}; it has {_names(found)}",
+                code="not_found",
             )
         return picked
 

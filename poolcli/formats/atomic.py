@@ -290,7 +290,7 @@ def atomic_target(
             else:
                 _rename_to_new(temporary, target)
     except FileExistsError as error:
-        raise OutputError(_EXISTS) from error
+        raise OutputError(_EXISTS, code="exists") from error
     finally:
         with suppress(OSError):
             os.unlink(temporary)
@@ -322,7 +322,7 @@ def atomic_folder(
             if old:
                 _exchange(temporary, target)
             elif os.path.lexists(target):
-                raise OutputError(_EXISTS)
+                raise OutputError(_EXISTS, code="exists")
             else:
                 os.rename(temporary, target)
     finally:
@@ -339,7 +339,7 @@ def _check_folder_target(target: str, replaces: Callable[[str], bool], overwrite
     if not os.path.lexists(target):
         return False
     if not overwrite:
-        raise OutputError(_EXISTS)
+        raise OutputError(_EXISTS, code="exists")
     if os.path.isdir(target) and not replaces(target):
         raise OutputError("it is a folder of something else; name another, or remove it first")
     if not os.path.isdir(target) and not os.path.isfile(target):
@@ -444,7 +444,7 @@ def _check_target(target: str, overwrite: bool) -> int | None:
     if stat.S_ISDIR(mode):
         raise OutputError("it is a folder; name a file in it")
     if not overwrite:
-        raise OutputError(_EXISTS)
+        raise OutputError(_EXISTS, code="exists")
     return stat.S_IMODE(mode)
 
 

@@ -98,7 +98,7 @@ class PictureSupport(NamedTuple):
 
     ``cmyk``: the dtypes of CMYK, where it holds that. ``compressions`` are the ways to pack the
     same values, and with ``quality`` they may be packed approximately. ``georeferenced``: it says
-    where pixels lie on the earth.
+    where pixels lie on the earth. ``opaque_or_not``: its alpha knows nothing between.
     """
 
     name: str
@@ -109,6 +109,7 @@ class PictureSupport(NamedTuple):
     quality: bool = False
     compressions: tuple[str, ...] = ()
     georeferenced: bool = False
+    opaque_or_not: bool = False
 
     def has(self, channels: int) -> bool:
         """Whether it holds pictures of so many channels."""
@@ -117,6 +118,12 @@ class PictureSupport(NamedTuple):
     def dtypes_of(self, channels: int) -> tuple[str, ...]:
         """The dtypes that it holds pictures of so many channels in."""
         return self.dtypes.get(channels, self.every)
+
+    def holds(self, dtype: str, channels: int, frames: int = 1) -> bool:
+        """Whether it holds so many frames of this kind; what moves has 8 bits, pages any number."""
+        together = frames == 1 or (self.many and (dtype in ("bool", "uint8") or bool(self.every)))
+        see_through = channels in (2, 4) and self.opaque_or_not
+        return together and dtype in self.dtypes_of(channels) and not see_through
 
     @property
     def every_dtype(self) -> set[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import ModuleType
 
-from poolcli.errors import InputError, OutputError
+from poolcli.errors import InputError, OutputError, code_of
 
 LITTLE = 1 << 16  # bytes, for which there is always room
 CAUSE_LENGTH = 200
@@ -35,7 +35,8 @@ def reading(label: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise InputError(f"{label}: {explain_error(error)}") from error
+        code = code_of(error, "unreadable")
+        raise InputError(f"{label}: {explain_error(error)}", code=code) from error
 
 
 @contextmanager
@@ -95,7 +96,8 @@ def check_memory(nbytes: int, max_bytes: int | None, what: str = "it", advice: s
     if nbytes > limit:
         raise InputError(
             f"{what} needs {size_text(nbytes)} of memory, and {size_text(limit)} are available"
-            f"{advice}"
+            f"{advice}",
+            code="too_large",
         )
 
 
@@ -106,7 +108,8 @@ def check_count(size: tuple[int, int], max_pixels: int | None) -> None:
     if width * height > limit:
         raise InputError(
             f"it claims {height}x{width} pixels; more than {limit} are refused as a possible"
-            f" decompression bomb; `max_pixels={width * height}` reads it"
+            f" decompression bomb; `max_pixels={width * height}` reads it",
+            code="too_large",
         )
 
 

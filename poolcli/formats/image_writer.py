@@ -12,7 +12,13 @@ from poolcli.errors import OutputError
 from poolcli.formats import exif, gif, png16, pnm
 from poolcli.formats.base import DEFAULT_PACKING, Packing
 from poolcli.formats.guard import shape_text
-from poolcli.formats.limits import advice_for, cannot_hold, listed, meaningless
+from poolcli.formats.limits import (
+    cannot_hold,
+    listed,
+    meaningless,
+    other_formats,
+    ways_for_channels,
+)
 from poolcli.formats.metadata import Metadata
 from poolcli.formats.table import picture_support_of
 
@@ -35,7 +41,12 @@ def encode_by_pillow(frames: np.ndarray, name: str, metadata: Metadata, packing:
     """Encode frames of 1 or 8 bits, (N, H, W) or (N, H, W, C), in the format called ``name``."""
     see_through = frames.shape[3:] == (4,) and not (frames[..., 3] == 255).all()
     if see_through and name == "GIF" and not np.isin(frames[..., 3], (0, 255)).all():
-        raise OutputError("GIF pixels are opaque or not at all; write .png or .webp")
+        formats = other_formats("uint8", 4, len(frames))
+        raise OutputError(
+            "GIF pixels are opaque or not at all; `background='white'` puts them on a colour, or"
+            f" {formats}",
+            code="not_held",
+        )
     if name == "WebP" and frames.ndim == 3:
         frames = np.stack([frames] * 3, axis=-1)
     channels = frames.shape[3] if frames.ndim == 4 else 1
@@ -184,7 +195,12 @@ def encode_png(
     if frames.dtype != np.uint16:
         return iter([encode_by_pillow(frames, name, metadata, packing)])
     if len(frames) > 1:
-        raise OutputError("PNG animates 8 bits, the result has uint16; write .tif or .npy")
+        channels = frames.shape[3] if frames.ndim == 4 else 1
+        formats = other_formats("uint16", channels, len(frames))
+        raise OutputError(
+            f"PNG animates 8 bits, the result has uint16; {formats}",
+            code="not_held",
+        )
     return iter([png16.encode_deep(frames[0], _png_level(packing), metadata)])
 
 
@@ -217,25 +233,29 @@ def _prepared(
         raise OutputError(problem)
     metadata = metadata or Metadata()
     frames, channels = _as_frames(array, layout)
+    alpha = metadata.alpha and channels in (2, 4)
     cmyk = metadata.cmyk and bool(pictures.cmyk) and channels == 4
-    if (
-        metadata.alpha
-        and channels in (2, 4)
-        and channels not in pictures.dtypes
-        and not pictures.every
-    ):
+    if alpha and channels not in pictures.dtypes and not pictures.every:
         frames, channels = _without_opaque_alpha(frames, channels)
     dtypes = pictures.cmyk if cmyk else pictures.dtypes_of(channels)
     if not dtypes:
         raise OutputError(
             f"{pictures.name} holds {listed(pictures.dtypes)} channel(s), the result has"
-            f" {channels} ({shape_text(array.shape)}); {advice_for(channels)}"
+            f" {channels} ({shape_text(array.shape)}); "
+            + ways_for_channels(pictures, array.dtype.name, channels, len(frames), alpha=alpha),
+            code="not_held",
         )
     if array.dtype.name not in dtypes:
-        raise OutputError(cannot_hold(pictures, array.dtype.name, listed(dtypes), channels))
-    if len(frames) > 1 and not pictures.many:
         raise OutputError(
-            f"{pictures.name} holds one picture, the result has {len(frames)}; write .tif or .npy"
+            cannot_hold(pictures, array.dtype.name, listed(dtypes), channels, len(frames)),
+            code="not_held",
+        )
+    if len(frames) > 1 and not pictures.many:
+        formats = other_formats(array.dtype.name, channels, len(frames))
+        raise OutputError(
+            f"{pictures.name} holds one picture, the result has {len(frames)}; `grid` puts them"
+            f" side by side, or {formats}",
+            code="not_held",
         )
     frames = np.ascontiguousarray(frames, frames.dtype.newbyteorder("="))
     if channels == 1:
@@ -254,13 +274,17 @@ def _as_frames(array: np.ndarray, layout: str | None) -> tuple[np.ndarray, int]:
     """Return the array as (frames, height, width, channels), and the number of channels."""
     if layout is None:
         layout = {2: "HW", 3: "HWC", 4: "NHWC"}.get(array.ndim, "")
+    drawn = "`grid` puts planes side by side, or " if "W" in layout else ""
     if len(layout) != array.ndim or "D" in layout or not {"H", "W"} <= set(layout):
         raise OutputError(
             f"a picture has height and width, the result is {shape_text(array.shape)}"
-            f"{' ' + layout if layout else ''}; write .npy or .csv"
+            f"{' ' + layout if layout else ''}; {drawn}write .npy or .csv",
+            code="not_held",
         )
     if 0 in array.shape:
-        raise OutputError(f"a picture is not empty, the result is {shape_text(array.shape)}")
+        raise OutputError(
+            f"a picture is not empty, the result is {shape_text(array.shape)}", code="not_held"
+        )
     order = [layout.index(letter) for letter in "NHWC" if letter in layout]
     frames = array.transpose(order)
     if "N" not in layout:

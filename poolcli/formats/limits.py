@@ -30,7 +30,7 @@ def target_dtype(extension: str, source: np.dtype[Any]) -> np.dtype[Any] | None:
         return np.dtype(source.name)
     if source.kind in "iu" and source.name != "uint16" and "uint8" in names:
         return np.dtype(np.uint8)
-    raise OutputError(cannot_hold(pictures, source.name, listed(sorted(names))))
+    raise OutputError(cannot_hold(pictures, source.name, listed(sorted(names))), code="not_held")
 
 
 def meaningless(extension: str, packing: Packing) -> str | None:
@@ -72,17 +72,42 @@ def _compressions() -> Iterable[str]:
     return [text for _, text in sorted(ways_by_format, key=lambda one: one[0])]
 
 
-def cannot_hold(pictures: PictureSupport, dtype: str, names: str, channels: int = 1) -> str:
+def cannot_hold(
+    pictures: PictureSupport, dtype: str, names: str, channels: int = 1, frames: int = 1
+) -> str:
+    """Say that a dtype does not go into these pictures, and every way out."""
     kind = "" if channels == 1 else f" with {channels} channels"
-    other = ".npy" if pictures.every else ".tif or .npy"
-    advice = (
-        f"write {other}, or say `normalize` or `dtype`" if "float" in dtype else f"write {other}"
+    ways = ""
+    if "uint8" in pictures.every_dtype and dtype != "uint8":
+        ways = "use `dtype='uint8'`, `fit='clip'` with it, or `normalize='minmax'`, or "
+    return (
+        f"{pictures.name}{kind} holds {names}, the result is {dtype}; "
+        f"{ways}{other_formats(dtype, channels, frames)}"
     )
-    return f"{pictures.name}{kind} holds {names}, the result is {dtype}; {advice}"
 
 
-def advice_for(channels: int) -> str:
-    return "write .png" if channels in (1, 2, 3, 4) else "write .tif or .npy"
+def other_formats(dtype: str, channels: int = 1, frames: int = 1) -> str:
+    """Name the formats that hold such pictures, by the extensions to write.
+
+    >>> other_formats("uint16", channels=3)
+    'write .png, .tif, .ppm or .npy'
+    """
+    found: dict[str, str] = {}
+    for row in TABLE:
+        if row.pictures is not None and row.pictures.holds(dtype, channels, frames):
+            found.setdefault(row.name, row.extensions[0])
+    return f"write {', '.join(found.values())} or .npy" if found else "write .npy"
+
+
+def ways_for_channels(
+    pictures: PictureSupport, dtype: str, channels: int, frames: int, *, alpha: bool
+) -> str:
+    """Say every way out for channels that these pictures do not have; ``alpha``: one is that."""
+    formats = other_formats(dtype, channels, frames)
+    if alpha:
+        return f"`background='white'` puts it on a colour, or {formats}"
+    looks = "`grid` or `colormap`" if pictures.has(3) else "`grid`"
+    return f"{looks} puts them side by side, or {formats}"
 
 
 def listed(items: Iterable[object]) -> str:

@@ -286,7 +286,7 @@ def read_stream(stream: Stream, label: str, settings: Reading, row: Any) -> Iter
 def header_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
     """Return what an .npy file of C order begins with; the data follow at a multiple of 64."""
     if dtype.kind not in "biuf":
-        raise OutputError(f"an array of {dtype} cannot be written as .npy")
+        raise OutputError(f"an array of {dtype} cannot be written as .npy", code="not_held")
     fields = f"'descr': '{dtype.str}', 'fortran_order': False, 'shape': {tuple(shape)}, "
     padding = " " * (-(len(MAGIC) + 4 + len(fields) + 3) % 64)
     text = f"{{{fields}}}{padding}\n".encode("ascii")

@@ -63,7 +63,9 @@ def _recognised(file: BinaryIO, member: str | None) -> Format:
     file.seek(0)
     if member is not None and not row.is_archive:
         archives = ", ".join(row.extensions[0] for row in TABLE if row.is_archive)
-        raise InputError(f"it has no array {member!r}: only {archives} have names inside")
+        raise InputError(
+            f"it has no array {member!r}: only {archives} have names inside", code="not_found"
+        )
     return row
 
 

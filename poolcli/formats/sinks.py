@@ -20,7 +20,7 @@ import numpy as np
 from poolcli.engine.arrays import Gathered, Writable
 from poolcli.errors import OutputError
 from poolcli.formats import npy
-from poolcli.formats.atomic import Ready, atomic_folder, atomic_target
+from poolcli.formats.atomic import Ready, atomic_folder, atomic_target, make_folders
 from poolcli.formats.base import DEFAULT_PACKING, ArchiveOutput, Format, NewArray, Packing
 from poolcli.formats.guard import writing
 from poolcli.formats.table import NPY, refusal, row_of
@@ -253,7 +253,8 @@ class OutputFile(NamedTuple):
                 raise OutputError(refusal(extension))
             if row.pictures is None and array.dtype.kind not in "biuf":
                 raise OutputError(
-                    f"an array of {array.dtype} cannot be written; numbers and bool can"
+                    f"an array of {array.dtype} cannot be written; numbers and bool can",
+                    code="not_held",
                 )
             pieces = row.encode(array, extension.lower(), layout, metadata, self.packing)
             with self.opener() as stream:
@@ -281,6 +282,15 @@ def to_stream(stream: BinaryIO, *, packing: Packing = DEFAULT_PACKING) -> Output
         yield stream
 
     return OutputFile("-", opener, packing)
+
+
+def make_folder_of(path: str) -> None:
+    """Make the folders that a path lies in, as far as there are none. Raises ``OutputError``."""
+    folder = os.path.dirname(path)
+    try:
+        make_folders(folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: {error.strerror or error}") from error
 
 
 def write_file(

@@ -177,7 +177,7 @@ TABLE = (
         "GIF",
         (".gif",),
         _with(b"GIF87a", b"GIF89a"),
-        PictureSupport("GIF", {1: (_U8,), 3: (_U8,), 4: (_U8,)}, many=True),
+        PictureSupport("GIF", {1: (_U8,), 3: (_U8,), 4: (_U8,)}, many=True, opaque_or_not=True),
     ),
     _picture("BMP", (".bmp",), _with(b"BM"), PictureSupport("BMP", {1: (_BOOL, _U8), 3: (_U8,)})),
     _picture(

@@ -68,7 +68,9 @@ def meant(array: np.ndarray, settings: Reading) -> np.ndarray:
 def encode(array: np.ndarray, extension: str, *_: object) -> Iterator[bytes | memoryview]:
     """Return the bytes of a text file, line by line."""
     if array.dtype.kind not in "biuf":
-        raise OutputError(f"an array of {array.dtype} cannot be written; numbers and bool can")
+        raise OutputError(
+            f"an array of {array.dtype} cannot be written; numbers and bool can", code="not_held"
+        )
     lines = format_plain(array, SEPARATORS[extension])
     return (f"{line}\n".encode("ascii") for line in lines)
 

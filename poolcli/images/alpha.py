@@ -53,6 +53,22 @@ class MarkedTransparent:
         np.copyto(colours, self._mark, where=transparent)
 
 
+def put_on(pixels: Array, colour: tuple[int, int, int]) -> Array:
+    """Give pixels, whose last axis ends with alpha, as they look on a background of this colour.
+
+    Grey stays grey on grey. ``colour`` is of 0 to 255 each, whatever the dtype; floats go up to 1.
+    """
+    peak = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else 1
+    colours, opacity = pixels[..., :-1].astype(np.float64), pixels[..., -1:] / peak
+    behind = np.array(colour) * (peak / 255)
+    if colours.shape[-1] == 1 and len(set(colour)) == 1:
+        behind = behind[:1]
+    seen = colours * opacity + behind * (1 - opacity)
+    if pixels.dtype.kind in "iu":
+        seen = np.rint(seen)
+    return np.asarray(seen.astype(pixels.dtype))
+
+
 def wider(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], float] | None:
     """A type that holds all of ``dtype`` and a number that is none of it; None where none does.
 

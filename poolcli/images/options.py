@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poolcli.dtypes import number_type
+from poolcli.dtypes import DoesNotFit, number_type
 from poolcli.engine.arrays import Readable, Writable, read_whole, stored_output, write_whole
-from poolcli.errors import InputError, OutputError, labelled
+from poolcli.errors import InputError, OutputError, UsageError, labelled
 from poolcli.formats.base import DEFAULT_PACKING, Packing, Reading, Source, SourceInfo
 from poolcli.formats.sinks import Finished
-from poolcli.formats.table import holds_several, picture_support_of, row_of
+from poolcli.formats.table import picture_support_of, row_of
 from poolcli.operation import Operation, OperationPlan
 from poolcli.ops import find_op
 from poolcli.plan import Plan
@@ -41,6 +41,7 @@ class ImageOptions(NamedTuple):
     rendering: how results are to be seen; None where they are written as the numbers they are
     max_pixels: refuse larger pictures as possible decompression bombs; None: 178 956 970
     packing: how results are packed
+    background: the colour, 0 to 255 each, that transparent results are put on; None: they stay so
     """
 
     linear: bool = False
@@ -48,6 +49,7 @@ class ImageOptions(NamedTuple):
     rendering: Rendering | None = None
     max_pixels: int | None = None
     packing: Packing = DEFAULT_PACKING
+    background: tuple[int, int, int] | None = None
 
     @property
     def pools_numbers(self) -> bool:
@@ -75,6 +77,8 @@ class ImageOptions(NamedTuple):
             return not self.linear
         if source.is_read_whole:
             return False
+        if self.background is not None and _has_alpha(plan.layout, source):
+            return False  # a result is put on it as a whole
         if plan.single is None:
             return True
         # What nobody sees is a matter of whole pictures, but where it only weighs nothing.
@@ -94,14 +98,25 @@ class ImageOptions(NamedTuple):
         """Plan for an input whose result is written in ``format``, None where it is only shown.
 
         A picture can hold rounded values of the depth that the input had, or that was asked for.
-        Raises OutputError where it cannot.
+        Raises OutputError where it cannot, and UsageError for a rendering that is no picture.
         """
+        if format and picture_support_of(format) is None:
+            self._check_is_picture(format)
         info = self._pooled_as(operation, info, layout, format)
         try:
             operation = self._ask(operation, info, format)
         except OutputError as error:
             raise OutputError(f"{info.label}: {error}") from error
         return operation.plan(info.shape, info.dtype, layout)
+
+    def _check_is_picture(self, format: str) -> None:
+        if self.rendering is not None:
+            what = "`colormap`, `normalize` and `grid` make pictures"
+        elif self.background is not None:
+            what = "`background` is for pictures"
+        else:
+            return
+        raise UsageError(f"{what}, and {format} is none; write .png")
 
     def _ask(self, operation: Operation, info: SourceInfo, format: str | None) -> Operation:
         if info.nodata is not None:
@@ -154,6 +169,8 @@ class ImageOptions(NamedTuple):
         alpha = alpha and info.shape[-1] in (2, 4)
         if self.linear or (alpha and plan.single is not None and _averages(plan.single)):
             return _OF_BLEND * numbers
+        if alpha and self.background is not None:
+            return _OF_SEEN * numbers + 4 * info.nbytes
         if alpha and plan.single is not None:
             # The picture in a wider type where some window has nothing to be seen.
             return _OF_SEEN * numbers + 4 * info.nbytes
@@ -165,8 +182,26 @@ class ImageOptions(NamedTuple):
         source: Source,
         out: Writable,
         progress: Callable[[float], None],
+        format: str | None = None,
     ) -> None:
-        """Pool an input as ``plan`` says into ``out``. Raises InputError."""
+        """Pool an input as ``plan`` says into ``out``, to be written in ``format``.
+
+        Raises InputError.
+        """
+        try:
+            self._run(plan, source, out, progress)
+        except DoesNotFit as error:
+            if picture_support_of(format) is None:
+                raise
+            raise InputError(f"{error}, or scale it by `normalize='minmax'`") from error
+
+    def _run(
+        self,
+        plan: OperationPlan,
+        source: Source,
+        out: Writable,
+        progress: Callable[[float], None],
+    ) -> None:
         if self.go_by_boxes(plan, source):
             content = _as_planned(plan, source, source.content)
             with labelled(source.label):
@@ -233,12 +268,24 @@ class ImageOptions(NamedTuple):
     ) -> Finished:
         """Give the result as it is to be written. Raises OutputError."""
         seen = self._rendered(array, plan.output_layout, source, format, path)
+        if self.background is not None and self._ends_with_alpha(seen, source):
+            from poolcli.images.alpha import put_on
+
+            pixels, metadata = put_on(seen.array, self.background), seen.metadata
+            metadata = None if metadata is None else metadata._replace(alpha=False)
+            seen = seen._replace(array=pixels, metadata=metadata)
         if source.metadata is None:
             return seen
         # Planes that stand side by side lie nowhere.
         is_one = _plane(seen.array, seen.layout) == _plane(array, plan.output_layout)
         metadata, lost = self._placed(seen.metadata, plan, source, format, is_one=is_one)
         return seen._replace(metadata=metadata, lost=lost)
+
+    def _ends_with_alpha(self, seen: Finished, source: Source) -> bool:
+        """Whether the last channel of a result says how opaque the others are."""
+        if self.rendering is None:
+            return _has_alpha(str(seen.layout), source)
+        return str(seen.layout)[-1:] == "C" and seen.array.shape[-1] in (2, 4)
 
     def said(
         self, plan: OperationPlan, source: Source, format: str
@@ -282,23 +329,19 @@ class ImageOptions(NamedTuple):
     ) -> Finished:
         """Give the result as it is seen: as it is, or as it is to be rendered."""
         metadata, pictures = source.metadata, picture_support_of(format)
-        if self.rendering is None or holds_several(format):
+        if self.rendering is None or pictures is None:
             return Finished(array, layout, metadata)
-        if pictures is None:
-            raise OutputError(
-                f"{path}: `colormap`, `normalize` and `grid` make pictures, and {format} is none;"
-                " say `format='png'`"
-            )
         from poolcli.images.render import render
 
         alpha = _has_alpha(layout, source)
+        has_alpha = pictures.has(4) or self.background is not None  # it is put on a colour then
         try:
             seen = render(
                 array,
                 layout,
                 self.rendering,
                 alpha=source.dtype if alpha else None,
-                nan="transparent" if pictures.has(4) else "colour" if pictures.has(3) else "black",
+                nan="transparent" if has_alpha else "colour" if pictures.has(3) else "black",
             )
         except OutputError as error:
             raise OutputError(f"{path}: {error}") from error

@@ -68,7 +68,9 @@ def render(
     """
     if "W" not in layout or 0 in values.shape:
         shape = "x".join(map(str, values.shape)) or "one number"
-        raise OutputError(f"there is no plane to see in {shape}; write .npy or .csv")
+        raise OutputError(
+            f"there is no plane to see in {shape}; write .npy or .csv", code="not_held"
+        )
     channels = values.shape[layout.index("C")] if "C" in layout else 1
     plain = "D" not in layout and "H" in layout and (channels in (1, 3) or alpha is not None)
     if rendering.colormap is None and rendering.columns is None and plain:

@@ -110,11 +110,11 @@ def planned_json(result: Result, *, word: Callable[[str], str] = str) -> str:
     return json.dumps({**record, "would_write": None if target is None else text(target)})
 
 
-def failed_json(label: str, message: str) -> str:
-    """Return the JSON object of an input that could not be pooled."""
+def failed_json(label: str, message: str, code: str) -> str:
+    """Return the JSON object of an input that could not be pooled; ``code``: one of ``CODES``."""
     import json
 
-    return json.dumps({"label": text(label), "error": safe(message)})
+    return json.dumps({"label": text(label), "error": safe(message), "code": code})
 
 
 def skipped_json(label: str, paths: Sequence[str]) -> str:

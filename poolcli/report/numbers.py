@@ -66,6 +66,22 @@ def pick(count: int, limit: int) -> list[int | None]:
     return [*range(head), None, *range(count - tail, count)]
 
 
+def pick_around(count: int, limit: int, at: int) -> list[int | None]:
+    """Return which of ``count`` items to show in ``limit`` places if ``at`` is to be among them.
+
+    >>> pick_around(9, 4, 1), pick_around(9, 4, 5)
+    ([0, 1, None, 8], [None, 4, 5, None])
+    """
+    usual = pick(count, limit)
+    if at in usual:
+        return usual
+    inside = max(1, limit - 2)
+    start = min(max(0, at - inside // 2), count - inside)
+    before: list[int | None] = [None] if start else []
+    after: list[int | None] = [None] if start + inside < count else []
+    return [*before, *range(start, start + inside), *after]
+
+
 SPATIAL = "DHW"
 NAMES = {"N": "batch", "C": "channel", "D": "depth"}
 # What the rows are where they are not the rows of a picture, by the letters on the page.

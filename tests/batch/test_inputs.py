@@ -138,7 +138,10 @@ def test_two_trees_with_one_name(poolcli: Run) -> None:
         save(Path(place))
     code, _, err = poolcli("avg", "-k", 2, "-r", "in", "too", "-o", "out/")
     assert code == 2
-    assert err == ("poolcli: out/x/a.npy: would be written for both in/x/a.npy and too/x/a.npy\n")
+    assert err == (
+        "poolcli: out/x/a.npy: would be written for both in/x/a.npy and too/x/a.npy; "
+        "--name-template '{stem}_{n}{ext}' tells them apart\n"
+    )
     assert not Path("out").exists()
 
 

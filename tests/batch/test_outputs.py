@@ -36,6 +36,7 @@ def test_another_format(poolcli: Run, flag: str) -> None:
         ("{stem}_small{ext}", ["--to", "tif"], ["a_small.tif", "b c_small.tif"]),
         ("{parent}-{op}-{n:04}{ext}", [], ["in-max-0001.png", "in-max-0002.PNG"]),
         ("{n}.bmp", [], ["1.bmp", "2.bmp"]),
+        ("{stem}{in_ext}{ext}", ["--to", "tif"], ["a.png.tif", "b c.PNG.tif"]),
         ("{stem}/x{ext}", [], ["a/x.png", "b c/x.PNG"]),
         ("{{{stem}}}{ext}", [], ["{a}.png", "{b c}.PNG"]),
         ("./{stem}{ext}", [], ["a.png", "b c.PNG"]),
@@ -58,7 +59,10 @@ def test_templates(poolcli: Run, template: str, options: list[str], expected: li
         ("{stem.__class__}{ext}", "{stem.__class__} is unknown"),
         ("{stem[0]}{ext}", "{stem[0]} is unknown"),
         ("{stem!r}{ext}", "{stem!r} is unknown"),
-        ("{width}{ext}", "{width} is unknown; use {stem}, {array}, {ext}, {parent}, {op}, {n}"),
+        (
+            "{depth}{ext}",
+            "{depth} is unknown; use {stem}, {array}, {ext}, {in_ext}, {parent}, {op}",
+        ),
         ("{}{ext}", "{} is unknown"),
         ("{stem:>9999999999}{ext}", "means nothing"),
         ("{n:4}{ext}", "means nothing"),
@@ -85,7 +89,7 @@ def test_arrays_of_one_archive_have_names_of_their_own(poolcli: Run) -> None:
     both = ("maps.npz:one", "maps.npz:deep/two.npy", "-o", "out/", "--to", "npy")
     code, _, err = poolcli("max", "-k", 2, *both)
     assert (code, Path("out").exists()) == (2, False)
-    assert err.endswith("; --name-template '{stem}_{array}{ext}' tells arrays apart\n")
+    assert err.endswith("; --name-template '{stem}_{array}{ext}' tells them apart\n")
     template = ("--name-template", "{stem}_{array}{ext}")
     assert poolcli("max", "-k", 2, *both, *template).code == 0
     assert names() == ["maps_deep/two.npy", "maps_one.npy"]
@@ -94,11 +98,124 @@ def test_arrays_of_one_archive_have_names_of_their_own(poolcli: Run) -> None:
     assert "names no file in the output folder" in refused.err
 
 
+@pytest.mark.parametrize(
+    ("inputs", "template", "made"),
+    [
+        (["in/a.png", "in/a.jpg"], "{stem}{in_ext}{ext}", ["a.jpg.npy", "a.png.npy"]),
+        (["in/a.png", "on/a.png"], "{parent}_{stem}{ext}", ["in_a.npy", "on_a.npy"]),
+        (["in/a.png", "up/in/a.png"], "{stem}_{n}{ext}", ["a_1.npy", "a_2.npy"]),
+        (["in/a.npz:a", "in/a.npz:b"], "{stem}_{array}{ext}", ["a_a.npy", "a_b.npy"]),
+    ],
+)
+def test_a_template_that_tells_inputs_of_one_name_apart_is_named(
+    poolcli: Run, inputs: list[str], template: str, made: list[str]
+) -> None:
+    for name in {name.partition(":")[0] for name in inputs}:
+        save(Path(name))
+    np.savez("in/a.npz", a=np.ones((4, 4)), b=np.ones((4, 4)))
+    options = (*inputs, "-o", "out/", "--to", "npy")
+    code, _, err = poolcli("max", "-k", 2, *options)
+    assert (code, Path("out").exists()) == (2, False)
+    assert err.endswith(f"; --name-template '{template}' tells them apart\n")
+    assert poolcli("max", "-k", 2, *options, "--name-template", template).code == 0
+    assert names() == made
+    again = poolcli("max", "-k", 2, *options, "--name-template", "{op}{ext}")
+    assert "; {n} in --name-template '{op}{ext}' would tell them apart" in again.err
+
+
+def test_many_pictures_as_numbers_get_a_hint_before_them(poolcli: Run) -> None:
+    save(Path("in", "a.png"))
+    save(Path("in", "b.png"))
+    save(Path("in", "c.npy"))
+    outcome = poolcli("max", "-k", 2, "in")
+    assert outcome.err == (
+        "poolcli: hint: in/a.png: pictures are written as numbers; -o DIR/ writes pictures, "
+        "--no-preview only tells of them\n"
+    )
+    silent: list[list[object]] = [["in", "-q"], ["in", "--json"], ["in", "--no-preview"]]
+    for arguments in (*silent, ["in/a.png"], ["in/c.npy", "in/c.npy"], ["in", "-o", "-", "-q"]):
+        assert poolcli("max", "-k", 2, *arguments).err == ""
+
+
+def test_sizes_of_results_in_names(poolcli: Run) -> None:
+    np.save("a.npy", np.ones((30, 40, 3)))
+    np.save("b.npy", np.ones((20, 20)))
+    Path("bad.npy").write_bytes(b"\x93NUMPY")
+    template = ("--name-template", "{stem}_{width}x{height}{ext}", "--indices", "where/")
+    inputs = ("a.npy", "b.npy", "bad.npy")
+    outcome = poolcli("max", "-k", 10, *inputs, "-o", "out/", *template)
+    assert (outcome.code, outcome.out) == (1, b"")
+    assert outcome.err.count("bad.npy") == 1
+    assert names("out") == names("where") == ["a_4x3.npy", "b_2x2.npy"]
+    assert np.load("out/a_4x3.npy").shape == (3, 4, 3)
+    refused = poolcli("max", "-k", 10, "a.npy", "-o", "no/", *template[:2], "--to", "png")
+    assert (refused.code, refused.out, "PNG holds" in refused.err) == (1, b"", True)
+    again = poolcli("max", "-k", 10, *inputs, "-o", "out/", *template, "--resume")
+    assert again.err.splitlines()[-1] == "poolcli: 0 done, 2 skipped, 1 failed"
+    for arguments, said in (
+        (["global", "max", "a.npy"], "the result for a.npy has no width"),
+        (["max", "-k", 2, "-"], "has no name to keep"),
+    ):
+        refused = poolcli(*arguments, "-o", "new/", *template[:2])
+        assert (refused.code, Path("new").exists()) == (2, False)
+        assert said in refused.err
+
+
 def test_a_template_names_positions_too(poolcli: Run) -> None:
     save(Path("in", "a.png"))
     options = ("--indices", "where/", "--name-template", "{stem}_x{ext}")
     assert poolcli("max", "-k", 2, "in", "-o", "out/", *options).code == 0
     assert (names("out"), names("where")) == (["a_x.png"], ["a_x.npy"])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "made"),
+    [
+        (["in"], "small", "small/a.npy"),
+        (["in"], "new/deep/small.v2", "new/deep/small.v2/a.npy"),
+        (["in/a.npy", "in/b.npy"], "small", "small/a.npy"),
+        (["in/*.npy"], "small", "small/a.npy"),
+        (["in/a.npy"], "new/deep/", "new/deep/a.npy"),
+        (["in/a.npy"], "new/deep/out.csv", "new/deep/out.csv"),
+    ],
+)
+def test_folders_are_made(poolcli: Run, inputs: list[str], output: str, made: str) -> None:
+    save(Path("in", "a.npy"))
+    save(Path("in", "b.npy"))
+    dry = poolcli("max", "-k", 2, *inputs, "-o", output, "--dry-run")
+    assert (dry.code, sorted(path.name for path in Path().iterdir())) == (0, ["in"])
+    assert dry.text.startswith(f"in/a.npy -> {made}  ")
+    outcome = poolcli("max", "-k", 2, *inputs, "-o", output)
+    assert outcome.code == 0, outcome.err
+    assert Path(made).is_file()
+    assert f"(written to {made})" in outcome.err
+    again = poolcli("max", "-k", 2, *inputs, "-o", output)
+    assert (again.code, f"{made}: exists; --overwrite" in again.err) == (2, True)
+
+
+def test_positions_of_many_inputs_go_to_a_folder_that_is_made(poolcli: Run) -> None:
+    fill(Path("in"), 2)
+    options = ("-o", "new/out", "--indices", "new/where", "--to", "npy")
+    assert poolcli("max", "-k", 2, "in", *options).code == 0
+    assert (names("new/out"), names("new/where")) == (["in000.npy", "in001.npy"],) * 2
+    assert poolcli("max", "-k", 2, "in", *options, "--resume").err == "poolcli: 0 done, 2 skipped\n"
+
+
+@pytest.mark.parametrize("output", ["out.png", "mine", "to.nowhere"])
+def test_what_is_a_file_by_its_name_or_on_disk_is_no_folder(poolcli: Run, output: str) -> None:
+    fill(Path("in"), 2)
+    Path("mine").write_text("mine")
+    Path("to.nowhere").symlink_to("nothing")
+    code, out, err = poolcli("max", "-k", 2, "in", "-o", output)
+    assert (code, out) == (2, b"")
+    assert err == f"poolcli: {output}: one file for 2 inputs; name a folder: -o {output}/\n"
+    assert Path("mine").read_text() == "mine"
+
+
+def test_nothing_is_made_for_results_that_there_are_not(poolcli: Run) -> None:
+    Path("broken.npy").write_bytes(b"\x93NUMPY")
+    assert poolcli("max", "-k", 2, "broken.npy", "-o", "new/deep/x.npy").code == 1
+    assert not Path("new").exists()
 
 
 def test_existing_outputs_stop_the_run_before_it_begins(poolcli: Run) -> None:
@@ -183,7 +300,7 @@ def test_two_names_of_one_output(poolcli: Run) -> None:
     Path("out", "same.npy").write_text("mine")
     code, _, err = poolcli("max", "-k", 2, "in", "-o", "out/", "--overwrite")
     assert (code, Path("out", "same.npy").read_text()) == (2, "mine")
-    assert err == "poolcli: out/b.npy: would be written for both in/a.npy and in/b.npy\n"
+    assert err.startswith("poolcli: out/b.npy: would be written for both in/a.npy and in/b.npy")
 
 
 def test_an_output_that_is_a_folder_of_another(poolcli: Run) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from poolcli import batch, formats
-from poolcli.batch.job import StartLatch
+from poolcli.batch.job import StartLatch, Task
 from poolcli.batch.manifest import Manifest
 from poolcli.batch.outputs import Target
 from poolcli.batch.parallel import Budget
@@ -108,6 +108,35 @@ def test_json_has_an_object_for_every_input(mixed: Path, poolcli: Run) -> None:
     assert records["in/in001.png"]["written"] == "out/in001.png"
     assert "values" not in records["in/in001.png"]
     assert outcome.err.count("poolcli: in/") == 3
+
+
+def test_json_comes_in_the_order_of_the_inputs(
+    poolcli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(8):
+        save(Path("in", f"{number}.npy"), number, side=4)
+    Path("in", "5.npy").write_bytes(b"\x93NUMPY")
+    module = sys.modules["poolcli.batch.run"]
+    last, do, release = threading.Event(), module.do_task, [""]
+
+    def reversed_pair(task: Task) -> Iterator[Any]:
+        if task.job.input.label == release[0]:  # with 2 at work, others were told of before
+            last.set()
+        if task.job.input.label == "in/0.npy":
+            assert last.wait(20)
+        yield from do(task)
+
+    monkeypatch.setattr(module, "do_task", reversed_pair)
+    labels = [f"in/{number}.npy" for number in range(8)]
+    for release[0], in_order in ("in/2.npy", True), ("in/6.npy", False):
+        last.clear()
+        options = ["--json"] if in_order else ["--json", "--unordered"]
+        outcome = poolcli("max", "-k", 2, "in", "-j", 2, *options)
+        records = [json.loads(line) for line in outcome.text.splitlines()]
+        told = [record["label"] for record in records]
+        assert (outcome.code, sorted(told)) == (1, labels)
+        assert (told == labels, told.index("in/0.npy") == 0) == (in_order, in_order)
+        assert [record.get("code") for record in records if "error" in record] == ["unreadable"]
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
@@ -419,7 +448,11 @@ def test_a_bar_on_a_terminal(mixed: Path) -> None:
     assert shown.count("poolcli: in/") == 3
     assert "# in/" not in shown
     summary = shown.rstrip().splitlines()[-1]
-    assert re.search(r"21 done, 3 failed in [\d.]+ s \([\d.]+ files/s, [\d.]+ MB/s\)", summary)
+    rates = r"\([\d.]+ files/s, [\d.]+ MB/s\)"
+    assert re.search(rf"21 done, 3 failed in [\d.]+ s {rates}; written to out/$", summary)
+    _, shown = on_a_terminal("avg", "-k", 3, mixed, "-o", "new/")
+    summary = shown.rstrip().splitlines()[-1]
+    assert summary.endswith("; written to new/; rows or columns dropped in 24")
 
 
 @pytest.mark.parametrize("options", [["-q"], ["--dry-run"]])

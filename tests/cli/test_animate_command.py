@@ -20,7 +20,7 @@ WRONG = [
     ("max -k 2 x.npy -o x.mp4", "x.mp4: extension '.mp4' is unknown; animate writes .gif .png"),
     ("max -k 2 x.npy -o gif", "gif: has no extension; animate writes .gif .png .html"),
     ("max -k 2 x.npy -o -", "-: has no extension"),
-    ("max -k 2 x.npy -o no/x.gif", "no/x.gif: there is no folder no; make it first"),
+    ("max -k 2 x.npy -o x.npy/x.gif", "x.npy is there and no folder; name another folder"),
     ("max -k 2 x.npy -o dir.gif", "dir.gif: is a folder; name a file in it"),
     ("max -k 2 x.npy -o there.gif", "there.gif: exists; --overwrite replaces it"),
     ("max -k 2 x.npy -o there.html", "there.html: exists; --overwrite replaces it"),

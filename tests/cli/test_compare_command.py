@@ -203,7 +203,7 @@ def test_a_sheet(poolcli, photo, tmp_path):
         (["photo.png", "-o", "sheet.npy"], "-o sheet.npy: a sheet is a picture"),
         (["photo.png", "-o", "-"], "-o -: a sheet is a picture"),
         (["photo.png", "-o", "new/"], "-o new/: a sheet is a picture"),
-        (["photo.png", "-o", "no/sheet.png"], "there is no folder no"),
+        (["photo.png", "-o", "photo.png/sheet.png"], "photo.png is there and no folder"),
         (["photo.png", "photo.png", "-o", "s.png"], "one sheet for several inputs"),
         (["photo.png", "-o", "photo.png"], "photo.png: is the input itself"),
         (["photo.png", "--overwrite"], "--overwrite is for the sheet"),

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from poolcli.analysis.conform import compare
+from poolcli.analysis.conform import Comparison, compare, verdict
 from poolcli.formats.text import read_text
 from poolcli.frameworks.table import TABLE
 from poolcli.geometry import Sliding
@@ -31,7 +31,11 @@ def test_text(poolcli):
     done = poolcli("conform", "x.npy", "--size", "3", "-s", "2", "-p", "1", "--op", "avg")
     assert (done.code, done.err) == (0, "")
     lines = done.text.splitlines()
-    assert lines[:4] == [
+    assert lines[0] == (
+        "# x.npy  onnx differs from torch in 8 of 9 cells; keras refuses: its padding is 'valid' "
+        "or 'same', not a number"
+    )
+    assert lines[1:5] == [
         "# x.npy  torch: 5x5 HW -> 3x3  (8 of 9 cells differ)",
         "# - padding counts as zeros in the mean (its count_include_pad is True by default)",
         "# shape: 3x3",
@@ -77,9 +81,102 @@ def test_json(poolcli):
         "output": None,
         "refused": "it has no lp pooling",
         "why": [],
+        "agrees": [],
         "values": None,
         "differs": None,
     }
+
+
+def made(framework, values, layout="HW", refused=None):
+    values = None if values is None else np.asarray(values)
+    return Comparison(framework, layout, (4,) * len(layout), values, refused=refused)
+
+
+ONES = np.ones((2, 2))
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "said"),
+    [
+        ([made("a", ONES), made("b", ONES)], "a = b in all 4 cells"),
+        ([made("a", [[1]]), made("b", [[1]])], "a = b in their one cell"),
+        ([made("a", [[np.nan]]), made("b", [[np.nan]])], "a = b in their one cell"),
+        ([made("a", ONES), made("b", ONES + 1e-9)], "a = b in all 4 cells"),
+        ([made("a", ONES), made("b", [[1, 1], [1, 2]])], "b differs from a in 1 of 4 cells"),
+        (
+            [made("a", ONES), made("b", 2 * ONES), made("c", 2 * ONES)],
+            "b = c in all 4 cells; a differs from b in 4 of 4 cells",
+        ),
+        (
+            [made("a", ONES), made("b", ONES), made("c", [[1.0]])],
+            "a = b in all 4 cells; c gives 1x1, and a 2x2",
+        ),
+        ([made("a", ONES, "HW"), made("b", ONES, "NW")], "b reads NW, and a HW"),
+        ([made("a", ONES), made("b", None, refused="no")], "only a pools it; b refuses: no"),
+        (
+            [made("a", None, refused="never"), made("b", None, refused="no")],
+            "a refuses: never; b refuses: no",
+        ),
+        (
+            [
+                made(name, np.full((1000, 100), int(value)))
+                for name, value in zip("abcd", "1122", strict=True)
+            ],
+            "a = b in all 100,000 cells; c = d differ from a in 100,000 of 100,000 cells",
+        ),
+    ],
+)
+def test_first_it_says_whether_they_agree(comparisons, said):
+    assert verdict(comparisons) == said
+    for terminal in (False, True):
+        stream = io.StringIO()
+        show_comparison("x", comparisons, stream=stream, terminal=terminal, reasons=False)
+        drawn = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+        assert " ".join(drawn.split()) == ("x " if terminal else "# x ") + said
+
+
+def test_of_large_results_only_what_differs_is_shown(poolcli):
+    x = np.random.default_rng(3).standard_normal((2, 3, 60, 60)).astype(np.float32)
+    x[1, 2, 10, 20] = np.nan
+    np.save("x.npy", x)
+    options = ("x.npy", "-k", 2, "-s", 2, "--layout", "NCHW")
+    done = poolcli("conform", *options)
+    lines = done.text.splitlines()
+    assert lines[0].startswith(
+        "# x.npy  torch = onnx in all 5,400 cells; keras differs from torch in 1 "
+    )
+    keras = x[1, 2, 10:12, 20:22][~np.isnan(x[1, 2, 10:12, 20:22])].max()
+    cell = "# differs at item 1, channel 2, row 5, column 10: "
+    assert lines[-1] == f"{cell}torch nan, onnx nan, keras {keras!s}"
+    assert all(line.startswith("#") for line in lines)
+    assert len(lines) < 12
+    for quiet, count in (["--no-preview"], len(lines) - 1), (["--quiet"], 1):
+        assert poolcli("conform", *options, *quiet).text.splitlines() == lines[:count]
+    records = poolcli("conform", *options, "--json", "--no-preview").text.splitlines()
+    torch, keras, onnx = map(json.loads, records)
+    assert (torch["agrees"], keras["agrees"], onnx["agrees"]) == (["onnx"], [], ["torch"])
+    assert not {"values", "differs"} & torch.keys()
+    avg = ("-k", 3, "-s", 2, "-p", 1, "--op", "avg", "--layout", "NCHW")
+    every = poolcli("conform", "x.npy", *avg)
+    lines = every.text.splitlines()
+    assert len(lines) < 40
+    assert re.fullmatch(r"# and [\d,]+ more cells, in 6 planes", lines[-1])
+
+
+def test_a_terminal_shows_the_plane_that_differs():
+    x = np.random.default_rng(3).standard_normal((3, 80, 80))
+    x[1, 50, 60] = np.nan
+    stream = io.StringIO()
+    comparisons = compare(x, "max", Sliding(2, 2), layout="CHW")
+    show_comparison("x", comparisons, stream=stream, terminal=True)
+    drawn = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+    assert "torch = onnx 3x80x80 CHW" in drawn
+    assert drawn.count("plane 2 of 3") == drawn.count("around row 25, column 30") == 2
+    assert len(re.findall(r"\d\*", drawn)) == 1
+    bare = io.StringIO()
+    show_comparison("x", comparisons, stream=bare, terminal=True, values=False)
+    assert "plane" not in bare.getvalue()
+    assert "TensorFlow" in bare.getvalue()
 
 
 def test_a_picture_tells_its_layout(poolcli):

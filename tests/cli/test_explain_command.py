@@ -259,7 +259,11 @@ def test_what_cannot_be_pooled_prints_nothing_by_half(
     outcome = poolcli("explain", op, "-k", 2, "--nan", "error", "--matrix", matrix, *options)
     assert outcome.code == 1
     assert outcome.err.startswith(f"poolcli: --matrix: {message}")
-    assert (json.loads(outcome.text).keys() == {"label", "error"}) if as_json else not outcome.text
+    assert (
+        (json.loads(outcome.text).keys() == {"label", "error", "code"})
+        if as_json
+        else not outcome.text
+    )
 
 
 def test_too_many_windows_for_json_are_refused(poolcli: Run) -> None:

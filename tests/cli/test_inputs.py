@@ -271,7 +271,11 @@ def test_an_input_that_fails_has_an_object_too(poolcli: Run, matrix: Path, comma
     Path("empty.jpg").touch()
     outcome = poolcli(*command.split(), "empty.jpg", "--json")
     assert outcome.code == 1
-    assert json.loads(outcome.text) == {"label": "empty.jpg", "error": "empty.jpg: it is empty"}
+    assert json.loads(outcome.text) == {
+        "label": "empty.jpg",
+        "error": "empty.jpg: it is empty",
+        "code": "unreadable",
+    }
     assert outcome.err == "poolcli: empty.jpg: it is empty\n"
 
 

@@ -58,7 +58,9 @@ def test_messages_name_flags(say: Any, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_a_failed_input_is_told_in_flags(capsys: pytest.CaptureFixture[str]) -> None:
     messages.complain_of_input("x", InputError("x: use `nan='skip'`"), as_json=True)
-    assert capsys.readouterr().out == '{"label": "x", "error": "x: use --nan skip"}\n'
+    assert capsys.readouterr().out == (
+        '{"label": "x", "error": "x: use --nan skip", "code": "not_poolable"}\n'
+    )
 
 
 @pytest.mark.parametrize(

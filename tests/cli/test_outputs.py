@@ -125,7 +125,8 @@ def test_json(poolcli: Run, matrix: Path) -> None:
     assert outcome.code == 1
     records = [json.loads(line) for line in outcome.out.splitlines()]  # in the order of the ends
     (failed,) = [record for record in records if record["label"] == "missing.npy"]
-    assert failed == {"label": "missing.npy", "error": "missing.npy: No such file or directory"}
+    said = "missing.npy: No such file or directory"
+    assert failed == {"label": "missing.npy", "error": said, "code": "not_found"}
     done = [record["values"] for record in records if record["label"] == "x.npy"]
     assert done == [POOLED, POOLED]
     written = json.loads(poolcli("max", "-k", 2, "x.npy", "--json", "-o", "out.npy").out)

@@ -131,7 +131,7 @@ WRONG = [
         "y.npy: would be written for both x.npy and the positions in x.npy",
     ),
     ("--indices out/ -o out/", "out/x.npy: would be written for both"),
-    ("--indices nowhere/i.npy", "there is no folder nowhere"),
+    ("--indices there.npy/i.npy", "there.npy is there and no folder"),
     ("there.npy --indices i.npy", "one file for the positions of 2 inputs; name a folder"),
     (". --indices i.npy", "name a folder"),
     ("--matrix 1 --indices places/", "has no name to keep in places/; say --indices FILE"),

@@ -209,7 +209,6 @@ def test_what_is_no_scale(text: str) -> None:
     [
         (["--colormap", "jet", "-o", "b.png"], 2, "--colormap 'jet': use grey, viridis"),
         (["--colormap", "magma"], 2, "make a picture: say -o FILE.png"),
-        (["--colormap", "magma", "-o", "b.npy"], 1, "b.npy: --colormap, --normalize and --grid"),
         (["--normalize", "9", "-o", "b.png"], 2, "--normalize '9': use minmax"),
         (["--quality", "80", "-o", "b.png"], 2, "PNG loses nothing and has no quality"),
         (["--quality", "101", "-o", "b.jpg"], 2, "--quality 101: must be from 1 to 100"),
@@ -233,6 +232,35 @@ def test_what_means_nothing_is_said_in_one_line(
     assert re.search(message, outcome.err), outcome.err
     assert outcome.err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("look", ["--colormap magma", "--normalize each", "--grid 2"])
+@pytest.mark.parametrize("source", ["a.png", "a.npy", "a.npz", "a.csv"])
+@pytest.mark.parametrize(
+    "output", ["b.npy", "b.npz", "b.csv", "b.zarr", "b/ --to npy", "- --format npy"]
+)
+def test_a_look_without_a_picture_is_refused(
+    look: str, source: str, output: str, tmp_path: Path, poolcli: Run
+) -> None:
+    from PIL import Image
+
+    array = noise(4, 4)
+    Image.fromarray(array).save(tmp_path / "a.png")
+    np.save("a.npy", array)
+    np.savez("a.npz", a=array)
+    np.savetxt("a.csv", array, "%d", ",")
+    before = {path.name for path in tmp_path.iterdir()}
+    for more in ([], ["--dry-run"] if output[0] != "-" else []):
+        code, out, err = poolcli(
+            "max", "-k", "2", source, *look.split(), "-o", *output.split(), *more
+        )
+        assert (code, out) == (2, b""), err
+        format = output.split()[-1].rpartition(".")[2]
+        assert err == (
+            "poolcli: --colormap, --normalize and --grid make pictures, "
+            f"and .{format} is none; write .png\n"
+        )
+    assert {path.name for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("format", ["png", "gif", "tif", "webp", "ppm"])
