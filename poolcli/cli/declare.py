@@ -116,7 +116,8 @@ def long_flag(param: WindowParam) -> str:
 
 def of_window(param: WindowParam, padding: str | int = 0) -> inspect.Parameter:
     """Describe the option of what places windows; ``padding`` is the op's own."""
-    flags = (long_flag(param), *([f"-{param.short}"] if param.short else []))
+    synonyms = (f"--{word}" for word in param.synonyms)
+    flags = (long_flag(param), *([f"-{param.short}"] if param.short else []), *synonyms)
     if param.is_switch:
         return switch(param.name, param.help, *flags)
     settings: dict[str, Any] = {"words": param.words} if param.words else {}
