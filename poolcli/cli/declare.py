@@ -65,10 +65,22 @@ def _completer(words: Words) -> Callable[[str], list[str]]:
 
 
 def argument(
-    name: str, kind: Any, metavar: str, help: str, default: Any = inspect.Parameter.empty
+    name: str,
+    kind: Any,
+    metavar: str,
+    help: str,
+    default: Any = inspect.Parameter.empty,
+    words: Words = (),
 ) -> inspect.Parameter:
-    """Describe what a command takes without a flag; without a ``default`` it must be there."""
-    declared = Annotated[kind, typer.Argument(metavar=metavar, help=help, show_default=False)]
+    """Describe what a command takes without a flag; without a ``default`` it must be there.
+
+    ``words`` as for :func:`option`.
+    """
+    offered = _completer(words) if words else None
+    settings = typer.Argument(
+        metavar=metavar, help=help, show_default=False, autocompletion=offered
+    )
+    declared = Annotated[kind, settings]
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=declared
     )

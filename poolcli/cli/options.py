@@ -252,6 +252,7 @@ BATCH = (
         "{n:04}.",
         "--name-template",
         metavar="TEMPLATE",
+        words=("{stem}_small{ext}", "{stem}_{op}{ext}", "{parent}_{stem}{ext}", "{n:04}{ext}"),
     ),
     switch("skip_existing", "Leave outputs that exist as they are.", "--skip-existing"),
     switch(
@@ -458,11 +459,21 @@ ANIMATION = (
 
 
 class Shell(StrEnum):
-    """The shells that can be told."""
+    """The shells whose completion is known."""
 
     bash = "bash"
     zsh = "zsh"
     fish = "fish"
+
+
+INSTALL = (
+    switch(
+        "install",
+        "Write the script where the shell finds it, and a line into its start-up file.",
+        "--install",
+    ),
+    reworded(OVERWRITE, "Replace a script that exists and is another."),
+)
 
 
 # Of the pooling: where it slid windows, their numbers; for other windows what was pooled.

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from poolcli.cli import takes
 from poolcli.cli.command import Command, Entry, Values, build_command, build_group
 from poolcli.cli.declare import long_flag
 from poolcli.families import FAMILIES, SLIDING, Family
 from poolcli.ops import OPS, Op
+
+OPS_HEADING, FAMILIES_HEADING = "Ops", "Ops in other windows"
 
 Build = Callable[[Op, Family], Command]
 """Makes a command of an op and a family of windows."""
@@ -52,16 +53,19 @@ def _group(family: Family, build: Build, command: str) -> Entry:
         callback.__doc__ = f"{summary}.\n\n{words}"
         return build_group(family.name, _entries(family, build), what="op", callback=callback)
 
-    return Entry(f"{family.summary}: {usage}", build_family)
+    return Entry(f"{family.summary}: {usage}", build_family, heading=FAMILIES_HEADING)
 
 
 def _entries(family: Family, build: Build) -> Mapping[str, Entry]:
     return {
-        op.name: Entry(op.summary, partial(build, op, family), op.aliases) for op in OPS.values()
+        op.name: Entry(op.summary, partial(build, op, family), op.aliases, OPS_HEADING)
+        for op in OPS.values()
     }
 
 
 def _command(op: Op, family: Family) -> Command:
+    from poolcli.cli import takes  # a list of commands needs no options
+
     def pool(values: Values) -> int:
         # NumPy comes with the request, and not with --help.
         from poolcli.cli.requests import request_of
