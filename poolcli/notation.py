@@ -122,9 +122,9 @@ def shorten(text: str, limit: int = 40) -> str:
     """Cut what the user typed to a length that leaves the message readable.
 
     >>> shorten("9" * 50, limit=8)
-    '99999999...'
+    '99999999…'
     """
-    return text if len(text) <= limit else text[:limit] + "..."
+    return text if len(text) <= limit else text[:limit] + "…"
 
 
 def _split_axes(text: str) -> list[str]:

@@ -17,7 +17,7 @@ FIELDS = {
     "array": "for FILE.npz:NAME the name of the array, else nothing",
     "ext": "the output's extension, with its dot",
     "parent": "the name of the folder that the input is in",
-    "op": "what is done: max, avg, ...",
+    "op": "what is done, such as max",
     "n": "the input's number, from 1; {n:04} pads it with zeros",
 }
 _NUMBER_FORMAT = r"0[1-9][0-9]?d?"

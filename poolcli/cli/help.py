@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -54,7 +55,7 @@ def write_help(command: Any, ctx: Any, formatter: Any, *, short: bool) -> None:
     options = [(p.name, record) for p, record in records if p.param_type_name == "option"]
     if arguments:
         with formatter.section("Arguments"):
-            formatter.write_dl(arguments)
+            formatter.write_dl(arguments, col_max=_first(formatter))
     shown = [
         (name, record)
         for name, record in options
@@ -118,13 +119,35 @@ def _begin(command: Any, ctx: Any, formatter: Any, *, short: bool) -> None:
         formatter.write_text(shown.translate(_UNBROKEN))
     path = ctx.command_path.split()[1:]
     with formatter.section("Examples"):
-        # Each on one line, however long: they are there to be copied.
-        formatter.write("".join(f"  {example}\n" for example in examples_of(path)))
+        for example in examples_of(path):
+            formatter.write("".join(f"{line}\n" for line in fitted(example, formatter.width)))
+
+
+def fitted(example: str, width: int) -> list[str]:
+    r"""Give a command in lines that fit and may be copied: each goes on after a backslash.
+
+    >>> fitted('poolcli chain "max 2 | avg 2" input.npy -o output.npy', 40)
+    ['  poolcli chain "max 2 | avg 2" \\', '      input.npy -o output.npy']
+    """
+    first, *words = re.findall(r'(?:"[^"]*"|\S)+', example)
+    lines = [f"  {first}"]
+    for word in words:
+        if len(lines[-1]) + len(word) + len("  \\") > width:
+            lines[-1] += " \\"
+            lines.append(f"      {word}")
+        else:
+            lines[-1] += f" {word}"
+    return lines
 
 
 def _record(param: Any, ctx: Any) -> tuple[str, str]:
     names, help = param.get_help_record(ctx)
     return names, (_HELP if param.name == "help" else help).translate(_UNBROKEN)
+
+
+def _first(formatter: Any) -> int:
+    """How wide the column of names may be, so that half of a narrow terminal is left for texts."""
+    return min(30, formatter.width // 2 - 4)
 
 
 def _finish(formatter: Any) -> None:
@@ -137,4 +160,4 @@ def _write_options(formatter: Any, options: Sequence[tuple[str, tuple[str, str]]
     ordered = sorted(options, key=lambda option: order[group_of(option[0])])
     for group, members in groupby(ordered, key=lambda option: group_of(option[0])):
         with formatter.section(group):
-            formatter.write_dl([record for _, record in members])
+            formatter.write_dl([record for _, record in members], col_max=_first(formatter))

@@ -90,7 +90,7 @@ WINNERS = (INDICES, INDEX)
 LAYOUT = option(
     "layout",
     str | None,
-    "Which axis is which: HW, HWC, CHW, NCHW, ... (default: what a picture file tells, else "
+    "Which axis is which, such as HW, CHW or NHWC (default: what a picture file says, else "
     "channels last, or one of those in the variable POOLCLI_LAYOUT that has as many letters as "
     "the array has axes).",
     "--layout",
@@ -158,7 +158,7 @@ OUTPUT = (
     option(
         "format",
         str | None,
-        "Write in this format, and in a folder with its extension: npy, npz, zarr, csv, png, ...",
+        "Write in this format, and in a folder with its extension, such as npy, zarr, csv or png.",
         "--format",
         "-f",
         "--to",
@@ -360,7 +360,7 @@ CONFORM = (
     option("norm", float | None, "Norm of lp (default: 2).", "--norm"),
     reworded(
         LAYOUT,
-        "Which axis is which: HW, HWC, CHW, NCHW, ... (default: what a picture file tells, else "
+        "Which axis is which, such as HW, CHW or NHWC (default: what a picture file says, else "
         "each framework's own).",
     ),
     reworded(JSON, "One JSON object per framework."),
