@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from poolcli.cli.declare import long_flag
+from poolcli.cli.declare import flag_of, long_flag
 from poolcli.families import FAMILIES, SLIDING, Family
 from poolcli.ops import Op, find_op
 
@@ -100,5 +100,6 @@ def _gives_pictures(op: Op, family: Family) -> bool:
 def _call(before: str, op: Op, family: Family) -> str:
     flags = [long_flag(param) for param in family.params if param.name in family.usage]
     windows = [f"{flag} {value}" for flag, value in zip(flags, family.usage.values(), strict=True)]
+    own = [f"{flag_of(p)} {op.example[p.name]}" for p in op.params if p.name in op.example]
     name = "" if family is SLIDING else family.name
-    return " ".join(filter(None, ("poolcli", before, name, op.name, *windows, op.example)))
+    return " ".join(filter(None, ("poolcli", before, name, op.name, *windows, *own)))

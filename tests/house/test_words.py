@@ -25,8 +25,7 @@ USAGE = re.compile(r"(?<=[A-Z])\.\.\.|(?<=poolcli )\.\.\.|^ ?\.\.\.$")
 UNCLEAR = {
     "told": "say 'described', 'named' or 'said'",
     r"tells (?!apart|fewer|one|two|them)": "say 'describes', 'shows' or 'says'",
-    r"nobody says?": "say 'not given'",
-    r"what nobody": "say what it is",
+    r"nobody": "say 'not given' or 'invisible'",
 }
 
 
