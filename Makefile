@@ -1,12 +1,13 @@
 # Everything runs in .venv, which is made on first use and again when pyproject.toml changes.
 # make demo, make test, make lint; PYTHON=python3.12 chooses the interpreter.
 # make bench has an environment of its own, .venv-bench, for the libraries that it compares with;
-# make parity .venv-parity, for PyTorch and onnxruntime.
+# make parity .venv-parity, for PyTorch and onnxruntime; make dist .venv-dist, for build and twine.
 
 SHELL := /bin/sh
 VENV := .venv
 BENCH := .venv-bench
 PARITY := .venv-parity
+DIST := .venv-dist
 SITE := .venv-site
 BIN := $(VENV)/bin
 FUZZ := 20
@@ -15,7 +16,7 @@ DRAWN = $(shell grep -rlE 'every import .*(FUZZ|draws)' tests --include='test_*.
 KERNELS := hatch_build.py $(wildcard poolcli/kernels/*.cpp poolcli/kernels/*.h poolcli/kernels/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test fuzz lint format docs pictures man site parity conformance bench campaign sanitize clean
+.PHONY: help demo test fuzz lint format docs pictures man site parity conformance bench campaign cluster sanitize digests dist clean
 
 help:
 	@echo 'make demo    see it work on sample_data/'
@@ -28,9 +29,12 @@ help:
 	@echo 'make site    build the documents as a site, build/site/index.html, and check their links'
 	@echo 'make fuzz    run the tests of random cases with many times as many (FUZZ=20)'
 	@echo 'make campaign  pool 10,000 pictures in one folder and print time and memory'
+	@echo 'make cluster  kill workers of a Dask cluster at work, compare bytes, count what it costs'
 	@echo 'make parity  compare thousands of random cases with PyTorch and onnxruntime'
 	@echo 'make conformance  count random cases beside every other library, write docs/conformance.md'
 	@echo 'make sanitize  run every kernel under the address and undefined-behaviour sanitizers'
+	@echo 'make digests  compare the kernels of every compiler and processor that can be had here'
+	@echo 'make dist    build the sdist and the wheel, and try the wheel in an empty environment'
 	@echo 'make bench   measure beside other libraries, write docs/benchmarks.md (QUICK=1, LARGE=1)'
 	@echo 'make clean   remove everything that make made'
 
@@ -85,6 +89,9 @@ site: $(SITE)/installed
 campaign: $(VENV)/installed
 	$(BIN)/python -m tests.helpers.many 10000
 
+cluster: $(VENV)/tools
+	$(BIN)/python -m tests.helpers.cluster_campaign
+
 parity: $(PARITY)/installed
 	POOLCLI_LARGE=1 $(PARITY)/bin/python -m pytest tests/parity tests/numbers/test_elsewhere.py
 
@@ -94,18 +101,24 @@ conformance: $(PARITY)/installed
 bench: $(VENV)/installed $(BENCH)/installed
 	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(LARGE),--large)
 
-sanitize: build/check
-	build/check 3000
+sanitize: $(VENV)/tools
+	$(BIN)/python -m tests.native.programs sanitize
 
-build/check: $(KERNELS) poolcli/kernels/check/main.cpp
-	@mkdir -p build
-	$(or $(CXX),g++) -std=c++17 -O1 -g -fno-exceptions -fno-rtti -fno-strict-aliasing -ffp-contract=off \
-	  -Wall -Wextra -Werror -Wno-psabi \
-	  -fsanitize=address,undefined -fno-sanitize-recover=all \
-	  poolcli/kernels/*.cpp poolcli/kernels/check/main.cpp -o $@
+digests: $(VENV)/tools
+	$(BIN)/python -m tests.native.programs digests
+
+# The wheel is made of the sdist, so that both are tried.
+dist: $(DIST)/installed
+	rm -rf dist build/trial
+	$(DIST)/bin/python -m build --outdir dist .
+	$(DIST)/bin/python -m twine check --strict dist/*
+	$(DIST)/bin/python -m venv build/trial
+	build/trial/bin/python -m pip --disable-pip-version-check --quiet install dist/*.whl
+	cd build && trial/bin/poolcli --version && printf '1 3\n2 4\n' | trial/bin/poolcli max --size 2 -
+	@ls -l dist
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(PARITY) $(SITE) demo_output man build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(PARITY) $(SITE) $(DIST) demo_output man build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/python:
 	@set -e; \
@@ -140,6 +153,11 @@ $(PARITY)/installed: $(VENV)/python pyproject.toml tests/parity/requirements.txt
 	$(BIN)/python -m venv $(PARITY)
 	$(PARITY)/bin/python -m pip --disable-pip-version-check --quiet install \
 	  --editable '.[dev]' -r tests/parity/requirements.txt
+	@touch $@
+
+$(DIST)/installed: $(VENV)/python
+	$(BIN)/python -m venv $(DIST)
+	$(DIST)/bin/python -m pip --disable-pip-version-check --quiet install build twine
 	@touch $@
 
 $(SITE)/installed: $(VENV)/python

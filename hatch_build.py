@@ -2,7 +2,8 @@
 
 Every file is compiled once for each instruction set, and ``dispatch.cpp`` chooses among them when
 the program runs. The compiler is the one that ``CXX`` names, else the first of g++, clang++ and c++
-that works, else that of PyPI's ziglang, which is asked for as a build requirement only then.
+that works, else that of PyPI's ziglang, which is asked for as a build requirement only then, or
+where ``CXX`` is the word ziglang.
 There is no C++ library in it and nothing of Python's, so that one wheel serves every Python.
 """
 
@@ -12,11 +13,13 @@ import ctypes
 import hashlib
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ZIG = "ziglang>=0.13"
+KERNELS = Path(__file__).parent / "poolcli" / "kernels"
 
 FLAGS = (
     *("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"),
@@ -59,39 +63,83 @@ class BuildHook(BuildHookInterface):
         if self.target_name != "wheel":
             return
         build(Path(self.root))
-        tag = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{tag}"
+        build_data["tag"] = f"py3-none-{platform_tag(sysconfig.get_platform(), platform.machine())}"
+
+
+def platform_tag(name: str, machine: str) -> str:
+    """The platform of a wheel's name; a Mac's Python may serve two processors, the library one.
+
+    >>> platform_tag("linux-x86_64", "x86_64")
+    'linux_x86_64'
+    >>> platform_tag("macosx-10.13-universal2", "arm64")
+    'macosx_11_0_arm64'
+    """
+    if name.endswith("-universal2"):
+        name = "macosx-11.0-arm64" if machine == "arm64" else name.replace("universal2", machine)
+    return name.replace("-", "_").replace(".", "_")
 
 
 def build(root: Path) -> Path:
     """Compile what has changed, link it, try it, and put it in the package."""
+    command = compiler()
+    many = platform.machine().lower() in ("x86_64", "amd64")
+    objects = compile_kernels(command, root / "build" / "kernels", many=many)
+    return _link(command, objects, root)
+
+
+def compiler() -> list[str]:
+    """The command of the compiler to use."""
     command = _compiler() or _zig()
     if command is None:
         sys.exit(
             "poolcli: no C++ compiler works here; install g++ or clang++, set CXX to one, or "
-            "pip install ziglang"
+            "pip install ziglang and set CXX=ziglang"
         )
-    kernels, objects = root / "poolcli" / "kernels", root / "build" / "kernels"
-    objects.mkdir(parents=True, exist_ok=True)
-    many = platform.machine().lower() in ("x86_64", "amd64")
-    headers = b"".join(path.read_bytes() for path in sorted(kernels.glob("*.h*")))
+    return command
+
+
+def compile_kernels(
+    command: list[str],
+    folder: Path,
+    *,
+    many: bool,
+    more: Callable[[int], Sequence[str]] = lambda isa: (),
+) -> list[Path]:
+    """Compile each file for each instruction set, unless that was done; returns the objects.
+
+    ``many``: for the three of x86-64. ``more``: flags that come last, of an instruction set.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     jobs = []
-    for source in sorted(kernels.glob("*.cpp")):
+    for source in sorted(KERNELS.glob("*.cpp"), key=lambda path: -path.stat().st_size):
         for isa in _instructions(source.stem, many=many):
             # Processors of before 2013 get by with less, for it takes a third of the time to build.
             fast = "-O3" if source.stem in PLAIN_LOOPS else "-O2"
             level = "-O1" if many and isa == 0 else fast
             named = [f"-DPOOL_ISA={isa}", *many * ["-DPOOL_MANY"]]
-            flags = [level, *FLAGS, *_march(command, isa), *named]
-            key = hashlib.sha256(headers + source.read_bytes() + repr((command, flags)).encode())
-            target = objects / f"{source.stem}-{isa}-{key.hexdigest()[:16]}.o"
+            flags = [level, *FLAGS, *_march(command, isa), *named, *more(isa)]
+            key = hashlib.sha256(_text_of(source) + repr((command, flags)).encode())
+            target = folder / f"{source.stem}-{isa}-{key.hexdigest()[:16]}.o"
             jobs.append(([*command, *flags, "-c", str(source)], target))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda job: _compile(*job), jobs))
-    for old in set(objects.glob("*.o")) - {target for _, target in jobs}:
+    for old in set(folder.glob("*.o")) - {target for _, target in jobs}:
         old.unlink()
-    return _link(command, [target for _, target in jobs], root)
+    return [target for _, target in jobs]
+
+
+def _text_of(source: Path) -> bytes:
+    """A file with all that it includes, each once: what its object is made of."""
+    texts: dict[Path, bytes] = {}
+    waiting = [source]
+    while waiting:
+        path = waiting.pop()
+        if path not in texts:
+            texts[path] = path.read_bytes()
+            names = re.findall(r'^#include "(.+)"', texts[path].decode(), re.MULTILINE)
+            waiting += [path.parent / name for name in names]
+    return b"".join(texts.values())
 
 
 def _instructions(stem: str, *, many: bool) -> list[int]:
@@ -107,6 +155,7 @@ def _compile(command: list[str], target: Path) -> None:
 
 def _link(command: list[str], objects: list[Path], root: Path) -> Path:
     library = root / "poolcli" / ("_native.dll" if os.name == "nt" else "_native.so")
+    command = ["cc" if word == "c++" else word for word in command]  # zig would build its libc++
     how = ["-shared"]
     if sys.platform == "darwin":
         how += ["-undefined", "dynamic_lookup"]
@@ -124,10 +173,15 @@ def _load(library: Path) -> None:
 def _make(command: list[str], target: Path, check: Any = None) -> None:
     """Run a compiler; what it makes appears whole or not at all."""
     made = target.with_name(f".{target.stem}-{os.getpid()}{target.suffix}")
-    done = subprocess.run([*command, "-o", str(made)], capture_output=True, text=True)
-    if done.returncode:
+    try:
+        done = subprocess.run([*command, "-o", str(made)], capture_output=True, text=True)
+        failed = done.returncode != 0
+        why = done.stderr.strip() or f"exit code {done.returncode}"
+    except OSError as error:
+        failed, why = True, str(error)
+    if failed:
         made.unlink(missing_ok=True)
-        last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()
+        last = why.splitlines()
         sys.exit(
             "\n".join(last[-20:])
             + f"\npoolcli: {' '.join(command[:2])} … cannot make {target.name}; set CXX to another "
@@ -146,6 +200,8 @@ def _march(command: list[str], isa: int) -> list[str]:
 def _compiler() -> list[str] | None:
     """The command of a compiler that works; some are names that only offer to install one."""
     named = os.environ.get("CXX")
+    if named == "ziglang":
+        return None
     if named:
         return shlex.split(named)
     return next((c for c in (["g++"], ["clang++"], ["c++"]) if _works(c)), None)

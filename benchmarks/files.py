@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import zlib
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ SHAPES = {
     "NCHW": (16, 16, 2048, 2048),
     "NHWC": (16, 2048, 2048, 16),
 }
-SMALL_SHAPES = {"HW": (8192, 8192), "NCHW": (4, 16, 1024, 1024), "NHWC": (4, 1024, 1024, 16)}
+SMALL_SHAPES = {"HW": (16384, 8192), "NCHW": (8, 16, 1024, 1024), "NHWC": (8, 1024, 1024, 16)}
 SPARSE_SIDE = 131072
 HEADER = 128
 
@@ -56,20 +57,67 @@ def streams(folder: Path, program: str, quick: bool, large: bool) -> Iterator[Ca
             with source.open("r+b") as file:  # the data stay, in the cache too
                 file.write(header(shape))
             pool = [program, "max", "-k", "2", "-l", layout, str(source), "-o", str(target)]
+            avg = [*pool[:1], "avg", *pool[2:]]
             ways = [
-                _way("cat", ["sh", "-c", f"cat '{source}' > /dev/null"], source, None),
                 _way("poolcli", pool, source, target),
+                _way("cat", ["sh", "-c", f"cat '{source}' > /dev/null"], source, None),
+                _way("poolcli avg", avg, source, target, answer="avg"),
             ]
-            if layout == "HW" and (quick or large):
+            if layout == "HW" and large:
                 for name, text in SCRIPTS.items():
                     command = [sys.executable, "-c", text, str(source), str(target)]
                     ways.append(_way(name, command, source, target))
-            targets = [Target("cat", most=2 if layout == "HW" else 3), Target(memory=200)]
-            title = f"max 2×2/2, {layout} {'×'.join(map(str, shape))}"
-            yield Case(title, ways, targets, rounds=7)
+            targets = [
+                Target("cat", most=1.5),
+                Target("cat", most=1.5, of="poolcli avg"),
+                Target(memory=200),
+                Target(memory=200, of="poolcli avg"),
+            ]
+            title = f"2×2/2, {layout} {'×'.join(map(str, shape))}"
+            yield Case(title, ways, targets, rounds=3 if quick else 7)
 
 
-def _way(name: str, command: list[str], source: Path, target: Path | None) -> Way:
+MANY = """
+import sys, os, numpy as np
+source, target = sys.argv[1:]
+for name in sorted(os.listdir(source)):
+    x = np.load(os.path.join(source, name))
+    np.save(os.path.join(target, name), x.reshape(16, 2, 16, 2).max((1, 3)))
+"""
+
+
+def many(folder: Path, program: str, python: str, count: int) -> Case:
+    """A folder of small arrays, beside a loop in NumPy."""
+    source, target = folder / "many", folder / "many_pooled"
+    shutil.rmtree(source, ignore_errors=True)
+    source.mkdir(parents=True)
+    x = np.random.default_rng(8).standard_normal((32, 32), np.float32)
+    for number in range(count):
+        np.save(source / f"{number:05}.npy", x + np.float32(number))
+
+    def empty() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+
+    def look(_: Any) -> Any:
+        written = sorted(path for path in target.iterdir() if path.suffix == ".npy")
+        assert len(written) == count
+        return np.load(written[-1])
+
+    commands = {
+        "poolcli": [program, "max", "-k", "2", str(source), "-o", f"{target}/", "-q"],
+        "NumPy, a loop": [python, "-c", MANY, str(source), str(target)],
+    }
+    ways = [
+        Way(name, partial(processes.run, command), count * x.nbytes, before=empty, look=look)
+        for name, command in commands.items()
+    ]
+    return Case(f"max 2×2/2, {count} .npy of 32×32", ways, rounds=5)
+
+
+def _way(
+    name: str, command: list[str], source: Path, target: Path | None, answer: str = "file"
+) -> Way:
     def settle() -> None:
         if target is not None:
             target.unlink(missing_ok=True)
@@ -80,7 +128,7 @@ def _way(name: str, command: list[str], source: Path, target: Path | None) -> Wa
         name,
         partial(processes.run, command),
         source.stat().st_size,
-        answer=None if target is None else "file",
+        answer=None if target is None else answer,
         before=settle,
         look=lambda _: _checksum(target),
     )

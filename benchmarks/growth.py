@@ -3,48 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from benchmarks.in_memory import copying, features, pooling
+import numpy as np
+
+from benchmarks.arrays import numbers
+from benchmarks.peers import Work, copy
 from benchmarks.timing import Case, Way
+from poolcli import pool
 
-SIDES = (64, 256, 1024, 4096, 8192)
-KERNELS = (2, 3, 5, 9, 17, 33, 65)
+SIDES = (16, 64, 256, 1024, 4096)
+KERNELS = (2, 3, 5, 9, 17, 33, 65, 129)
 THREAD_COUNTS = (1, 2, 4)
 
 
-def by_size(quick: bool) -> Iterator[Case]:
-    """Max 2×2/2 of one square plane, beside copying it."""
-    for side in SIDES[:3] if quick else SIDES:
-        x = features(1, side)
+def by_size() -> Iterator[Case]:
+    """2×2/2 of one square plane, beside copying it."""
+    for side in SIDES:
+        x = numbers(1, 1, side, side)()
         ways = [
-            copying(x),
-            pooling(x, "max", 2, stride=2),
-            pooling(x, "avg", 2, name="poolcli avg"),
+            Way("copy", copy(x, Work("max", 2)).run, x.nbytes, None),
+            *(Way(op, Work(op, 2).ours(x), x.nbytes, None) for op in ("max", "avg")),
         ]
-        yield Case(str(side), [_alone(way) for way in ways], rounds=25)
+        yield Case(f"{side}×{side}", ways, rounds=25)
 
 
-def by_kernel(quick: bool) -> Iterator[Case]:
+def by_kernel() -> Iterator[Case]:
     """Windows of k×k at every cell of a 1×4×1024×1024 array."""
-    x = features(4, 1024)
-    for size in KERNELS[:4] if quick else KERNELS:
+    x = numbers(1, 4, 1024, 1024)()
+    for size in KERNELS:
         ways = [
-            pooling(x, "max", size, stride=1, name="max"),
-            pooling(x, "avg", size, stride=1, name="avg"),
+            Way(op, Work(op, size, 1).ours(x), x.nbytes, None) for op in ("max", "avg", "median")
         ]
-        yield Case(str(size), [_alone(way) for way in ways], rounds=9)
+        yield Case(f"{size}×{size}", ways if size < 65 else ways[:2], rounds=9)
 
 
-def by_threads(quick: bool) -> Iterator[Case]:
+def by_threads() -> Iterator[Case]:
     """The same pooling with one thread and with more."""
-    x = features(4, 1024) if quick else features(16, 2048)
+    x = numbers(1, 16, 2048, 2048)()
     for op, size, stride in (("max", 2, 2), ("max", 3, 1), ("avg", 3, 1)):
+        once = partial(pool, x, op, size, stride=stride, layout="NCHW")
+        out = np.zeros_like(once())
         ways = [
-            _alone(pooling(x, op, size, stride=stride, threads=n, name=str(n)))
-            for n in THREAD_COUNTS
+            Way(str(n), partial(once, out=out, threads=n), x.nbytes, None) for n in THREAD_COUNTS
         ]
-        yield Case(f"{op} {size}×{size}/{stride}", ways, rounds=9)
-
-
-def _alone(way: Way) -> Way:
-    return Way(way.name, way.run, way.bytes, answer=None)
+        yield Case(f"{op} {size}/{stride}", ways, rounds=9)

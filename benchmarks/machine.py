@@ -11,10 +11,10 @@ PACKAGES = (
     "numpy",
     "torch",
     "onnxruntime",
-    "scikit-image",
     "scipy",
     "opencv-python-headless",
     "pillow",
+    "tinybrain",
     "typer",
 )
 

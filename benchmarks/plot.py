@@ -16,8 +16,7 @@ COLOURS = {
     "poolcli": "#d1495b",
     "onnxruntime": "#00798c",
     "torch": "#edae49",
-    "NumPy slices": "#8d96a3",
-    "scikit-image": "#c8c8c8",
+    "NumPy": "#8d96a3",
 }
 
 
@@ -28,7 +27,7 @@ def draw(measured: dict[str, list[Times]], path: Path) -> None:
     figure, (speed, window, size) = pyplot.subplots(
         1, 3, figsize=(12, 3.8), width_ratios=(2, 1, 1), layout="constrained"
     )
-    _speed(speed, [t for t in measured["windows"] if "poolcli" in t.seconds])
+    _speed(speed, measured["windows"])
     _window(window, measured["kernel"])
     _size(size, measured["size"])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,17 +38,21 @@ def draw(measured: dict[str, list[Times]], path: Path) -> None:
 def _speed(axes: matplotlib.axes.Axes, times: list[Times]) -> None:
     width = 0.8 / len(COLOURS)
     for number, (name, colour) in enumerate(COLOURS.items()):
-        places = [i + (number - 2) * width for i, t in enumerate(times) if name in t.seconds]
-        shares = [t.rate(name) / t.rate("np.copyto") for t in times if name in t.seconds]
+        places = [
+            i + (number - (len(COLOURS) - 1) / 2) * width
+            for i, t in enumerate(times)
+            if name in t.seconds
+        ]
+        shares = [t.rate(name) / t.rate("copy") for t in times if name in t.seconds]
         axes.bar(places, shares, width, color=colour, label=name)
     axes.set_xticks(range(len(times)), [t.title for t in times])
-    axes.set_ylabel("speed, 1 = np.copyto")
+    axes.set_ylabel("speed, 1 = copy")
     axes.set_title("float32 1×16×2048×2048, two threads")
     axes.legend(frameon=False)
 
 
 def _window(axes: matplotlib.axes.Axes, times: list[Times]) -> None:
-    sizes = [int(t.title) for t in times]
+    sizes = [int(t.title.partition("×")[0]) for t in times]
     for name, style in (("max", "o-"), ("avg", "s--")):
         axes.plot(sizes, [t.median(name) * 1e3 for t in times], style, color=COLOURS["poolcli"])
         axes.annotate(
@@ -64,8 +67,8 @@ def _window(axes: matplotlib.axes.Axes, times: list[Times]) -> None:
 
 
 def _size(axes: matplotlib.axes.Axes, times: list[Times]) -> None:
-    sides = [int(t.title) for t in times]
-    for name, colour in (("np.copyto", "#8d96a3"), ("poolcli", COLOURS["poolcli"])):
+    sides = [int(t.title.partition("×")[0]) for t in times]
+    for name, colour in (("copy", "#8d96a3"), ("max", COLOURS["poolcli"])):
         axes.plot(sides, [t.rate(name) for t in times], "o-", color=colour, label=name)
     axes.set_xscale("log", base=2)
     axes.set_xticks(sides, [str(n) for n in sides])

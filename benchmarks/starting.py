@@ -31,4 +31,4 @@ def starts(folder: Path, program: str, python: str, quick: bool) -> list[Case]:
         Target('python -c "import numpy"', most=1.8, of="poolcli max --size 2 tiny.npy"),
         Target('python -c "import typer"', most=1.5, of="poolcli --help"),
     ]
-    return [Case("whole processes", ways, targets, rounds=10 if quick else 40)]
+    return [Case("whole processes", ways, targets, rounds=8 if quick else 40)]

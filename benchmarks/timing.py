@@ -86,6 +86,17 @@ class Verdict:
     disturbed: bool = False
 
     @property
+    def brief(self) -> str:
+        """The target in a few signs: ``torch ≥ 2:``."""
+        target = self.target
+        if target.memory is not None:
+            return f"≤ {target.memory:g} MB:"
+        of = "" if target.of == "poolcli" else f"{target.of} beside "
+        if target.least is not None:
+            return f"{of}{target.to} ≥ {target.least:.3g}:"
+        return f"{of}{target.to}, time ≤ {target.most:.3g}:"
+
+    @property
     def met(self) -> bool:
         if self.target.least is not None:
             return self.ratio >= self.target.least

@@ -8,12 +8,57 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from poolcli.arguments import PerAxis, Pooled, WithIndices, as_array, per_axis, public, run
+from poolcli.arguments import (
+    Options,
+    PerAxis,
+    Pooled,
+    WithIndices,
+    as_array,
+    asked,
+    per_axis,
+    public,
+    run,
+)
 from poolcli.checks import listed, shown, whole_number
 from poolcli.errors import UsageError
 from poolcli.geometry import Adaptive, Fractional, Global, Padding, Pyramid, Sliding
 from poolcli.ops import find_op
 from poolcli.request import Request
+
+
+def _sliding(
+    size: PerAxis,
+    stride: PerAxis | None,
+    padding: Padding | None,
+    dilation: PerAxis,
+    ceil_mode: bool,
+) -> Sliding:
+    return Sliding(
+        per_axis(size),
+        None if stride is None else per_axis(stride),
+        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
+        per_axis(dilation),
+        ceil_mode,
+    )
+
+
+def _adaptive(output_size: PerAxis) -> Adaptive:
+    return Adaptive(per_axis(output_size))
+
+
+def _fractional(
+    output_size: PerAxis, size: PerAxis | None, seed: int, samples: Sequence[float] | None
+) -> Fractional:
+    return Fractional(
+        per_axis(output_size),
+        None if size is None else per_axis(size),
+        seed,
+        None if samples is None else listed("samples", samples),
+    )
+
+
+def _pyramid(levels: Sequence[PerAxis]) -> Pyramid:
+    return Pyramid(tuple(per_axis(level) for level in listed("levels", levels)))
 
 
 @overload
@@ -99,16 +144,7 @@ def pool(
     >>> pool(np.zeros((8, 28, 28, 3)), "avg", 3, stride=2, padding="same").shape
     (8, 14, 14, 3)
     """
-    geometry = Sliding(
-        per_axis(size),
-        None if stride is None else per_axis(stride),
-        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
-        per_axis(dilation),
-        ceil_mode,
-    )
-    request = Request(
-        op,
-        geometry,
+    options = Options(
         layout=layout,
         like=like,
         nan=nan,
@@ -120,8 +156,8 @@ def pool(
         dtype=dtype,
         fit=fit,
         threads=threads,
-        params=op_params,
     )
+    request = asked(op, _sliding, (size, stride, padding, dilation, ceil_mode), options, op_params)
     return run(request, x, out, return_indices)
 
 
@@ -144,13 +180,7 @@ def output_shape(
     >>> output_shape((224, 224, 64), 3, stride=2, padding=1)
     (112, 112, 64)
     """
-    geometry = Sliding(
-        per_axis(size),
-        None if stride is None else per_axis(stride),
-        tuple(padding) if isinstance(padding, (tuple, list)) else padding,
-        per_axis(dilation),
-        ceil_mode,
-    )
+    geometry = _sliding(size, stride, padding, dilation, ceil_mode)
     request = Request("max", geometry, layout=layout, like=like)
     if isinstance(shape, np.ndarray) and shape.ndim != 1:
         raise UsageError(f"shape {shown(shape)}: lengths of axes are meant, such as x.shape")
@@ -195,9 +225,7 @@ def global_pool(
     >>> global_pool(np.ones((2, 7, 7, 64)), "avg").shape
     (2, 64)
     """
-    request = Request(
-        op,
-        Global(),
+    options = Options(
         layout=layout,
         like=like,
         nan=nan,
@@ -208,8 +236,8 @@ def global_pool(
         fit=fit,
         keepdims=keepdims,
         threads=threads,
-        params=op_params,
     )
+    request = asked(op, Global, (), options, op_params)
     return run(request, x, out, return_indices)
 
 
@@ -255,9 +283,7 @@ def adaptive_pool(
     >>> adaptive_pool(np.ones((2, 15, 10, 64)), "max", 7).shape
     (2, 7, 7, 64)
     """
-    request = Request(
-        op,
-        Adaptive(per_axis(output_size)),
+    options = Options(
         layout=layout,
         like=like,
         nan=nan,
@@ -267,8 +293,8 @@ def adaptive_pool(
         dtype=dtype,
         fit=fit,
         threads=threads,
-        params=op_params,
     )
+    request = asked(op, _adaptive, (output_size,), options, op_params)
     return run(request, x, out, return_indices)
 
 
@@ -320,15 +346,7 @@ def fractional_pool(
     """
     if any(param.name == "seed" for param in find_op(op).params):
         op_params = {"seed": seed} | op_params
-    geometry = Fractional(
-        per_axis(output_size),
-        None if size is None else per_axis(size),
-        seed,
-        None if samples is None else listed("samples", samples),
-    )
-    request = Request(
-        op,
-        geometry,
+    options = Options(
         layout=layout,
         like=like,
         nan=nan,
@@ -338,8 +356,8 @@ def fractional_pool(
         dtype=dtype,
         fit=fit,
         threads=threads,
-        params=op_params,
     )
+    request = asked(op, _fractional, (output_size, size, seed, samples), options, op_params)
     return run(request, x, out, return_indices)
 
 
@@ -371,9 +389,7 @@ def pyramid_pool(
     >>> pyramid_pool(np.ones((2, 13, 9, 64)), "max", [1, 2, 4]).shape
     (2, 21, 64)
     """
-    request = Request(
-        op,
-        Pyramid(tuple(per_axis(level) for level in listed("levels", levels))),
+    options = Options(
         layout=layout,
         like=like,
         nan=nan,
@@ -382,7 +398,7 @@ def pyramid_pool(
         dtype=dtype,
         fit=fit,
         threads=threads,
-        params=op_params,
     )
+    request = asked(op, _pyramid, (levels,), options, op_params)
     array = as_array(x)
     return request.plan(array.shape, array.dtype).run(array)

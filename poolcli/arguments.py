@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from poolcli.checks import flag
 from poolcli.errors import InputError, UnknownParameter, UsageError
+from poolcli.geometry import Geometry
+from poolcli.recent import Recent, Unlike, exact_key
 from poolcli.request import Request
 
 PerAxis = int | Sequence[int]
@@ -53,6 +55,48 @@ def per_axis(value: Any) -> int | tuple[int, ...]:
     return number
 
 
+class Options(NamedTuple):
+    """Those of every family, as a request has them."""
+
+    layout: str | None = None
+    like: str | None = None
+    nan: str = "propagate"
+    nodata: float | None = None
+    min_valid: float = 0.0
+    count_include_pad: bool | None = None
+    divisor: float | None = None
+    index: str | None = None  # type: ignore[assignment]  # hides what nobody asks of it
+    dtype: DTypeLike | None = None
+    fit: str = "exact"
+    keepdims: bool = True
+    threads: int | None = None
+
+
+_asked: Recent[Request] = Recent(64)
+
+
+def asked(
+    op: str,
+    place: Callable[..., Geometry],
+    cells: tuple[Any, ...],
+    options: Options,
+    params: Mapping[str, Any],
+) -> Request:
+    """The request for ``op`` with windows placed by ``place(*cells)``.
+
+    It is the same one for the same values: what it has planned it need not plan again.
+    """
+    try:
+        key = exact_key((op, place.__name__, *cells, *options, *params, *params.values()))
+    except Unlike:
+        return Request(op, place(*cells), *options, params)
+    request = _asked.get(key)
+    if request is None:
+        request = Request(op, place(*cells), *options, params)
+        _asked.put(key, request)
+    return request
+
+
 def as_array(x: ArrayLike, what: str = "x") -> NDArray[Any]:
     """``x`` as a plain array.
 
@@ -77,7 +121,7 @@ def run(
     """Pool one array as requested."""
     with_indices = flag("return_indices", return_indices)
     array = as_array(x)
-    plan = request.plan_part(request.geometry.parts[0], array.shape, array.dtype)
+    plan = request.plan_alone(array.shape, array.dtype)
     indices = plan.winners(array) if with_indices else None  # first: not every op has them
     result = plan.run(array, out)
     return result if indices is None else (result, indices)

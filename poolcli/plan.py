@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,24 +20,32 @@ from poolcli.engine.arrays import (
     input_view,
     memory_order,
     output_view,
+    read_whole,
+    shape_of,
     view_order,
+    write_whole,
 )
-from poolcli.engine.blocks import Memory, Progress, memory_of, run
+from poolcli.engine.blocks import Memory, Progress, count_blocks, memory_of, run
 from poolcli.engine.chunks import Outline
 from poolcli.engine.gather import gathered_bytes, positions_of
 from poolcli.engine.kernels import Kernel
 from poolcli.engine.native import Missing
-from poolcli.engine.worker import NanFound, Task
+from poolcli.engine.repeat import Repeat
+from poolcli.engine.worker import NanFound, Task, is_shared
 from poolcli.errors import InputError, UsageError
 from poolcli.families import JsonObject
 from poolcli.layout import AXIS_NAMES, Layout, show_shape
 from poolcli.ops import OPS, MakeKernel, find_op
+from poolcli.recent import Recent
 from poolcli.windows import Grid, Windows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from poolcli.request import Request
+
+# Stored arrays of up to so many bytes are read at once, and so are their results written.
+SMALL_BYTES = 1 << 17
 
 Chunks = tuple[int, ...] | None
 """The shape of what is read or written at once; None where a box of any shape is as good."""
@@ -59,13 +68,15 @@ class Plan:
     """Why the layout, which nobody said, may be the wrong one."""
     part_of: tuple[Plan, tuple[int, ...]] | None = None
     """For some of the windows only: the plan of all, and which are the first of these."""
+    blocks: tuple[int, int] | None = None
+    """Where others do the rest: of the blocks that an array is cut into, these alone."""
 
-    @property
+    @cached_property
     def output_layout(self) -> str:
         """The axis letters of the result; empty where one number is left."""
         return self.layout if self.request.keepdims else Layout(self.layout).without_spatial
 
-    @property
+    @cached_property
     def output_shape(self) -> tuple[int, ...]:
         """The shape of the result."""
         return tuple(
@@ -76,13 +87,19 @@ class Plan:
 
     @property
     def window_bytes(self) -> int:
-        """About how much memory one window takes by itself: much only where it is seen whole."""
-        if not self.kernel.sees_whole(self.input_dtype):
-            return 0
-        axes = Layout(self.layout)
+        """About how much memory one window takes by itself: much only where it is seen whole.
+
+        So are those that share what they overlap in.
+        """
+        axes, itemsize = Layout(self.layout), self.input_dtype.itemsize
         lead, order = view_order(axes.spatial, tuple(range(len(self.layout))))
         inner = math.prod(self.input_shape[axis] for axis in order[lead + len(axes.spatial) :])
-        return inner * gathered_bytes(self.windows, self.input_dtype.itemsize)
+        if self.kernel.sees_whole(self.input_dtype):
+            return inner * gathered_bytes(self.windows, itemsize)
+        if not is_shared(self.kernel, self.windows, itemsize):
+            return 0
+        reach = (min(w.n, (w.largest - 1) * w.dilation + 1) for w in self.windows)
+        return inner * itemsize * math.prod(reach)
 
     def memory(self, read: Chunks, written: Chunks) -> Memory:
         """About how much memory pooling takes by itself.
@@ -167,9 +184,11 @@ class Plan:
         progress: Progress | None = None,
     ) -> NDArray[Any]:
         """Pool ``x``, into ``out`` if given (of the output's shape and dtype, not overlapping)."""
+        self._check_input(x)
         if out is None:
             out = allocate(self.output_shape, self.output_dtype)
-        self._check(x, out)
+        else:
+            self._check_output(x, out)
         self._run(self.kernel, x, out, block_bytes, progress)
         return out
 
@@ -218,6 +237,13 @@ class Plan:
         for axis, w in zip(Layout(self.layout).spatial, windows, strict=True):
             kept[axis] = w.out
         return replace(self, windows=windows, keepdims_shape=tuple(kept), part_of=(self, first))
+
+    def count_blocks(self, x: Readable, out: Writable) -> int:
+        """How many blocks ``x`` is cut into, by which several processes can share its pooling.
+
+        That depends on the number of threads, which should be asked for.
+        """
+        return count_blocks(self._task(self.kernel, x, out), threads=self.request.threads)
 
     def missing(self) -> Missing | None:
         """Which cells do not count, where some may not."""
@@ -300,12 +326,37 @@ class Plan:
         block_bytes: int | None,
         progress: Progress | None,
     ) -> None:
+        if not isinstance(x, np.ndarray) and block_bytes is None and self._is_small:
+            cells = read_whole(x)
+            x.finish()
+            x = cells
+        if not isinstance(out, np.ndarray) and block_bytes is None and self._is_small:
+            results = allocate(self.output_shape, np.dtype(out.dtype))
+            self._run(kernel, x, results, None, progress)
+            write_whole(out, results)
+            return
         out = out.array if isinstance(out, Gathered) else out
+        key = None
+        if isinstance(x, np.ndarray) and isinstance(out, np.ndarray) and block_bytes is None:
+            key = kernel is self.kernel, x.strides, out.strides
+            small = self._repeats.get(key)
+            if small is not None and small.run(x, out):
+                if progress is not None:
+                    progress(1.0)
+                return
         task = self._task(kernel, x, out)
         alone = not isinstance(x, np.ndarray) and x.sequential
         threads = 1 if alone else self.request.threads
         try:
-            run(task, threads=threads, block_bytes=block_bytes, progress=progress)
+            work = run(
+                task,
+                threads=threads,
+                block_bytes=block_bytes,
+                some=self.blocks,
+                progress=progress,
+            )
+            if work is not None and isinstance(x, np.ndarray) and isinstance(out, np.ndarray):
+                self._repeats.put(key, Repeat(work, x, out))
             if not isinstance(x, np.ndarray):
                 x.finish()
         except NanFound as found:
@@ -313,6 +364,17 @@ class Plan:
             letters = Layout(self.layout).letters
             where = ", ".join(f"{AXIS_NAMES[c]} {position[i]}" for i, c in enumerate(letters))
             raise InputError(f"NaN at {where}; use `nan='skip'` or `nan='propagate'`") from None
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether cells and results are read and written whole: boxes of them would be no less."""
+        cells = math.prod(self.input_shape) * self.input_dtype.itemsize
+        return cells <= SMALL_BYTES and 8 * math.prod(self.keepdims_shape) <= SMALL_BYTES
+
+    @cached_property
+    def _repeats(self) -> Recent[Repeat]:
+        """Runs over small arrays, by how these lie in memory."""
+        return Recent(4)
 
     @property
     def _refuses_nan(self) -> bool:
@@ -336,12 +398,14 @@ class Plan:
                 step *= shape[self.layout.index(letter)]
         return tuple(coefficients[self.layout[axis]] for axis in order)
 
-    def _check(self, x: Readable, out: NDArray[Any]) -> None:
-        if x.dtype != self.input_dtype or math.prod(x.shape) != math.prod(self.input_shape):
+    def _check_input(self, x: Readable) -> None:
+        if x.dtype != self.input_dtype or shape_of(x) != self.input_shape:
             raise InputError(
                 f"planned for {show_shape(self.input_shape)} {self.input_dtype}, "
                 f"got {show_shape(x.shape)} {x.dtype}"
             )
+
+    def _check_output(self, x: Readable, out: NDArray[Any]) -> None:
         if not isinstance(out, np.ndarray):
             raise UsageError(f"out {checks.shown(out)}: a NumPy array to write to is meant")
         if out.shape != self.output_shape or out.dtype != self.output_dtype:

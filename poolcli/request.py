@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from poolcli.geometry import Geometry, Placement
 from poolcli.layout import doubtful, find_layout, show_shape
 from poolcli.ops import find_op
 from poolcli.plan import Plan
+from poolcli.recent import Recent
 from poolcli.windows import Windows
 
 if TYPE_CHECKING:
@@ -114,10 +116,10 @@ class Request:
         Raises UsageError for a request that means nothing and InputError where the windows or the
         layout do not fit the array.
         """
+        if not family_of(self.geometry).joins:
+            return self.plan_alone(shape, dtype, layout)
         placements = self.geometry.parts
         plans = tuple(self.plan_part(part, shape, dtype, layout) for part in placements)
-        if not family_of(self.geometry).joins:
-            return plans[0]
         from poolcli.joined import JoinedPlan  # late: few requests have several parts
 
         return JoinedPlan(self, plans)
@@ -127,7 +129,18 @@ class Request:
     ) -> Plan:
         """What pooling will do where the geometry has one part; see :meth:`plan`."""
         (placement,) = self.geometry.parts
-        return self.plan_part(placement, shape, dtype, layout)
+        if layout is not None and type(layout) is not str:  # that is refused, and is no key
+            return self.plan_part(placement, shape, dtype, layout)
+        key = (shape, dtype, layout)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self.plan_part(placement, shape, dtype, layout)
+            self._plans.put(key, plan)
+        return plan
+
+    @cached_property
+    def _plans(self) -> Recent[Plan]:
+        return Recent(8)
 
     def plan_part(
         self,

@@ -1,7 +1,7 @@
 """Which inputs go to which outputs, checked before any work; then the work, failure by failure.
 
 What few runs need is not handed out here but by its own module, loaded when a run needs it:
-manifests, recipes, dry runs and templates of names.
+manifests, fingerprints, dry runs and templates of names.
 """
 
 from poolcli.batch.conflicts import assign, check_target

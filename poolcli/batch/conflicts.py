@@ -14,8 +14,11 @@ from poolcli.errors import UsageError
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
+    from poolcli.batch.shards import Shard
 
 Identity = tuple[int, int]
+# From so many outputs on their folders are listed.
+MANY = 100
 
 
 def assign(
@@ -23,10 +26,13 @@ def assign(
     target: Target,
     manifest: Manifest | None = None,
     search: Search = Search(),  # noqa: B008 (it is immutable)
+    shard: Shard | None = None,
 ) -> list[Job]:
     """Give each source its output, refusing what cannot end well before anything is done.
 
     ``manifest`` knows, for ``target.resume``, which outputs are there and need not be made again.
+    Of a ``shard`` only its own jobs are given. They get the names that they have in a run of all,
+    and may not collide with any other.
 
     Raises
     ------
@@ -38,6 +44,9 @@ def assign(
     _check_overlap(inputs, target, search)
     _check_distinct(jobs, target)
     input_files = _InputFiles(inputs)
+    if shard is not None:
+        own = shard.takes([item.label for item in inputs])
+        jobs = [job for place, job in enumerate(jobs) if place in own]
     return [_settled(job, target, manifest, input_files) for job in jobs]
 
 
@@ -79,20 +88,22 @@ def _within(path: str, folder: str) -> bool:
 def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
     taken: dict[str, tuple[str, str]] = {}
     real = cache(os.path.realpath)  # of folders, of which there are few
+    is_there = _Listed() if len(jobs) > MANY else os.path.lexists
     for job in jobs:
         label = job.input.label
         for path, what in ((job.output, label), (job.indices, f"the positions in {label}")):
             if path is None or path == STDOUT:
                 continue
-            if os.path.isdir(path) and not formats.is_store(path):
-                raise UsageError(f"{path}: is a folder, and the result for {what} is a file")
-            # Pipes and devices can be written to any number of times.
-            if is_special(path):
-                continue
             folder, name = os.path.split(path)
             same = os.path.join(real(folder), name)
-            if os.path.islink(path):  # which stays: what it points at is written
-                same = os.path.realpath(path)
+            if is_there(path):
+                if os.path.isdir(path) and not formats.is_store(path):
+                    raise UsageError(f"{path}: is a folder, and the result for {what} is a file")
+                # Pipes and devices can be written to any number of times.
+                if is_special(path):
+                    continue
+                if os.path.islink(path):  # which stays: what it points at is written
+                    same = os.path.realpath(path)
             if same in taken:
                 advice = ""
                 if job.input.member is not None and target.template is None:
@@ -102,6 +113,22 @@ def _check_distinct(jobs: Sequence[Job], target: Target) -> None:
                 )
             taken[same] = path, what
     _check_no_folder(taken)
+
+
+class _Listed:
+    """Tells what is there by the lists of folders: asking for each file takes long in a network."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, set[str]] = {}
+
+    def __call__(self, path: str) -> bool:
+        folder, name = os.path.split(path)
+        if folder not in self._names:
+            try:
+                self._names[folder] = set(os.listdir(folder or os.curdir))
+            except OSError:
+                self._names[folder] = set()
+        return name in self._names[folder]
 
 
 def _check_no_folder(taken: Mapping[str, tuple[str, str]]) -> None:

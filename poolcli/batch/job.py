@@ -246,7 +246,7 @@ class Task:
             several = _without_failures(arrays, failures)
             first = next(several, None)
             if first is not None:
-                row, several = self._archived(first), itertools.chain([first], several)
+                row, several = self.archived(first), itertools.chain([first], several)
                 del first  # before the next array is read
                 if row is None:
                     yield from self._singly(several, failures)
@@ -288,31 +288,35 @@ class Task:
         job, source, plan = self.job, planned.source, planned.checked()
         self.tick(0)
         with labelled(source.label):
-            self._check_memory(planned, plan, kept)
+            self.check_memory(planned, plan, kept)
         winners = None
         if job.indices is not None:
             # Positions first: once the result is written, nothing should be left to go wrong.
             content = source.content
             with labelled(source.label):
                 winners = plan.winners(content)
-        with into or self._sink(planned, plan, number) as sink:
+        with into or self.sink(planned, plan, number) as sink:
             self.worker.images.run(plan, source, sink.content, self.tick)
-        shown = None
-        if job.output is None:
+        result = self.result(planned, plan, sink)
+        if winners is None or job.indices is None:
+            return result
+        self._write_indices(job.indices, winners)
+        return result._replace(indices=job.indices)
+
+    def result(self, planned: Planned, plan: OperationPlan, sink: Sink) -> Result:
+        """Say what came of an array, once its sink is complete."""
+        source, output, shown = planned.source, self.job.output, None
+        if output is None:
             # Whoever draws it reads what of it is seen.
             shown, self._is_looked_at = source.content, True
         notes = (
             *source.notes,
             *getattr(plan, "notes", ()),
             *sink.lost,
-            *([] if job.output == STDOUT else undescribed(source.info, planned.format)),
+            *([] if output == STDOUT else undescribed(source.info, planned.format)),
         )
-        written = job.output if sink.is_written else None
-        result = Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
-        if winners is None or job.indices is None:
-            return result
-        self._write_indices(job.indices, winners)
-        return result._replace(indices=job.indices)
+        written = output if sink.is_written else None
+        return Result(source.label, plan, sink.array, source.kind, written, None, shown, notes)
 
     def _write_indices(self, path: str, winners: NDArray[Any]) -> None:
         self.make_folder(path)
@@ -333,14 +337,15 @@ class Task:
         row, path = BY_EXTENSION.get(planned.format or ""), self.job.output
         if row is None or path is None or path == STDOUT or is_special(path):
             return None
-        archived = self._archived(planned)
+        archived = self.archived(planned)
         if archived is not None:
             return archived if self._goes_on_disk(archived) else None
-        if row.boxes is None or not (row.encode is None or self.goes_by_boxes(planned, plan)):
-            return None
-        return row
+        if row.boxes is None or row.encode is None:
+            return row if row.boxes is not None else None
+        rendered = self.worker.images.rendering is not None
+        return None if rendered or not self.goes_by_boxes(planned, plan) else row
 
-    def _archived(self, planned: Planned) -> Format | None:
+    def archived(self, planned: Planned) -> Format | None:
         """Give the format of the archive that the result goes into, if it goes into one.
 
         An array without a name is all of a folder.
@@ -363,13 +368,14 @@ class Task:
         # Those of the result are about the same, unless several are written at once.
         return plan.single.memory(chunks, planned.source.info.description.shards or chunks)
 
-    def _sink(
-        self, planned: Planned, plan: OperationPlan, number: int
+    def sink(
+        self, planned: Planned, plan: OperationPlan, number: int = 0
     ) -> AbstractContextManager[Sink]:
+        """Open what array ``number`` of the input is written to, which is complete at the end."""
         job, images, format = self.job, self.worker.images, planned.format
         shaped = ResultShape(plan.output_shape, plan.keepdims_shape, plan.output_dtype)
         row, path = BY_EXTENSION.get(format or ""), job.output
-        if path is None or self._archived(planned) is not None:
+        if path is None or self.archived(planned) is not None:
             return formats.memory_sink(shaped)
         by_boxes = self.writes_boxes(planned, plan)
         if by_boxes is not None:
@@ -435,7 +441,7 @@ class Task:
             )
         return formats.to_stream(sys.stdout.buffer, packing=self.worker.images.packing)
 
-    def _check_memory(self, planned: Planned, plan: OperationPlan, kept: int) -> None:
+    def check_memory(self, planned: Planned, plan: OperationPlan, kept: int = 0) -> None:
         """Refuse what is too large for memory before anything is pooled."""
         limit = self.worker.max_bytes
         if plan.single is not None:

@@ -1,41 +1,37 @@
 """What the outputs in a folder were made of, so that an interrupted run can be taken up again.
 
-``.poolcli.jsonl`` in the output folder gets a line when an output is complete, just before it gets
-its name: its size and time, those of its input, and which recipe (what is done, with which
-options) it was made by. An output is done when all of them still agree; whatever the moment of a
-kill, the worst is a line for an output that is not there, which is then made again.
+The manifest gets a line when an output is complete, just before that gets its name: its size and
+time, those of its input, and the fingerprint (what is done, with which options) of its run. An
+output is done when all of them still agree; whatever the moment of a kill, the worst is a line for
+an output that is not there, which is then made again.
 
-Each line begins with a line end, so that one that was torn by a kill or a full disk spoils none
-but itself. Several runs may append at the same time.
+Several runs may work into one folder at the same time, on several machines: each writes a file of
+its own, and all files are read (:mod:`poolcli.batch.manifest_file`). Each line begins with a line
+end, so that one that was torn by a kill or a full disk spoils none but itself.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import errno
 import json
 import os
-import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import Enum
 from typing import Any, NamedTuple
 
 from poolcli import formats
+from poolcli.batch.manifest_file import ManifestFile, find_files, open_to_read
 from poolcli.errors import OutputError
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation
 
-NAME = ".poolcli.jsonl"
-# Below this many lines of outputs that were made again it is not worth to write the file anew.
-FEW = 1000
-# So many times a manifest that has been replaced is opened again before that is an error.
-REOPENINGS = 100
-
-APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-# What opening says of links, folders, and pipes without a reader or sockets.
-_NO_FILE = {errno.ELOOP, errno.EISDIR, errno.ENXIO}
+# Below this many lines of outputs that were made again, and this many files, it is not worth to
+# write all anew.
+FEW, FEW_FILES = 1000, 16
+# So many times the files are looked for again that others have merged meanwhile.
+LOOKS = 100
 
 Fingerprint = Mapping[str, str]
 
@@ -48,7 +44,7 @@ class Stamp(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One output: its own state, its input's path and state, and the number of its recipe.
+    """One output: its own state, its input's path and state, and the digest of its fingerprint.
 
     ``array`` is the one of the input that was named, or None where all that it holds is meant.
     Not ``whole`` is an output that lacks arrays of its input, as they failed.
@@ -63,26 +59,45 @@ class Entry(NamedTuple):
 
 
 class Manifest:
-    """The manifest of one output folder, for a run with one recipe."""
+    """The manifest of one output folder, for a run with one fingerprint.
 
-    def __init__(self, folder: str, fingerprint: Fingerprint) -> None:
-        self._folder, self._path = folder, os.path.join(folder, NAME)
+    ``writer`` is what the file that this run writes is called, before what makes its name unique.
+    ``read``: what it says is read at once.
+    """
+
+    def __init__(
+        self, folder: str, fingerprint: Fingerprint, writer: str = "run", *, read: bool = True
+    ) -> None:
+        self._folder, self._writer = folder, writer
         self._fingerprint = dict(fingerprint)
         self._digest = _digest(fingerprint)
         self._fingerprints: dict[str, Fingerprint] = {}
         # Where two runs make one output at the same time, the file may be of either.
         self._entries: dict[str, list[Entry]] = {}
-        self._descriptor: int | None = None
+        self._file: ManifestFile | None = None
         self._lock = threading.Lock()
-        self._lines = self._read_from = self._inode = 0
-        self.refresh()
+        self._lines = 0
+        self._read: dict[str, int] = {}
+        if read:
+            self.refresh()
+
+    @property
+    def file(self) -> str:
+        """The file of this run, which there is from its beginning on."""
+        assert self._file is not None
+        return self._file.path
+
+    @property
+    def kept_for(self) -> tuple[str, Fingerprint]:
+        """The folder, by a name that is good everywhere, and the fingerprint."""
+        return os.path.abspath(self._folder), self._fingerprint
 
     def knows(self, path: str) -> bool:
         """Tell whether the output was made by a run that kept this manifest, or would have been."""
         return self._key(path) in self._entries
 
     def is_done(self, source: str | None, array: str | None, paths: Sequence[str]) -> bool:
-        """Tell whether all outputs are as this recipe made them of the input as it is now."""
+        """Tell whether all outputs are as this fingerprint made them of the input as it is now."""
         if source is None or not paths:
             return False
         return all(self._is_done(source, array, path) for path in paths)
@@ -101,8 +116,8 @@ class Manifest:
         return False
 
     def difference(self) -> str | None:
-        """Say how the recipe of other outputs in the folder differs; None where none differs."""
-        latest = {key: made[-1].fingerprint for key, made in self._entries.items()}
+        """Say how the fingerprint of other outputs there differs; None where none differs."""
+        latest = {key: _latest(made).fingerprint for key, made in self._entries.items()}
         others = {number: key for key, number in latest.items() if number != self._digest}
         for number, key in others.items():
             if os.path.lexists(os.path.join(self._folder, key)):
@@ -111,23 +126,33 @@ class Manifest:
         return None
 
     def refresh(self) -> None:
-        """Take in what was appended since, by this run or another."""
+        """Take in what was added since, by this run or another. Raises OutputError."""
+        with self._lock:
+            try:
+                for _ in range(LOOKS):
+                    vanished = [p for p in find_files(self._folder) if not self._read_on(p)]
+                    if not vanished:
+                        return
+            except OSError as error:
+                raise self._failure(error) from error
+
+    def _read_on(self, path: str) -> bool:
+        """Take in what a file says beyond what was read; False where it has vanished."""
+        at = self._read.get(path, 0)
         try:
-            with os.fdopen(self._open(os.O_RDONLY), "rb") as file:
-                inode = os.fstat(file.fileno()).st_ino
-                if inode != self._inode:  # written anew by another run
-                    self._inode, self._read_from = inode, 0
-                file.seek(self._read_from)
+            with os.fdopen(open_to_read(path), "rb") as file:
+                file.seek(at)
                 data = file.read()
         except FileNotFoundError:
-            return
-        except OSError as error:
-            raise self._failure(error) from error
-        self._read_from += len(data)
-        for line in data.split(b"\n"):
+            return False
+        *lines, last = data.split(b"\n")
+        for line in lines:
             self._take(line)
+        # The last line may still be being written.
+        self._read[path] = at + len(data) - (0 if self._take(last) else len(last))
+        return True
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytes) -> bool:
         # What is torn, or not ours, is passed over.
         with suppress(ValueError, TypeError, KeyError, RecursionError):
             record = json.loads(line)
@@ -138,19 +163,22 @@ class Manifest:
                 key, made = _text(record["output"]), _entry(record)
                 self._entries.setdefault(key, []).append(made)
             self._lines += 1
+            return True
+        return False
 
-    def begin(self) -> None:
-        """Make the manifest, if it is not there, and let outputs be noted.
+    def begin(self, *, merge: bool = True) -> None:
+        """Make the file of this run, and let outputs be noted.
 
+        ``merge``: what runs that are over have left is taken into it where that is much.
         Raises OutputError where that cannot be.
         """
+        first = _line({"recipe": self._digest, "options": self._fingerprint})
         try:
             formats.make_folders(self._folder)
-            self._descriptor = self._open(APPENDING)
-            if self._lines > 2 * len(self._entries) + FEW:
-                self._write_anew()
-            if self._digest not in self._fingerprints:
-                self._append({"recipe": self._digest, "options": self._fingerprint})
+            self._file = ManifestFile(self._folder, self._writer, first)
+            over = [path for path in self._read if merge and formats.is_dead(path)]
+            if len(over) > FEW_FILES or self._lines > 2 * len(self._entries) + FEW:
+                self._merge(self._file, over)
         except OSError as error:
             raise self._failure(error) from error
 
@@ -170,106 +198,54 @@ class Manifest:
         """
         state, of = stamp(output), stamp(before)
         entry = Entry(state, os.path.abspath(source), of, self._digest, array, whole)
+        assert self._file is not None
         try:
-            self._append(_record(self._key(path), entry))
+            self._file.append(_line(_record(self._key(path), entry)))
         except OSError as error:
             raise self._failure(error) from error
 
     def close(self) -> None:
-        """Close the file, if it was opened."""
-        with self._lock:  # a job that was left behind may be at work
-            self._replace_descriptor(None)
+        """Close the file of this run, if there is one."""
+        if self._file is not None:
+            self._file.close()
 
-    def _append(self, record: Mapping[str, Any]) -> None:
-        line = _line(record)
-        with self._lock, self._locked() as descriptor:
-            # In one piece: a part, as on a full disk, is as good as nothing.
-            if os.write(descriptor, line) != len(line):
-                os.write(descriptor, line)  # raises what is the matter
+    def _merge(self, file: ManifestFile, over: Sequence[str]) -> None:
+        """Say all that is known once more, but for outputs that were made again, and at one place.
 
-    @contextmanager
-    def _locked(self) -> Iterator[int]:
-        """Lock the file that has the manifest's name now: another run may have written it anew."""
-        for _ in range(REOPENINGS):
-            if self._descriptor is None:
-                raise OutputError(f"{self._path}: the run that kept it is over")
-            with formats.locked(self._descriptor):
-                if self._has_name(self._descriptor):
-                    yield self._descriptor
-                    return
-            self._replace_descriptor(self._open(APPENDING))
-        raise OutputError(f"{self._path}: something else replaces it again and again")
-
-    def _replace_descriptor(self, new: int | None) -> None:
-        """Let go of the file for another, which is open already.
-
-        So there is no moment at which the number of a closed descriptor is kept: the system gives
-        it to the next file that is opened, such as an output, and lines would be written into that.
+        Files whose writers are at work stay; what is read twice is known all the same.
         """
-        old, self._descriptor = self._descriptor, new
-        if old is not None:
-            with suppress(OSError):  # it is closed all the same; what was written told its errors
-                os.close(old)
-
-    def _has_name(self, descriptor: int) -> bool:
-        try:
-            return os.path.samestat(os.fstat(descriptor), os.lstat(self._path))
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ESTALE):
-                return False
-            raise
-
-    def _open(self, flags: int) -> int:
-        """Open the manifest and nothing else that may have been put in its place.
-
-        A link is not followed, as what it points at would be appended to, and a named pipe is not
-        waited for. Raises OSError, or OutputError where it is no regular file.
-        """
-        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        try:
-            descriptor = os.open(self._path, flags, 0o666)
-        except OSError as error:
-            if error.errno in _NO_FILE and os.path.lexists(self._path):
-                raise self._refusal() from error
-            raise
-        try:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return descriptor
-            raise self._refusal()
-        except BaseException:
-            os.close(descriptor)
-            raise
-
-    def _refusal(self) -> OutputError:
-        return OutputError(f"{self._path}: is no regular file; remove it")
+        self.refresh()
+        made = {key: self._current(key) for key in self._entries}
+        used = {entry.fingerprint for entry in made.values()}
+        for number, options in self._fingerprints.items():
+            if number in used and number != self._digest:
+                file.append(_line({"recipe": number, "options": options}))
+        for key, entry in made.items():
+            file.append(_line(_record(key, entry)))
+        file.sync()
+        for path in over:
+            formats.remove_if_dead(path)
 
     def _failure(self, error: OSError) -> OutputError:
-        return OutputError(f"{self._path}: {error.strerror or error}")
-
-    def _write_anew(self) -> None:
-        """Leave out what is said of outputs that were made again since."""
-        with self._locked():
-            self.refresh()
-            made = {key: self._current(key) for key in self._entries}
-            used = {entry.fingerprint for entry in made.values()}
-            with formats.atomic_target(self._path, overwrite=True) as file:
-                for number, options in self._fingerprints.items():
-                    if number in used:
-                        file.write(_line({"recipe": number, "options": options}))
-                for key, entry in made.items():
-                    file.write(_line(_record(key, entry)))
+        where = error.filename or self._folder
+        return OutputError(f"{os.fsdecode(where)}: {error.strerror or error}")
 
     def _current(self, key: str) -> Entry:
         """Give the entry of the file that is there, or else the latest."""
         entries = self._entries[key]
         with suppress(OSError):
             now = stamp(formats.status(os.path.join(self._folder, key)))
-            return next((entry for entry in entries if entry.output == now), entries[-1])
-        return entries[-1]
+            return next((entry for entry in entries if entry.output == now), _latest(entries))
+        return _latest(entries)
 
     def _key(self, path: str) -> str:
         # Relative to the folder, so that it may be moved with all that is in it.
         return os.path.relpath(path, self._folder)
+
+
+def _latest(made: Sequence[Entry]) -> Entry:
+    """The entry of the file that was made last: those of several runs come in any order."""
+    return max(made, key=lambda entry: entry.output.mtime_ns)
 
 
 def _difference(then: Fingerprint, now: Fingerprint) -> str:

@@ -42,12 +42,14 @@ def run(
     images: ImageOptions = ImageOptions(),  # noqa: B008 (it is immutable)
     manifest: Manifest | None = None,
     watch: Watch = Watch(),  # noqa: B008 (it has no state)
+    alone: bool = True,
 ) -> Generator[Outcome, None, None]:
     """Do the jobs, giving each result, or the error that stopped one job; others go on.
 
     ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``images``
-    says how pictures are read, pooled and written. ``manifest`` notes what is done. Who stops
-    listening stops the jobs at work, which then leave nothing.
+    says how pictures are read, pooled and written. ``manifest`` notes what is done; ``alone``: it
+    may merge what other runs have noted. Who stops listening stops the jobs at work, which then
+    leave nothing.
 
     Raises
     ------
@@ -75,8 +77,9 @@ def run(
         worker = worker._replace(operation=operation.with_threads(threads))
     tasks = [Task(job, worker) for job in jobs]
     if manifest is not None:
-        _check_usage(tasks)
-        manifest.begin()
+        check_usage(tasks)
+        if not all(job.skip for job in jobs):
+            manifest.begin(merge=alone)
     for folder in {os.path.dirname(path) for job in jobs for path in job.paths}:
         formats.sweep(folder)
     try:
@@ -89,7 +92,7 @@ def run(
             manifest.close()
 
 
-def _check_usage(tasks: Sequence[Task]) -> None:
+def check_usage(tasks: Sequence[Task]) -> None:
     """Plan for the first input for which that can be done, so that nothing is made in vain.
 
     Raises UsageError.

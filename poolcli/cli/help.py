@@ -31,6 +31,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         *("recursive", "files_from", "name_template", "skip_existing", "resume", "dry_run"),
         *("fail_fast", "jobs", "threads", "max_memory"),
     ),
+    "Other machines": ("shard", "scheduler", "mixed", "insecure"),
     "Input": ("arrays", "matrix", "delimiter", "skip_header", "missing"),
     "Program": ("install", "debug", "version", "help"),
 }

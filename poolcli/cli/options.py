@@ -214,6 +214,29 @@ MAX_MEMORY = option(
     metavar="SIZE",
 )
 
+SHARD = option(
+    "shard",
+    str | None,
+    "Do part I of N of the inputs, I from 0 to N-1: in the order of their names input i belongs to "
+    "part i mod N. auto takes both from an array job of Slurm or AWS Batch, auto/N the part from "
+    "these or a Kubernetes indexed job.",
+    "--shard",
+    metavar="I/N|auto|auto/N",
+)
+
+CLUSTER = (
+    option(
+        "scheduler",
+        str | None,
+        "Work on the Dask cluster of this scheduler: tcp://HOST:PORT, tls://HOST:PORT, its "
+        "FILE.json, or auto for the variable DASK_SCHEDULER_ADDRESS.",
+        "--scheduler",
+        metavar="ADDRESS",
+    ),
+    switch("mixed", "Allow workers to have other versions of libraries.", "--mixed"),
+    switch("insecure", "Allow a scheduler beyond this machine without TLS.", "--insecure"),
+)
+
 # Where inputs are searched, and how they are read.
 SEARCH = (RECURSIVE, FILES_FROM)
 TABLES = (
@@ -264,6 +287,8 @@ BATCH = (
     switch("fail_fast", "Stop at the first input that fails.", "--fail-fast"),
     JOBS,
     MAX_MEMORY,
+    SHARD,
+    *CLUSTER,
 )
 
 

@@ -26,7 +26,9 @@ from poolcli.request import Request
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from poolcli.batch.shards import Shard
     from poolcli.chains import Chain
+    from poolcli.cluster.run import Cluster
     from poolcli.images.options import ImageOptions
     from poolcli.unpooling import Unpool
 
@@ -156,6 +158,39 @@ def target_of(values: Values, op: str) -> batch.Target:
     if target.resume and not target.is_folder:
         raise UsageError("--resume goes on with a folder of results: it needs --output DIR/")
     return target
+
+
+def shard_of(values: Values) -> Shard | None:
+    """Say which part of the inputs is meant; None: all of them. Raises UsageError."""
+    if values.get("shard") is None:
+        return None
+    from poolcli.batch.shards import parse_shard
+
+    return parse_shard(values["shard"])
+
+
+def cluster_of(values: Values, target: batch.Target) -> Cluster | None:
+    """Say which cluster does the work; None: this machine. Raises UsageError."""
+    wanted = values.get("scheduler")
+    if wanted is None:
+        for name in ("mixed", "insecure"):
+            if values.get(name):
+                raise UsageError(f"--{name} is about workers elsewhere: it needs --scheduler")
+        return None
+    if values.get("jobs") is not None:
+        raise UsageError("--jobs is for this machine; with --scheduler each worker says for itself")
+    if target.is_stdout:
+        raise UsageError("-o - is written by one process; with --scheduler name a file or folder")
+    from importlib.util import find_spec
+
+    from poolcli.cluster.address import find_scheduler
+
+    address = find_scheduler(wanted, insecure=values["insecure"])
+    if find_spec("distributed") is None:
+        raise UsageError("--scheduler needs Dask: pip install 'poolcli[dask]'")
+    from poolcli.cluster.run import Cluster
+
+    return Cluster(address, values["mixed"])
 
 
 def settings_of(values: Values, *, in_order: bool) -> Settings:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,12 @@ from poolcli.cli.command import Values
 from poolcli.cli.env import read_defaults
 from poolcli.cli.requests import (
     HOW_READ,
+    cluster_of,
     find_inputs,
     images_of,
     refuse_contradictions,
     settings_of,
+    shard_of,
     target_of,
 )
 from poolcli.errors import PoolError, UsageError
@@ -27,6 +30,8 @@ from poolcli.outcomes import Failed, Outcome, Result, Skipped, Watch
 
 if TYPE_CHECKING:
     from poolcli.batch.manifest import Manifest
+    from poolcli.batch.shards import Shard
+    from poolcli.cluster.run import Cluster
 
 # Seconds until a run that is no batch gets a bar.
 SLOW = 1.0
@@ -199,7 +204,7 @@ def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | No
     target = target_of(values, getattr(operation, "op", "pooled"))
     refuse_contradictions(values, target)
     batch.check_target(target)
-    images = images_of(values, target)
+    images, shard, cluster = images_of(values, target), shard_of(values), cluster_of(values, target)
     search = batch.Search(values.get("recursive", False), target.output)
     if inputs is None:
         inputs = find_inputs(values, search)
@@ -213,17 +218,20 @@ def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | No
         chosen = {name: values[name] for name in HOW_READ}
         given = {name: str(value) for name, value in chosen.items() if value is not None}
         fingerprint = {**fingerprint, **given}
-        manifest = _open_manifest(target, fingerprint)
-    jobs = batch.assign(inputs, target, manifest, search)
+        manifest = _open_manifest(target, fingerprint, shard)
+    jobs = batch.assign(inputs, target, manifest, search, shard)
+    if not jobs and not values["quiet"]:
+        messages.summary(f"shard {shard}: of {len(inputs)} inputs none is for it; nothing to do")
     if values.get("dry_run"):
         return _dry_run(jobs, batch.Worker(operation, layouts, images=images), values)
     settings = settings_of(values, in_order=not values["as_json"])
     with RunReporter(jobs, values, is_batch=is_batch) as reporter:
-        outcomes = batch.run(
+        outcomes = _starter(cluster)(
             *(jobs, operation, layouts, settings),
             images=images,
             manifest=manifest,
             watch=reporter,
+            alone=shard is None,
         )
         with closing(outcomes):
             for outcome in outcomes:
@@ -231,11 +239,23 @@ def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | No
     return 1 if reporter.failed else 0
 
 
-def _open_manifest(target: batch.Target, fingerprint: Mapping[str, str]) -> Manifest:
+def _starter(cluster: Cluster | None) -> Callable[..., Generator[Outcome, None, None]]:
+    """Give what does the jobs: on this machine or on a cluster."""
+    if cluster is None:
+        return batch.run
+    from poolcli.cluster.run import run as run_on_cluster
+
+    return partial(run_on_cluster, cluster=cluster)
+
+
+def _open_manifest(
+    target: batch.Target, fingerprint: Mapping[str, str], shard: Shard | None
+) -> Manifest:
     from poolcli.batch.manifest import Manifest
 
     folder = str(target.output)
-    manifest = Manifest(folder, fingerprint)
+    writer = "run" if shard is None else f"shard-{shard.number}-of-{shard.parts}"
+    manifest = Manifest(folder, fingerprint, writer)
     difference = manifest.difference() if target.resume and not target.overwrite else None
     if difference is not None:
         raise UsageError(

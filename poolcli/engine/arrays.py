@@ -139,14 +139,20 @@ def read_whole(x: Readable) -> Array:
     return stored.transpose(x.axes)
 
 
+def read_stored(x: Readable, box: Box) -> Array:
+    """The cells of a box of stored axes, in the order of these; of an array a view."""
+    if isinstance(x, np.ndarray):
+        return x[tuple(slice(*part) for part in box)]
+    cells = np.empty([high - low for low, high in box], x.dtype)
+    x.read_box(box, cells)
+    return cells
+
+
 def read_part(x: Readable, box: Box) -> Array:
     """The cells of a box, one range for each of the array's own axes; of an array a view."""
     if isinstance(x, np.ndarray):
         return x[tuple(slice(*part) for part in box)]
-    stored_box = _permuted_back(box, x.axes)
-    cells = np.empty([high - low for low, high in stored_box], x.dtype)
-    x.read_box(stored_box, cells)
-    return cells.transpose(x.axes)
+    return read_stored(x, _permuted_back(box, x.axes)).transpose(x.axes)
 
 
 def write_whole(out: Writable, values: Array) -> None:
@@ -159,6 +165,29 @@ def write_whole(out: Writable, values: Array) -> None:
         out[...] = shaped
     else:
         out.write_box(tuple((0, n) for n in out.shape), shaped)
+
+
+class _InMemory:
+    """An array in memory that takes boxes: a StoredOutput."""
+
+    chunks: tuple[int, ...] | None = None
+
+    def __init__(self, array: Array) -> None:
+        self._array = array
+        self.shape, self.dtype = array.shape, array.dtype
+
+    def write_box(self, box: Box, values: Array) -> None:
+        """Copy the values."""
+        self._array[tuple(slice(*part) for part in box)] = values
+
+    def complete(self) -> None:
+        """Nothing is left to do."""
+
+
+def stored_output(out: Writable, shape: tuple[int, ...]) -> StoredOutput:
+    """What takes boxes of this shape, which may have more axes of length 1 than ``out``."""
+    out = out.array if isinstance(out, Gathered) else out
+    return _InMemory(out.reshape(shape)) if isinstance(out, np.ndarray) else out
 
 
 class InputView(Protocol):
@@ -210,12 +239,13 @@ class ArrayInputView:
         self._view = array.transpose(order)
         self.shape, self.dtype = self._view.shape, array.dtype
         self.slow_first = _by_stride(self._view.strides)
+        # NumPy takes any byte but 0 for True, and Pillow makes them 255; kernels add bytes.
+        self.copies = array.dtype == np.bool_
 
     def read(self, box: Box, buffers: Buffers) -> Array:
         """A view of the box; of bool a copy, in which True is 1."""
         cells = self._view[tuple(slice(*part) for part in box)]
-        # NumPy takes any byte but 0 for True, and Pillow makes them 255; kernels add bytes.
-        return cells.view(np.uint8) != 0 if cells.dtype == np.bool_ else cells
+        return cells.view(np.uint8) != 0 if self.copies else cells
 
     def keep(self, nbytes: int) -> None:
         """All of it is in memory."""

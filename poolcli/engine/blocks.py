@@ -11,14 +11,18 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli.engine import chunks
 from poolcli.engine.arrays import Array, Range, shifted
 from poolcli.engine.gather import gathered_bytes
 from poolcli.engine.kernels import Gathered
+from poolcli.engine.native import Work
 from poolcli.engine.worker import Task, Worker
 from poolcli.windows import Windows
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 # Below this many input bytes starting threads costs more than it gains.
 THREADED_BYTES = 1 << 20
@@ -174,18 +178,20 @@ def run(
     *,
     threads: int | None = None,
     block_bytes: int | None = None,
+    some: Range | None = None,
     progress: Progress | None = None,
-) -> None:
+) -> Work | None:
     """Pool ``task.source`` into ``task.target``.
 
     ``threads`` defaults to the processors this process may use; ``block_bytes`` is the input that
-    one block aims at. Neither changes a byte of the result.
+    one block aims at. Neither changes a byte of the result. ``some``: of all blocks, as many as
+    :func:`count_blocks` says, only those numbered ``first .. stop-1``.
+
+    Returns the kernel's work where one call of it, on the arrays as they are, was all.
     """
     if math.prod(task.target.shape) == 0:
-        return
-    nbytes = math.prod(task.source.shape) * task.source.dtype.itemsize
-    if threads is None:
-        threads = processors() if nbytes >= THREADED_BYTES else 1
+        return None
+    threads = _thread_count(task, threads)
     block_bytes = _block_bytes(task, threads, block_bytes)
     part_bytes, count = None, RUNS_PER_THREAD * threads
     tiling = _of_chunks(task, block_bytes)
@@ -195,26 +201,88 @@ def run(
         # One after another: what threads read at the same time lies side by side.
         part_bytes, count = block_bytes, MOST_RUNS
         task.source.keep(_kept_bytes(task, tiling, threads))
-    runs = _contiguous_runs(len(tiling), count if threads > 1 else 1)
+    first, end = some or (0, len(tiling))
+    runs = [
+        (first + low, first + high)
+        for low, high in _contiguous_runs(end - first, count if threads > 1 else 1)
+    ]
     workers = min(threads, len(runs))
     left, stop = iter(runs), threading.Event()
-    if workers == 1:
-        _walk(task, tiling, part_bytes, left, stop, progress)
-        return
-    # Late: a small run, which is most of them, starts no thread and should start quickly.
-    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+    helpers: list[Future[None]] = []
+    try:
+        for _ in range(workers - 1):
+            helpers.append(
+                _threads(workers - 1).submit(_help, task, tiling, part_bytes, left, stop, progress)
+            )
+        worker = _walk(task, tiling, part_bytes, left, stop, progress)
+        for helper in helpers:  # those that have not begun would find nothing to do
+            if not helper.cancel():
+                helper.result()
+    except BaseException:
+        stop.set()
+        for helper in helpers:
+            if not helper.cancel():
+                helper.exception()
+        raise
+    nbytes = math.prod(task.source.shape) * task.source.dtype.itemsize
+    small = nbytes < THREADED_BYTES and len(tiling) == 1 and threads == 1 and some is None
+    return worker.single if small else None
 
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            futures = [
-                pool.submit(_walk, task, tiling, part_bytes, left, stop, progress)
-                for _ in range(workers)
-            ]
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            stop.set()
-    for future in futures:
-        future.result()
+
+_helpers: ThreadPoolExecutor | None = None
+_most_helpers = 0
+
+
+def _threads(count: int) -> ThreadPoolExecutor:
+    """So many other threads. They are kept: to start one takes as long as a network's layer."""
+    # Late: a small run, which is most of them, starts no thread and should start quickly.
+    from concurrent.futures import ThreadPoolExecutor
+
+    global _helpers, _most_helpers
+    helpers = _helpers
+    if helpers is None or _most_helpers < count:
+        helpers = _helpers = ThreadPoolExecutor(count, "poolcli")
+        _most_helpers = count
+    return helpers
+
+
+def _forget_helpers() -> None:
+    global _helpers
+    _helpers = None
+
+
+if hasattr(os, "register_at_fork"):  # threads do not come along
+    os.register_at_fork(after_in_child=_forget_helpers)
+
+
+def _help(
+    task: Task,
+    tiling: Tiling,
+    part_bytes: int | None,
+    runs: Iterator[tuple[int, int]],
+    stop: threading.Event,
+    progress: Progress | None,
+) -> None:
+    try:
+        _walk(task, tiling, part_bytes, runs, stop, progress)
+    except BaseException:
+        stop.set()
+        raise
+
+
+def count_blocks(task: Task, *, threads: int | None = None) -> int:
+    """How many blocks :func:`run` cuts the array into with so many threads."""
+    if math.prod(task.target.shape) == 0:
+        return 0
+    block_bytes = _block_bytes(task, _thread_count(task, threads), None)
+    return len(_of_chunks(task, block_bytes) or _tiling(task, _all(task), block_bytes))
+
+
+def _thread_count(task: Task, threads: int | None) -> int:
+    nbytes = math.prod(task.source.shape) * task.source.dtype.itemsize
+    if threads is None:
+        threads = processors() if nbytes >= THREADED_BYTES else 1
+    return threads
 
 
 class Memory(NamedTuple):
@@ -254,7 +322,7 @@ def _walk(
     runs: Iterator[tuple[int, int]],
     stop: threading.Event,
     progress: Progress | None,
-) -> None:
+) -> Worker:
     """Pool runs of blocks while there are any left, with buffers of this thread's own.
 
     All threads take from the same ``runs``: ``next`` on the iterator of a list is one step. Blocks
@@ -272,8 +340,9 @@ def _walk(
                 if progress is not None:
                     progress(done / (len(tiling) * len(parts)))
             if stop.is_set():
-                return
+                return worker
         task.target.close(box, target)
+    return worker
 
 
 def _view(target: Array, part: Block, block: Block) -> Array:

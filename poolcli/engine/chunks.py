@@ -15,6 +15,10 @@ import numpy as np
 from poolcli.engine.arrays import Array, Box
 from poolcli.windows import Windows
 
+# Less than one in so many chunks is rather decoded twice than a row of blocks kept that takes more
+# than these bytes.
+_FEW, _LITTLE = 6, 1 << 25
+
 Place = tuple[int, ...]
 
 
@@ -242,7 +246,10 @@ def wanted_again(
     for number, axis in enumerate(axes):
         if axis.shares(steps[number]):
             row = math.prod(one[: number + 1]) * math.prod(every[number + 1 :])
-            again = max(again, row + math.prod(one))
+            step = steps[number] * axis.stride
+            few = (one[number] - step) * _FEW <= step
+            if not few or row * inner_bytes <= _LITTLE:
+                again = max(again, row + math.prod(one))
     slab = list(one)
     slab[lead] = min(one[lead], 2 * axes[lead].read)
     behind = 1 if threads == 1 else 2 * threads  # while a thread waits the others go on
@@ -260,6 +267,4 @@ def along_windows(w: Windows, read: int, written: int) -> Along:
     even = isinstance(w.starts, range) and w.out > 1
     stride = w.starts.step if isinstance(w.starts, range) and even else max(1, w.n // w.out)
     reach = max(high - low, (w.largest - 1) * w.dilation + 1)
-    return Along(
-        w.n, w.out, stride, min(w.n, reach), max(0, low), min(read, w.n), min(written, w.out)
-    )
+    return Along(w.n, w.out, stride, min(w.n, reach), low, min(read, w.n), min(written, w.out))

@@ -7,8 +7,9 @@ C++ trusts what it is given, so whatever could make it read or write elsewhere i
 from __future__ import annotations
 
 import ctypes
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,6 +152,46 @@ if library_layout() != layout():
 use_isa(os.environ.get("POOLCLI_ISA"))
 
 
+# What kernels take for granted of their p and q (kernels/README.md); others have none.
+_Numbers = Sequence[Any]
+_MOST = 1 << 60
+_METHODS = 5
+
+
+def _is_none(p: _Numbers, q: _Numbers) -> bool:
+    return not p and not q
+
+
+def _is_fraction(part: int, whole: int) -> bool:
+    return 0 <= part <= whole and 0 < whole <= _MOST
+
+
+def _is_rank(p: _Numbers, q: _Numbers) -> bool:
+    return len(p) == 0 and len(q) == 3 and _is_fraction(q[0], q[1]) and 0 <= q[2] < _METHODS
+
+
+def _is_ddof(p: _Numbers, q: _Numbers) -> bool:
+    return len(p) == 0 and len(q) == 1 and 0 <= q[0] <= _MOST
+
+
+def _is_draw(p: _Numbers, q: _Numbers) -> bool:
+    return len(p) == 0 and len(q) == 2 and -(1 << 63) <= q[0] < 1 << 63 and 0 <= q[1] < 3
+
+
+PARAMETERS: dict[str, Callable[[_Numbers, _Numbers], bool]] = {
+    "mixed": lambda p, q: len(p) == 1 and len(q) == 2 and 0 <= p[0] <= 1 and _is_fraction(*q),
+    "quantile": _is_rank,
+    "argquantile": _is_rank,
+    "lp": lambda p, q: len(p) == len(q) == 1 and p[0] > 0 and q[0] in (0, 1),
+    "gem": lambda p, q: len(p) == 2 and not q and 0 < p[0] < math.inf and p[1] > 0,
+    "lse": lambda p, q: len(p) == 1 and not q and p[0] != 0 and math.isfinite(p[0]),
+    "var": _is_ddof,
+    "std": _is_ddof,
+    "sample": _is_draw,
+    "expected": _is_draw,
+}
+
+
 class Missing(NamedTuple):
     """Which cells do not count, and what a window with too few others gives."""
 
@@ -220,7 +261,12 @@ class Work:
         self.window_coefs = tuple(window_coefs or (0,) * self.axes)
         if len(self.cell_coefs) != self.axes or len(self.window_coefs) != self.axes:
             raise ValueError("a coefficient for each axis is meant")
+        if not PARAMETERS.get(op, _is_none)(*params):
+            raise ValueError(f"{op}: parameters {params}")
+        for w in self.windows:
+            _check_windows(w)
         call = self.call = Call()
+        self._reference = ctypes.byref(call)
         call.op = OPS.index(op)
         call.in_type = TYPE_CODES[self.in_dtype.newbyteorder("=")]
         call.out_type = TYPE_CODES[self.out_dtype.newbyteorder("=")]
@@ -326,8 +372,8 @@ class Work:
         options = call.options
         if continues or unfinished:
             wanted = _library.pool_state(ctypes.byref(call))
-            if state is None or wanted < 0 or state.nbytes < wanted or not state.flags.c_contiguous:
-                raise ValueError(f"a state of {wanted} bytes is meant")
+            if state is None or wanted < 0 or state.nbytes < wanted or not state.flags.carray:
+                raise ValueError(f"a state of {wanted} bytes that can be written is meant")
             call.state = state.ctypes.data
             call.options |= (CONTINUES if continues else 0) | (UNFINISHED if unfinished else 0)
             if not 0 <= pass_number < self.passes:
@@ -339,6 +385,23 @@ class Work:
         finally:
             call.options = options
             call.state = None
+
+    def again(self, cells: int, out: int) -> None:
+        """Do the last block again, with cells and results at these addresses that lie alike.
+
+        Raises Problem as :meth:`block` does.
+        """
+        call = self.call
+        setattr(call, "in", cells)
+        call.out = out
+        _library.pool_run(self._reference)
+        if call.found:
+            raise Problem(*_found(call))
+
+    @property
+    def addresses(self) -> tuple[int, int]:
+        """Where the last block's cells and results begin."""
+        return getattr(self.call, "in"), self.call.out
 
     def first_nan(self, cells: Array, out: Array, **where: Any) -> tuple[int, ...] | None:
         """The place in the block of the first NaN that a window holds, by the op ``find nan``.
@@ -472,6 +535,24 @@ class Work:
         axis.cell_coef, axis.window_coef = self.cell_coefs[number], self.window_coefs[number]
 
 
+def _check_windows(w: Windows) -> None:
+    """Refuse what no geometry makes: windows without a cell, out of order, or beyond 64 bits."""
+    if isinstance(w.starts, range) and isinstance(w.sizes, int):
+        ordered = w.out > 0 and (w.out == 1 or w.starts.step > 0) and w.sizes > 0
+        # Of windows that reach past an edge the outermost have the fewest cells.
+        some = range(w.out) if w.dilation > w.n else (0, w.out - 1)
+        real = ordered and w.dilation > 0 and all(w.real(i) > 0 for i in some)
+    else:
+        sizes = [w.sizes] * w.out if isinstance(w.sizes, int) else w.sizes
+        ordered = len(sizes) == w.out > 0 and min(sizes) > 0 and w.dilation > 0
+        real = ordered and all(w.real(i) > 0 for i in range(w.out))
+    if not ordered or not real:
+        raise ValueError(f"{w.axis}: windows {w} that have cells are meant")
+    ends = w.n + w.pad_before + w.pad_after, -w.starts[0], w.end(w.out - 1)
+    if min(w.n, w.pad_before, w.pad_after) < 0 or max(ends) > _MOST << 2:
+        raise ValueError(f"{w.axis}: windows {w} that 64 bits can number are meant")
+
+
 def _one_window(span: Span) -> None:
     """An axis that the array lacks: one cell, one window."""
     span.n = span.stop = span.out = span.total = span.step = span.size = span.dilation = 1
@@ -510,6 +591,14 @@ def binomial_tables(windows: Sequence[Windows]) -> list[Array]:
             table[row, : len(some)] = some
         tables.append(table)
     return tables
+
+
+def address_of(array: Array) -> int:
+    """Where the first of an array's cells lies."""
+    try:  # a third of the time that NumPy takes to tell, which matters for arrays of a few cells
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
+    except (TypeError, ValueError, BufferError):  # it is read-only, or has gaps
+        return array.ctypes.data
 
 
 def _as_signed(number: int) -> int:

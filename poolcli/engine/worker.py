@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -13,10 +13,20 @@ import numpy as np
 
 from poolcli import dtypes
 from poolcli.engine import native
-from poolcli.engine.arrays import Array, Box, Buffers, InputView, OutputView, Range
+from poolcli.engine.arrays import (
+    Array,
+    ArrayInputView,
+    ArrayOutputView,
+    Box,
+    Buffers,
+    InputView,
+    OutputView,
+    Range,
+)
 from poolcli.engine.gather import pool_gathered
 from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel
 from poolcli.engine.native import Missing, Work
+from poolcli.engine.refusals import refusal
 from poolcli.errors import InputError
 from poolcli.windows import Windows
 
@@ -86,6 +96,16 @@ class Worker:
         self.nan_work = None
         if task.refuse_nan:
             self.nan_work = self._work(Compiled("find nan"), np.dtype(np.uint8), None)
+
+    @property
+    def single(self) -> Work | None:
+        """The kernel whose call is all that a block of arrays in memory takes, if there is one."""
+        source, target = self.task.source, self.task.target
+        if not (isinstance(source, ArrayInputView) and isinstance(target, ArrayOutputView)):
+            return None
+        if not isinstance(self.task.kernel, Compiled) or self.nan_work or source.copies:
+            return None
+        return self.works[0]
 
     def block(
         self, lead: tuple[Range, ...], ranges: tuple[Range, ...], target: Array
@@ -160,12 +180,10 @@ class Worker:
         Kernels fold at once what windows share that overlap by half and more, and their sums are
         other ones then; counting has no such order.
         """
-        kernel = self.task.kernel
-        if kernel.sees_whole(self.task.source.dtype):
+        task = self.task
+        if task.kernel.sees_whole(task.source.dtype):
             return False
-        counts = isinstance(kernel, Compiled) and kernel.digits
-        axes = [self.task.windows[axis] for axis in self._piece_axes()]
-        return bool(counts) or not any(overlaps_much(w) for w in axes)
+        return not is_shared(task.kernel, task.windows, task.source.dtype.itemsize)
 
     @property
     def passes(self) -> int:
@@ -189,11 +207,7 @@ class Worker:
                 yield done / total
 
     def _piece_axes(self) -> list[int]:
-        """The spatial axes along which pieces are cut, from the outermost."""
-        count = len(self.task.windows)
-        if not self.turned:
-            return list(range(count - 1))
-        return [count - 1, *range(count - 2)] if count > 1 else [0]
+        return piece_axes(self.task.windows, self.task.source.dtype.itemsize)
 
     def _in_pieces(
         self, lead: tuple[Range, ...], ranges: tuple[Range, ...], out: Array
@@ -385,11 +399,30 @@ def overlaps_much(w: Windows) -> bool:
     return isinstance(w.starts, range) and w.out > 1 and 2 * w.starts.step <= w.largest
 
 
+def is_shared(kernel: Kernel, windows: Sequence[Windows], itemsize: int) -> bool:
+    """Whether windows overlap so much that they are folded together, and not in pieces."""
+    if isinstance(kernel, Compiled) and kernel.digits:
+        return False
+    return any(overlaps_much(windows[axis]) for axis in piece_axes(windows, itemsize))
+
+
+def piece_axes(windows: Sequence[Windows], itemsize: int) -> list[int]:
+    """The axes along which pieces of windows are cut, from the outermost."""
+    count = len(windows)
+    if not has_long_rows(windows, itemsize):
+        return list(range(count - 1))
+    return [count - 1, *range(count - 2)] if count > 1 else [0]
+
+
+def has_long_rows(windows: Sequence[Windows], itemsize: int) -> bool:
+    """Whether one row of a window is larger than a piece."""
+    return min(windows[-1].largest, windows[-1].n) * itemsize > RANKED_PIECES_FROM
+
+
 def is_turned(task: Task) -> bool:
-    """Whether one row of a window is larger than a piece; follows from the windows alone."""
-    kernel, w = task.kernel, task.windows[-1]
-    row = min(w.largest, w.n) * task.source.dtype.itemsize
-    return row > RANKED_PIECES_FROM and not kernel.sees_whole(task.source.dtype)
+    """Whether rows are so long that they are cut first; follows from the windows alone."""
+    whole = task.kernel.sees_whole(task.source.dtype)
+    return has_long_rows(task.windows, task.source.dtype.itemsize) and not whole
 
 
 def cut_pieces(
@@ -410,32 +443,3 @@ def cut_pieces(
         else:
             for rest in cut_pieces(spans[1:], others, piece_bytes):
                 yield (part, *rest)
-
-
-def refusal(task: Task, problem: native.Problem) -> InputError:
-    """Say what a kernel has found."""
-    refuse = _REFUSALS[problem.why]
-    value: Any = problem.value
-    if isinstance(value, float) and task.result.kind == "f":
-        value = task.result.type(value)
-    return refuse(task, value)
-
-
-def _overflow(task: Task, value: Any) -> InputError:
-    if task.result.kind == "f":
-        return dtypes.overflowing(value, task.target.dtype)
-    return InputError(
-        f"a {task.name} of {value} does not fit {task.result}; convert the input to a float type"
-    )
-
-
-_REFUSALS: dict[int, Callable[[Task, Any], InputError]] = {
-    native.OVERFLOW: _overflow,
-    native.INEXACT: lambda task, value: dtypes.inexact(value, task.target.dtype),
-    native.OUTSIDE: lambda task, value: dtypes.outside_of(value, task.target.dtype),
-    native.NAN: lambda task, _value: dtypes.not_a_number(task.target.dtype),
-    native.NEGATIVE: lambda task, value: InputError(
-        f"{task.name} pooling of a negative activation, {value}; "
-        "use `negatives='relu'` or `negatives='shift'`"
-    ),
-}

@@ -7,8 +7,10 @@ import os
 import re
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import BinaryIO, NamedTuple
 
 from poolcli.errors import OutputError
@@ -65,7 +67,26 @@ try:
 except ImportError:  # Windows: nothing is locked, so nothing is ever swept
     fcntl = None  # type: ignore[assignment]  # where there is the module, it is no None
 
-_OURS = r"\.poolcli-[0-9a-f]{12}\.tmp"
+# Seconds without a change after which what another machine has left is nobody's any more.
+ABANDONED = 24 * 3600.0
+_OURS = r"\.poolcli-[0-9a-f]{16}\.tmp"
+
+
+def own_name() -> str:
+    """Give a short name that nobody else has; it tells what this machine has made.
+
+    Whether a file that another machine has made is still at work its lock need not tell: locks of
+    network file systems may reach no further than one machine.
+    """
+    return f"{_machine()}{os.urandom(4).hex()}"
+
+
+@cache
+def _machine() -> str:
+    import zlib  # late: what is only shown needs no name
+
+    name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    return f"{zlib.crc32(name.encode()):08x}"
 
 
 def create_temporary(folder: str) -> tuple[int, str]:
@@ -75,25 +96,36 @@ def create_temporary(folder: str) -> tuple[int, str]:
     """
     while True:
         # Short and of its own: target names may already be as long as the system allows.
-        path = os.path.join(folder, f".poolcli-{os.urandom(6).hex()}.tmp")
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(path, flags, 0o666)  # 0666 less the user's umask
-        # Another run's sweep may have found it before it was locked; then it is gone already.
-        if _lock(descriptor, wait=True) is not True or os.fstat(descriptor).st_nlink:
+        path = os.path.join(folder, f".poolcli-{own_name()}.tmp")
+        descriptor = create_owned(path)
+        if descriptor is not None:
             return descriptor, path
+
+
+def create_owned(path: str) -> int | None:
+    """Make a new file and lock it; None where a sweep has come in between, and it is gone.
+
+    Raises OSError.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o666)  # 0666 less the user's umask
+    # Another run's sweep may have found it before it was locked.
+    if _lock(descriptor) is False or not os.fstat(descriptor).st_nlink:
         os.close(descriptor)
+        return None
+    return descriptor
 
 
 def create_temporary_folder(folder: str) -> tuple[int, str]:
     """Make an empty folder as :func:`create_temporary` makes a file."""
     while True:
-        path = os.path.join(folder, f".poolcli-{os.urandom(6).hex()}.tmp")
+        path = os.path.join(folder, f".poolcli-{own_name()}.tmp")
         os.mkdir(path)
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:  # swept before it was locked
             continue
-        if _lock(descriptor, wait=True) is not True or os.path.isdir(path):
+        if _lock(descriptor) is not False and os.path.isdir(path):
             return descriptor, path
         os.close(descriptor)
 
@@ -105,7 +137,7 @@ def sweep(folder: str) -> int:
             found = [entry.path for entry in entries if _is_ours(entry.name)]
     except OSError:
         return 0
-    return sum(map(_remove_if_dead, found))
+    return sum(map(remove_if_dead, found))
 
 
 def _is_ours(name: str) -> bool:
@@ -113,18 +145,17 @@ def _is_ours(name: str) -> bool:
     return name.startswith(".poolcli-") and re.fullmatch(_OURS, name) is not None
 
 
-@contextmanager
-def locked(descriptor: int) -> Iterator[None]:
-    """Keep other processes from locking the file meanwhile, where files can be locked."""
-    has = _lock(descriptor, wait=True)
-    try:
-        yield
-    finally:
-        if has:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+def is_dead(path: str) -> bool:
+    """Tell whether nobody writes to a file that was made under an :func:`own_name` any more."""
+    return _with_dead(path, lambda: None)
 
 
-def _remove_if_dead(path: str) -> bool:
+def remove_if_dead(path: str) -> bool:
+    """Remove a file or folder if nobody writes to it any more; whether it was removed."""
+    return _with_dead(path, lambda: _remove(path)) and not os.path.lexists(path)
+
+
+def _with_dead(path: str, act: Callable[[], None]) -> bool:
     # Not blocking and not through links: the name alone does not make it a file of ours.
     flags = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
     flags |= os.O_RDONLY if os.path.isdir(path) else os.O_RDWR
@@ -133,20 +164,28 @@ def _remove_if_dead(path: str) -> bool:
         try:
             mode = os.fstat(descriptor).st_mode
             ours = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
-            if ours and _lock(descriptor, wait=False):
-                _remove(path)
-                return not os.path.lexists(path)
+            is_free = _lock(descriptor)
+            tells = is_free is not None and _machine() in os.path.basename(path)
+            if ours and is_free is not False and (tells or _is_abandoned(path)):
+                act()
+                return True
         finally:
             os.close(descriptor)
     return False
 
 
-def _lock(descriptor: int, *, wait: bool) -> bool | None:
-    """Lock a file; False where another has it, None where files cannot be locked."""
+def _is_abandoned(path: str) -> bool:
+    """Whether nothing has changed there for long."""
+    folders = [folder for folder, _, _ in os.walk(path)]  # a new file changes the one that it is in
+    return time.time() - max(os.stat(p).st_mtime for p in [path, *folders]) > ABANDONED
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Lock a file without waiting; False: another has it, None: files cannot be locked here."""
     if fcntl is None:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # a file system without locks
@@ -212,7 +251,8 @@ def atomic_target(
     # As long as this is open other runs see by the lock that the temporary file has an owner.
     owner = os.dup(descriptor) if os.name == "posix" else None
     try:
-        with _closing(os.fdopen(descriptor, "w+b")) as file:
+        # By its path, so that it has a name, and is open already.
+        with _closing(open(temporary, "w+b", opener=lambda *_: descriptor)) as file:
             if old_mode is not None:
                 with suppress(OSError):  # a file system without modes
                     os.chmod(temporary, old_mode)

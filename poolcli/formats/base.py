@@ -217,6 +217,8 @@ class Format(NamedTuple):
     boxes: what writes it box by box: ``boxes(file, new)`` gives a StoredOutput for an array like
         this :class:`NewArray`, in a new file that is open for reading and writing; None where it is
         written as a whole
+    shared: what writes boxes into one that another process has begun with ``boxes``:
+        ``shared(file, new)``; None where one process has to write all
     folder: where it is a folder: whether that at a path is one of it. ``boxes`` gets the path of a
         new, empty folder then in the place of a file
     stream: reads its arrays one after another from a pipe; None where all of it has to be there
@@ -239,6 +241,7 @@ class Format(NamedTuple):
     opener: Callable[[Opened], OpenFile]
     encode: Encode | None = None
     boxes: Callable[..., StoredOutput] | None = None
+    shared: Callable[..., StoredOutput] | None = None
     stream: Callable[[Any, str, Reading, Format], Iterator[Source]] | None = None
     start: Callable[..., None] | None = None
     pictures: PictureSupport | None = None

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from poolcli.errors import InputError, OutputError
 
+LITTLE = 1 << 16  # bytes, for which there is always room
 CAUSE_LENGTH = 200
 MAX_PIXELS = 178_956_970  # as Pillow: three bytes each of half a gibibyte
 READABLE_ERRORS = (
@@ -88,6 +89,8 @@ def need(module: str, extra: str, what: str) -> ModuleType:
 
 def check_memory(nbytes: int, max_bytes: int | None, what: str = "it", advice: str = "") -> None:
     """Refuse ``nbytes`` that exceed ``max_bytes`` (None: what this machine has free now)."""
+    if nbytes <= LITTLE and max_bytes is None:  # asking takes as long as pooling a small file
+        return
     limit = available_memory() if max_bytes is None else max_bytes
     if nbytes > limit:
         raise InputError(

@@ -90,7 +90,7 @@ class PictureFile(OpenFile):
     @property
     def most_bytes(self) -> int:
         """About how much memory reading takes at most, with a result as large; 0 if damaged."""
-        with _quiet(), suppress(Exception):  # as of headers
+        with quiet(), suppress(Exception):  # as of headers
             return math.ceil((1 + self.opened.format.decoded) * self.most())
         return 0
 
@@ -111,7 +111,7 @@ class PictureFile(OpenFile):
         geo = metadata.geo
         nodata = None if geo is None else geo.missing(array.dtype)
         info = self._info(Header(array.shape, array.dtype, layout, nodata))
-        yield Source(info, lambda: Decoded(array, metadata))
+        yield Source(info, lambda: Decoded(array, metadata), array.shape)
 
     def _info(self, header: Header) -> SourceInfo:
         label, row = self.opened.label, self.opened.format
@@ -124,7 +124,7 @@ class PictureFile(OpenFile):
 
     def _picture(self) -> Picture:
         try:
-            with _quiet():
+            with quiet():
                 return self.decode()
         except InputError:
             raise
@@ -138,7 +138,7 @@ class PictureFile(OpenFile):
         Decoding a damaged one then says what is the matter.
         """
         try:
-            with _quiet():
+            with quiet():
                 return self.header()
         except Exception:  # as above
             return None
@@ -201,7 +201,7 @@ def _reason(error: Exception, name: str) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the decoders' warnings from the user; what matters is checked and raised."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -149,35 +149,6 @@ def _png_level(packing: Packing) -> int:
     return PNG_LEVEL if packing.compression is None else int(packing.compression)
 
 
-def _encode_pages(frames: np.ndarray, metadata: Metadata, packing: Packing) -> bytes:
-    """Encode frames of any dtype and number of channels, a page each."""
-    import tifffile
-
-    from poolcli.formats.metadata import add_metadata, byte_order
-
-    channels = frames.shape[3] if frames.ndim == 4 else 1
-    big = frames.nbytes > 2**32 - 2**25
-    packed = packing.compression == "deflate" or (packing.compression is None and metadata.packed)
-    colour = "separated" if metadata.cmyk else "rgb" if channels in (3, 4) else "minisblack"
-    alpha = channels in (2, 4) and not metadata.cmyk
-    target = io.BytesIO()
-    with tifffile.TiffWriter(target, bigtiff=big, byteorder=byte_order(metadata)) as writer:
-        for frame in frames:
-            writer.write(
-                frame,
-                photometric=colour,
-                planarconfig="contig" if channels > 1 else None,
-                extrasamples=["unassalpha"] if alpha else None,
-                compression="zlib" if packed and frame.dtype.kind != "b" else None,
-                iccprofile=metadata.icc_for(channels, metadata.cmyk),
-                resolution=metadata.dpi,
-                metadata=None,
-                extratags=() if metadata.geo is None else metadata.geo.extra_tags(),
-                contiguous=False,
-            )
-    return target.getvalue() if big else add_metadata(target.getvalue(), metadata)
-
-
 Pieces = Iterator[bytes | memoryview]
 
 
@@ -229,18 +200,6 @@ def encode_pnm(
     if frames.dtype == np.uint16:
         return iter([pnm.encode_deep(frames[0])])
     return iter([encode_by_pillow(frames, name, metadata, packing)])
-
-
-def encode_tiff(
-    array: np.ndarray,
-    extension: str,
-    layout: str | None = None,
-    metadata: Metadata | None = None,
-    packing: Packing = DEFAULT_PACKING,
-) -> Pieces:
-    """Return the bytes of a TIFF with a page for each frame; see :func:`encode`."""
-    frames, _, metadata = _prepared(array, extension, layout, metadata, packing)
-    return iter([_encode_pages(frames, metadata, packing)])
 
 
 def _prepared(

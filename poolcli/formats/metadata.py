@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 import re
 import struct
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
@@ -13,9 +13,21 @@ from poolcli.formats import exif
 
 if TYPE_CHECKING:
     from poolcli.formats.geotiff import GeoTags
+    from poolcli.formats.tiff_stack import Stack
 
 _ICC_SPACES = {b"GRAY": (1, 2), b"RGB ": (3, 4), b"CMYK": (4,)}
 _XMP_ORIENTATION = rb"""(tiff:Orientation(?:=["']|>)\s*)[1-8]"""
+
+
+class Stored(NamedTuple):
+    """How a TIFF has its pixels: in tiles of so many rows and columns, or in strips; packed by a
+    compression and a predictor, by their numbers; ``planar``: each colour in a plane of its own.
+    """
+
+    tile: tuple[int, int] | None = None
+    compression: int = 1
+    predictor: int = 1
+    planar: bool = False
 
 
 class Metadata(NamedTuple):
@@ -28,7 +40,8 @@ class Metadata(NamedTuple):
     dpi: horizontal and vertical pixels per inch
     durations: of the frames, in milliseconds; loop: how often to play them, 0 for ever
     tables, sampling: a JPEG's quantisation and subsampling, which make its quality
-    lossy: a WebP that is; packed: a TIFF that is compressed
+    lossy: a WebP that is
+    stored: how a TIFF has its pixels; stack: what its pages are together
     geo: where on the earth the pixels of a TIFF lie, and which value means missing
     """
 
@@ -44,7 +57,8 @@ class Metadata(NamedTuple):
     tables: tuple[tuple[int, ...], ...] = ()
     sampling: int = -1
     lossy: bool = False
-    packed: bool = False
+    stored: Stored | None = None
+    stack: Stack | None = None
     geo: GeoTags | None = None
 
     def icc_for(self, channels: int, cmyk: bool) -> bytes | None:
@@ -96,6 +110,7 @@ _SHAPING = (
 _X, _Y, _UNIT = 282, 283, 296
 _INCHES = {2: 1.0, 3: 2.54}  # by unit, how many pixels per inch one per unit is
 _PREMULTIPLIED, _STRAIGHT = 1, 2
+_PLANAR = 2
 
 
 def metadata_of(file: BinaryIO, page: Any) -> Metadata:
@@ -110,7 +125,12 @@ def metadata_of(file: BinaryIO, page: Any) -> Metadata:
         exif=_exif_of(file, page),
         xmp=upright_xmp(xmp.tobytes() if isinstance(xmp, np.ndarray) else xmp),
         dpi=_dpi_of(page),
-        packed=page.compression != 1,
+        stored=Stored(
+            tile=(page.tilelength, page.tilewidth) if page.is_tiled else None,
+            compression=int(page.compression),
+            predictor=int(page.predictor),
+            planar=page.planarconfig == _PLANAR and page.samplesperpixel > 1,
+        ),
     )
 
 
@@ -161,39 +181,42 @@ def unmultiplied(array: np.ndarray) -> np.ndarray:
     return result
 
 
-def add_metadata(tiff: bytes, metadata: Metadata) -> bytes:
-    """Return a classic TIFF file with EXIF and XMP on its first page.
+def add_metadata(readable: BinaryIO, file: BinaryIO, metadata: Metadata) -> None:
+    """Add EXIF and XMP to the first page of a classic TIFF, which is open to be read and written.
 
     The page's directory is written anew at the end, where its values have room, and what comes
     from EXIF is in the same byte order: ``byte_order`` says which one to write the TIFF in.
     """
     main: exif.Directory = {}
     below: dict[int, exif.Directory] = {}
-    order = exif.order_of(tiff)
     if metadata.exif is not None:
         try:
             found = exif.parse(metadata.exif)
         except exif.Damaged:
-            found = exif.Structure(order, {}, {})
+            found = exif.Structure("<", {}, {})
         main = {tag: entry for tag, entry in found.main.items() if tag in _KEPT}
         below = found.below
     if metadata.xmp is not None:
         main[_XMP] = exif.Entry(exif.BYTE, len(metadata.xmp), metadata.xmp)
     if not main and not below:
-        return tiff
-    stream = io.BytesIO(tiff)
+        return
 
     def fetch(offset: int, size: int) -> bytes:
-        stream.seek(offset)
-        return stream.read(size)
+        readable.seek(offset)
+        return readable.read(size)
 
-    (first,) = struct.unpack_from(order + "I", tiff, 4)
+    head = fetch(0, 8)
+    order = exif.order_of(head)
+    (first,) = struct.unpack_from(order + "I", head, 4)
     page = exif.read_directory(fetch, order, first)
-    (count,) = struct.unpack_from(order + "H", tiff, first)
-    (following,) = struct.unpack_from(order + "I", tiff, first + 2 + 12 * count)
-    tiff += b"\0" * (len(tiff) % 2)
-    added = exif.pack(exif.Structure(order, page | main, below), len(tiff), following)
-    return tiff[:4] + struct.pack(order + "I", len(tiff)) + tiff[8:] + added
+    (count,) = struct.unpack(order + "H", fetch(first, 2))
+    (following,) = struct.unpack(order + "I", fetch(first + 2 + 12 * count, 4))
+    end = readable.seek(0, os.SEEK_END)
+    end += end % 2
+    file.seek(end)
+    file.write(exif.pack(exif.Structure(order, page | main, below), end, following))
+    file.seek(4)
+    file.write(struct.pack(order + "I", end))
 
 
 def byte_order(metadata: Metadata) -> Literal["<", ">"]:

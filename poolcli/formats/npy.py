@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import math
 import os
@@ -126,17 +127,16 @@ def read_header(file: Readable) -> NpyHeader:
     return NpyHeader(shape, dtype, fields["fortran_order"], offset, 0 if 0 in shape else nbytes)
 
 
+@functools.lru_cache(maxsize=16)  # the files of a folder often have the same
 def _parse(text: str) -> dict[str, Any]:
     """Return the three fields of the header's Python literal."""
-    depth = deepest = digits = most_digits = 0
-    for character in text:
-        depth += (character in "([{") - (character in ")]}")
+    depth = deepest = 0
+    for bracket in re.findall(r"[][(){}]", text):
+        depth += 1 if bracket in "([{" else -1
         deepest = max(deepest, depth)
-        digits = digits + 1 if character.isdecimal() else 0
-        most_digits = max(most_digits, digits)
     if deepest > 8:
         raise InputError(f"its header is nested {deepest} deep")
-    if most_digits >= 20:
+    if re.search(r"\d{20}", text):
         raise InputError("its header has a dimension of 20 digits or more")
     signs = "-" in text or "+" in text or "~" in text
     if signs and re.search(r"[-+~]\s*[-+~]", text):  # long runs exhaust Python's own parser
@@ -423,13 +423,20 @@ class RawOutput:
 
 
 class NpyOutput(RawOutput):
-    """A new .npy file that is written box by box."""
+    """An .npy file that is written box by box: a new one, or one that ``is_begun`` already."""
 
-    def __init__(self, file: BinaryIO, new: NewArray) -> None:
-        file.write(header_bytes(new.shape, new.dtype))
-        file.flush()
-        super().__init__(new.label, file, file.tell(), new.box_shape, new.dtype)
-        reserve(file, self._offset + new.nbytes)
+    def __init__(self, file: BinaryIO, new: NewArray, *, is_begun: bool = False) -> None:
+        header = header_bytes(new.shape, new.dtype)
+        super().__init__(new.label, file, len(header), new.box_shape, new.dtype)
+        if not is_begun:
+            file.write(header)
+            file.flush()
+            reserve(file, self._offset + new.nbytes)
+
+
+def join_output(file: BinaryIO, new: NewArray) -> NpyOutput:
+    """Write boxes into what another process has begun."""
+    return NpyOutput(file, new, is_begun=True)
 
 
 def reserve(file: BinaryIO, size: int) -> None:

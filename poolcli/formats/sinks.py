@@ -103,13 +103,13 @@ class MemorySink:
 
 
 class BoxSink:
-    """A sink whose file or folder is written box by box."""
+    """A sink that is written box by box, at ``path`` until it is complete."""
 
     array = None
     is_written = True
 
-    def __init__(self, content: StoredOutput, lost: tuple[str, ...]) -> None:
-        self.content, self.lost = content, lost
+    def __init__(self, content: StoredOutput, lost: tuple[str, ...], path: str) -> None:
+        self.content, self.lost, self.path = content, lost, path
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
@@ -161,7 +161,7 @@ def box_sink(
     with _opened(row, path, overwrite, ready) as target:
         with writing(path):
             content = row.boxes(target, new)
-        yield BoxSink(content, lost)
+        yield BoxSink(content, lost, target if isinstance(target, str) else target.name)
         with writing(path):
             content.complete()
 
@@ -185,6 +185,25 @@ def _opened(
         raise
     with writing(path):
         target.__exit__(None, None, None)
+
+
+@contextmanager
+def shared(new: NewArray, row: Format, path: str) -> Iterator[StoredOutput]:
+    """Give what writes boxes into what another process has begun at ``path``, and will complete.
+
+    Raises ``OutputError``, one line that starts with the label of ``new``.
+    """
+    assert row.shared is not None, row.name
+    with writing(new.label):
+        file = path if row.folder is not None else open(path, "r+b", buffering=0)  # noqa: SIM115
+    try:
+        with writing(new.label):
+            content = row.shared(file, new)
+        yield content
+    finally:
+        if not isinstance(file, str):
+            with writing(new.label):  # whatever could not be written shows here at the latest
+                file.close()
 
 
 @contextmanager
@@ -212,7 +231,7 @@ def member_sink(
     """Give the sink of one array of an archive that becomes ``path``."""
     with writing(path):
         content = archive.member(name)
-    yield BoxSink(content, lost)
+    yield BoxSink(content, lost, path)
     with writing(path):
         content.complete()
 

@@ -55,7 +55,8 @@ def _picture(
     pictures: PictureSupport,
     *,
     opener: tuple[str, str] = ("image", "PictureFile"),
-    encode: str = "encode",
+    encode: str | tuple[str, str] = "encode",
+    boxes: tuple[str, str] | None = None,
     decoded: float = _DECODED,
     encoded: float = _ENCODED,
 ) -> Format:
@@ -64,7 +65,8 @@ def _picture(
         extensions,
         recognises,
         lazy(*opener),
-        lazy("image_writer", encode),
+        lazy(*(("image_writer", encode) if isinstance(encode, str) else encode)),
+        boxes=None if boxes is None else lazy(*boxes),
         pictures=pictures,
         decoded=decoded,
         encoded=encoded,
@@ -85,6 +87,7 @@ NPY = Format(
     lazy("npy", "NpyFile"),
     lazy("npy", "encode"),
     boxes=lazy("npy", "NpyOutput"),
+    shared=lazy("npy", "join_output"),
     stream=lazy("npy", "read_stream"),
 )
 NPZ = Format(
@@ -119,6 +122,7 @@ ZARR = Format(
     lambda _head: False,
     lazy("zarr", "ZarrStore"),
     boxes=lazy("zarr_output", "ZarrOutput"),
+    shared=lazy("zarr_output", "join_output"),
     pack=lazy("zarr_output", "pack"),
     archive=lazy("zarr_output", "ZarrGroup"),
     folder=is_zarr,
@@ -177,7 +181,8 @@ TABLE = (
             georeferenced=True,
         ),
         opener=("tiff", "TiffFile"),
-        encode="encode_tiff",
+        encode=("tiff_writer", "encode"),
+        boxes=("tiff_writer", "TiffOutput"),
         encoded=4.0,
     ),
     _picture(

@@ -11,9 +11,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from poolcli.engine.arrays import read_whole
+from poolcli.engine.chunks import ChunkedInput
 from poolcli.errors import InputError
 from poolcli.formats import exif
-from poolcli.formats.base import Reading
+from poolcli.formats.base import Decoded, Reading, Source
 from poolcli.formats.geotiff import geo_of
 from poolcli.formats.guard import check_count, check_memory, shape_text, size_text
 from poolcli.formats.image import (
@@ -22,12 +24,14 @@ from poolcli.formats.image import (
     PictureFile,
     check_frames,
     decode_frames,
-    layout_of,
     mode_to_read,
     open_image,
+    quiet,
     upright,
 )
-from poolcli.formats.metadata import metadata_of, unmultiplied
+from poolcli.formats.metadata import Metadata, metadata_of
+from poolcli.formats.tiff_reader import Sheets, TiffPixels, can_decode
+from poolcli.formats.tiff_stack import arranged
 
 GREY_OR_RGB = {0, 1, 2}  # photometric: white is zero, black is zero, RGB
 CMYK = 5  # photometric: separated
@@ -36,11 +40,43 @@ _PACKBITS = 32773  # a compression
 _ONE_AT_A_TIME = threading.Lock()
 # Photometric, bits and samples of what Pillow turns into RGB of 8 bits: palettes, CMYK, YCbCr.
 _BECOMES_RGB = {(3, 8, 1), (CMYK, 8, 4), (6, 8, 3)}
+_PLANES = ("SYX", "YX", "YXS")  # axes of a page
 _REDUCED = 1  # a page that is a smaller version of another
 
 
+STREAMED = 1 << 24
+"""Pictures up to this size are read whole."""
+
+
 class TiffFile(PictureFile):
-    """A TIFF file: "HW" or "HWC", with "N" before when there are several pages."""
+    """A TIFF file: "HW" or "HWC", with "N" before when there are several pages.
+
+    Where OME or ImageJ say more of the pages, frames are "N", channels "C" and depth is "D".
+    """
+
+    def sources(self) -> Iterator[Source]:
+        """Give the picture; a large one is read in tiles, or some rows at a time, if it can be."""
+        header = self._header
+        if header is None or math.prod(header.shape) * header.dtype.itemsize <= STREAMED:
+            yield from super().sources()
+            return
+        stored = self._stored()
+        if stored is None:
+            yield from super().sources()
+            return
+        pixels, metadata = stored
+        chunks = tuple(pixels.chunks[axis] for axis in pixels.axes)
+        info, max_bytes = self._info(header), self.opened.reading.max_bytes
+        yield Source(info, lambda: Decoded(pixels, metadata), chunks, max_bytes)
+
+    def _stored(self) -> tuple[ChunkedInput, Metadata] | None:
+        """Give the pixels as they are stored; None where they are seen another way."""
+        file, settings = self.opened.file, self.opened.reading
+        with quiet(), _opened(file, settings) as pages:
+            if not _goes_by_chunks(pages, settings):
+                return None
+            pixels = _pixels_of(file, pages, arranged(pages)[0]).stored(settings.max_bytes)
+            return pixels, _metadata_of(file, pages, settings)
 
     def header(self) -> Header | None:
         """Read what the headers tell; None where that is not all."""
@@ -64,30 +100,73 @@ class TiffFile(PictureFile):
 
 def read_tiff(file: BinaryIO, wanted: Reading) -> Picture:
     """Read every page that is a picture in its own right."""
-    with _opened(file, wanted.max_pixels) as pages:
+    with _opened(file, wanted) as pages:
         first = pages[0]
         check_memory(2 * sum(page.nbytes for page in pages), wanted.max_bytes)
-        arrays = None
-        cmyk = wanted.cmyk and first.photometric == CMYK and first.samplesperpixel == 4
-        if first.photometric in GREY_OR_RGB or cmyk:
-            arrays = _read_by_tifffile(pages)
-        metadata = metadata_of(file, first)._replace(geo=geo_of(pages))
-        if arrays is None:
+        metadata = _metadata_of(file, pages, wanted)
+        if _is_as_stored(first, wanted):
+            if first.bitspersample == 1 and first.samplesperpixel > 1:
+                raise InputError(
+                    f"it has {first.samplesperpixel} channels of 1 bit; save it with 8 bits"
+                )
+            if first.axes not in _PLANES:
+                raise InputError(
+                    f"a page has axes {first.axes}; pictures (rows, columns, colours) are read"
+                )
+        sheets, _ = arranged(pages)
+        if _is_as_stored(first, wanted) and can_decode(first):
+            array = read_whole(_pixels_of(file, pages, sheets).stored())
+            turned = first.tags.valueof(exif.ORIENTATION, 1)
+            array = upright(array, turned, len(sheets.letters))
+        else:
             with _silent_stderr():
                 arrays = _read_by_pillow(file, pages, wanted)
+            array = np.stack([arrays[number] for number in sheets.numbers])
+            array = array.reshape(*sheets.shape, *arrays[0].shape)
             has_alpha = arrays[0].ndim == 3 and arrays[0].shape[2] in (2, 4)
-            metadata = metadata._replace(alpha=has_alpha)
-        elif first.extrasamples == (_PREMULTIPLIED,):
-            arrays = [unmultiplied(array) for array in arrays]
-    many = len(arrays) > 1
-    array = np.stack(arrays) if many else arrays[0]
-    cmyk = cmyk and array.shape[-1] == 4
-    metadata = metadata._replace(cmyk=cmyk, alpha=metadata.alpha and not cmyk)
-    return Picture(array, layout_of(array, many), metadata)
+            cmyk = metadata.cmyk and array.shape[-1] == 4
+            metadata = metadata._replace(cmyk=cmyk, alpha=has_alpha and not cmyk)
+    colours = "C" if array.ndim - len(sheets.letters) == 3 else ""
+    return Picture(array, f"{sheets.letters}HW{colours}", metadata)
+
+
+def _pixels_of(file: BinaryIO, pages: list[Any], sheets: Sheets) -> TiffPixels:
+    premultiplied = pages[0].extrasamples == (_PREMULTIPLIED,)
+    return TiffPixels(file, pages, sheets, premultiplied=premultiplied)
+
+
+def _metadata_of(file: BinaryIO, pages: list[Any], wanted: Reading) -> Metadata:
+    """Give what the pages say besides their pixels, as these are stored."""
+    _, stack = arranged(pages)
+    metadata = metadata_of(file, pages[0])._replace(geo=geo_of(pages), stack=stack)
+    cmyk = wanted.cmyk and _is_cmyk(pages[0])
+    return metadata._replace(cmyk=cmyk, alpha=metadata.alpha and not cmyk)
+
+
+def _is_cmyk(page: Any) -> bool:
+    return bool(page.photometric == CMYK and page.samplesperpixel == 4)
+
+
+def _is_as_stored(page: Any, wanted: Reading) -> bool:
+    """Whether pixels are wanted as they are, or the other way round, and not as other colours."""
+    return page.photometric in GREY_OR_RGB or (wanted.cmyk and _is_cmyk(page))
+
+
+def _goes_by_chunks(pages: list[Any], wanted: Reading) -> bool:
+    """Whether pixels can be decoded part by part, in their order."""
+    first = pages[0]
+    split = first.planarconfig == 2 and first.samplesperpixel > 1
+    return (
+        _is_as_stored(first, wanted)
+        and first.axes in _PLANES
+        and first.tags.valueof(exif.ORIENTATION, 1) == 1
+        and not (split and first.extrasamples == (_PREMULTIPLIED,))
+        and can_decode(first)
+    )
 
 
 @contextmanager
-def _opened(file: BinaryIO, max_pixels: int | None) -> Iterator[list[Any]]:
+def _opened(file: BinaryIO, wanted: Reading) -> Iterator[list[Any]]:
     """Give the pages that are pictures in their own right, not smaller versions of others.
 
     What they claim is checked; no pixel has been decoded.
@@ -103,7 +182,7 @@ def _opened(file: BinaryIO, max_pixels: int | None) -> Iterator[list[Any]]:
         pages = [page for page in every if not page.subfiletype & _REDUCED]
         if not pages:
             raise InputError("it has no page")
-        check_pages(tiff, pages, size, max_pixels)
+        check_pages(tiff, pages, size, wanted)
         yield pages
 
 
@@ -112,53 +191,24 @@ def header_of(file: BinaryIO, wanted: Reading) -> Header | None:
 
     None where that shows only when it is decoded.
     """
-    with _opened(file, wanted.max_pixels) as pages:
+    with _opened(file, wanted) as pages:
         first, geo = pages[0], geo_of(pages)
-        as_it_is = first.photometric in GREY_OR_RGB or (
-            first.photometric == CMYK and first.samplesperpixel == 4 and wanted.cmyk
-        )
-        if as_it_is:
+        if _is_as_stored(first, wanted):
             channels, dtype = first.samplesperpixel, first.dtype.newbyteorder("=")
         elif (first.photometric, first.bitspersample, first.samplesperpixel) in _BECOMES_RGB:
             channels, dtype = 3, np.dtype(np.uint8)
         else:
             return None
-        if first.axes not in ("SYX", "YX", "YXS"):
+        if first.axes not in _PLANES:
             return None
         plane: tuple[int, ...] = (first.imagelength, first.imagewidth)
         if first.tags.valueof(exif.ORIENTATION, 1) in (5, 6, 7, 8):
             plane = plane[::-1]
-        shape, layout = plane, "HW"
-        if channels > 1:
-            shape, layout = (*shape, channels), layout + "C"
-        if len(pages) > 1:
-            shape, layout = (len(pages), *shape), "N" + layout
+        sheets, _ = arranged(pages)
+        colours = () if channels == 1 else (channels,)
+        shape = (*sheets.shape, *plane, *colours)
+        layout = f"{sheets.letters}HW{'C' if colours else ''}"
         return Header(shape, dtype, layout, None if geo is None else geo.missing(dtype))
-
-
-def _read_by_tifffile(pages: list[Any]) -> list[np.ndarray] | None:
-    """Decode the pages, or return None where the compression is not known."""
-    try:
-        return [_read_page(page) for page in pages]
-    except (ValueError, ImportError) as error:
-        unknown = "imagecodecs" in str(error) or "not supported" in str(error)
-        if not unknown and not isinstance(error, ImportError):
-            raise
-        return None
-
-
-def _read_page(page: Any) -> np.ndarray:
-    if page.bitspersample == 1 and page.samplesperpixel > 1:
-        raise InputError(f"it has {page.samplesperpixel} channels of 1 bit; save it with 8 bits")
-    array: np.ndarray = page.asarray()
-    if page.axes == "SYX":
-        array = np.moveaxis(array, 0, -1)
-    if page.axes not in ("SYX", "YX", "YXS"):
-        raise InputError(f"a page has axes {page.axes}; pictures (rows, columns, colours) are read")
-    if page.photometric == 0 and array.dtype.kind in "bu":  # white is zero
-        array = ~array
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    return upright(array, page.tags.valueof(exif.ORIENTATION, 1))
 
 
 @contextmanager
@@ -226,6 +276,7 @@ def _refused(page: Any) -> InputError:
 _MAX_PAGES = 100_000
 _NONE = 1  # compression
 _BOMB_BYTES, _BOMB_RATIO = 2**28, 5000  # denser than deflate and LZW ever pack
+_DENSE_RATIO = 100  # denser than pictures of something are packed
 
 
 def check_chain(file: BinaryIO, size: int) -> None:
@@ -260,10 +311,16 @@ def _number(file: BinaryIO, number_format: str, size: int) -> int:
     return number
 
 
-def check_pages(tiff: Any, pages: list[Any], size: int, max_pixels: int | None) -> None:
-    """Refuse pages that differ, are cut off, or claim more than they can hold."""
-    first = pages[0]
-    check_count((first.imagewidth, first.imagelength), max_pixels)
+def check_pages(tiff: Any, pages: list[Any], size: int, wanted: Reading) -> None:
+    """Refuse pages that differ, are cut off, or claim more than they can hold.
+
+    Many pixels are no harm where they need not be in memory all at once, and as long as it takes a
+    large file to claim them.
+    """
+    first, max_pixels = pages[0], wanted.max_pixels
+    dense = first.nbytes > _DENSE_RATIO * sum(first.databytecounts)
+    if max_pixels is not None or dense or not _goes_by_chunks(pages, wanted):
+        check_count((first.imagewidth, first.imagelength), max_pixels)
     pixels = first.imagelength * first.imagewidth
     if first.dtype is None or first.dtype.kind not in "biuf":
         raise InputError(f"its pixels are of type {first.dtype}; whole and real numbers are read")

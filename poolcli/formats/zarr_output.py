@@ -26,10 +26,17 @@ class ZarrOutput:
     """A new array that is written in boxes of whole chunks, or shards; by several threads at once.
 
     ``folder`` is that of the store, and ``name`` the array's in it; none where it is the store.
+    ``is_begun``: another process has made it, and shares the writing.
     """
 
     def __init__(
-        self, folder: str, new: NewArray, name: str | None = None, version: int | None = None
+        self,
+        folder: str,
+        new: NewArray,
+        name: str | None = None,
+        version: int | None = None,
+        *,
+        is_begun: bool = False,
     ) -> None:
         self._label = new.label
         self.shape, self.dtype = new.box_shape, new.dtype
@@ -37,6 +44,9 @@ class ZarrOutput:
         chunks = chunks_for(new)
         shards = shards_for(new.description.shards, chunks, new.box_shape)
         self.chunks: tuple[int, ...] | None = shards or chunks
+        if is_begun:
+            self._array = library().open_array(library().storage.LocalStore(folder), mode="r+")
+            return
         storage = new.description.storage
         options: dict[str, Any] = {"zarr_format": version or NEWEST}
         if isinstance(storage, Storage) and version in (None, storage.version):
@@ -71,6 +81,11 @@ class ZarrOutput:
     def _without(self, sides: Sequence[Any]) -> tuple[Any, ...]:
         """Leave out the axes that boxes have and the array has not."""
         return tuple(side for side, kept in zip(sides, self._kept, strict=True) if kept)
+
+
+def join_output(folder: str, new: NewArray) -> ZarrOutput:
+    """Write boxes into a store that another process has begun: it is one array."""
+    return ZarrOutput(folder, new, is_begun=True)
 
 
 class ZarrGroup:

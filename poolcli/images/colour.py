@@ -9,17 +9,19 @@ to exactly the code that rounding would give.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from functools import cache
 from types import EllipsisType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poolcli.dtypes import convert
-from poolcli.engine.arrays import Box
+from poolcli.engine.arrays import Box, Readable, StoredInput, StoredOutput, read_stored
+from poolcli.engine.blocks import Progress
 from poolcli.errors import InputError
 from poolcli.ops import find_op
 from poolcli.plan import Plan
@@ -77,31 +79,65 @@ _TIE_OF_SUMS, _TIE = 2.0**-51, 2.0**-40
 _PIECE = 1 << 16
 
 
-class Weighted:
-    """A picture as the numbers to pool: light for codes, colours times alpha, block by block.
+class Weights(NamedTuple):
+    """How codes and alpha become what is pooled, and results codes again.
 
     ``channels`` is the axis of the channels, of which the last is alpha; None: there is no alpha.
-    ``full`` is the alpha whose colours stay as they are.
+    ``full`` is the alpha whose colours stay as they are, ``peak`` the largest code. ``sums``:
+    results are sums of whole numbers with whole weights, divided once.
     """
 
-    sequential = False
-    chunks = None
+    channels: int | None
+    full: float
+    peak: float
+    linear: bool
+    sums: bool
 
-    def __init__(self, array: Array, channels: int | None, full: float, linear: bool) -> None:
-        self._array, self._channels, self._full = array, channels, full
-        self._table = light_table(array.dtype) if linear else None
-        self.shape, self.dtype = array.shape, np.dtype(np.float64)
-        self.axes = tuple(range(array.ndim))
+    def give_back(self, pooled: Array, out: Array, fit: str) -> None:
+        """Make results of what was pooled, which is changed, with all its axes or without any.
+
+        ``out`` may be the same array.
+        """
+        if self.channels is not None:
+            _unweight(pooled, self.channels, self.full)
+            colours = np.moveaxis(pooled, self.channels, 0)[:-1]
+        else:
+            colours = pooled
+        if self.linear:
+            _give_codes(colours, self.peak, whole=out.dtype.kind != "f")
+        elif out.dtype.kind != "f":
+            _settle_halves(colours, _TIE_OF_SUMS if self.sums else _TIE)
+        if out is not pooled:
+            convert(pooled, out, fit)
+
+
+class Weighted:
+    """A picture as the numbers to pool: light for codes, colours times alpha, block by block."""
+
+    def __init__(self, cells: Readable, weights: Weights) -> None:
+        self._cells, self._full = cells, weights.full
+        self._table = light_table(cells.dtype.newbyteorder("=")) if weights.linear else None
+        self.shape, self.dtype = cells.shape, np.dtype(np.float64)
+        stored = None if isinstance(cells, np.ndarray) else cells
+        self._stored = stored
+        self.axes = tuple(range(len(cells.shape))) if stored is None else stored.axes
+        self.chunks = None if stored is None else stored.chunks
+        self.sequential = stored is not None and stored.sequential
+        self._channels = None if weights.channels is None else self.axes[weights.channels]
 
     def finish(self) -> None:
-        """Nothing is left to do."""
+        """Tell the picture."""
+        if self._stored is not None:
+            self._stored.finish()
 
     def keep(self, nbytes: int) -> None:
-        """Nothing is decoded."""
+        """Tell the picture, whose cells are smaller."""
+        if self._stored is not None:
+            self._stored.keep(nbytes * self._stored.dtype.itemsize // self.dtype.itemsize)
 
     def read_box(self, box: Box, out: Array) -> None:
         """Fill ``out`` with the weighted colours, and the alpha as it is, of a box."""
-        cells = self._array[tuple(slice(*part) for part in box)]
+        cells = read_stored(self._cells, box)
         if self._table is not None:
             np.take(self._table, cells, out=out, mode="clip")
         else:
@@ -109,14 +145,39 @@ class Weighted:
         if self._channels is None:
             return
         low, high = box[self._channels]
-        last = self._array.shape[self._channels] - 1
-        place: list[Any] = [slice(*part) for part in box]
-        place[self._channels] = last
-        alpha = self._array[tuple(place)]
+        last = self.shape[self._channels] - 1
+        if high > last:
+            alpha = np.moveaxis(cells, self._channels, 0)[-1]
+        else:
+            place = (*box[: self._channels], (last, last + 1), *box[self._channels + 1 :])
+            alpha = np.moveaxis(read_stored(self._cells, place), self._channels, 0)[0]
         planes = np.moveaxis(out, self._channels, 0)
         _scale(planes[: min(high, last) - low], alpha * (1 / self._full))
         if high > last:
             planes[-1] = alpha
+
+
+class Unweighted:
+    """Takes what was pooled of a weighted picture, and writes colours box by box."""
+
+    def __init__(self, out: StoredOutput, weights: Weights, fit: str) -> None:
+        self._out, self._weights, self._fit = out, weights, fit
+        self.shape, self.dtype = out.shape, np.dtype(np.float64)
+        # Colours are divided by their alpha: a box has all channels.
+        chunks = list((1,) * len(self.shape) if out.chunks is None else out.chunks)
+        if weights.channels is not None:
+            chunks[weights.channels] = self.shape[weights.channels]
+        self.chunks = tuple(chunks)
+
+    def write_box(self, box: Box, values: Array) -> None:
+        """Write a box of ``values``, which are changed."""
+        results = np.empty(values.shape, self._out.dtype)
+        self._weights.give_back(values, results, self._fit)
+        self._out.write_box(box, results)
+
+    def complete(self) -> None:
+        """Tell the output."""
+        self._out.complete()
 
 
 def pool_weighted(plan: Plan, array: Array, *, alpha: bool, linear: bool) -> Array:
@@ -124,34 +185,51 @@ def pool_weighted(plan: Plan, array: Array, *, alpha: bool, linear: bool) -> Arr
 
     ``linear`` is for uint8 and uint16. Raises InputError for other types.
     """
-    if linear and array.dtype.name not in ("uint8", "uint16"):
-        raise InputError(
-            f"`linear` knows the light of 8 and 16 bits; this picture is {array.dtype}"
-        )
-    channels = plan.layout.index("C") if "C" in plan.layout else None
-    if alpha and not linear and _is_opaque(array, channels):
+    weights = _weights_of(plan, array.dtype, alpha=alpha, linear=linear)
+    if alpha and not linear and is_opaque(array, plan.layout.index("C")):
         return plan.run(array)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    sums = find_op(plan.request.op).whole_weights and not linear
-    full = 1.0 if sums else peak_of(array.dtype)
-    weighted = Weighted(array, channels if alpha else None, full, linear)
-    means = plan.replanned(weighted.shape, weighted.dtype)
-    pooled = means.run(weighted)
+    weighted = Weighted(array, weights)
+    pooled = plan.replanned(weighted.shape, weighted.dtype).run(weighted)
     same = pooled.dtype == plan.output_dtype
     out = pooled if same else np.empty(plan.output_shape, plan.output_dtype)
     place = plan.output_layout.index("C") if alpha else None
+    here = weights._replace(channels=place)
     for piece in _pieces(pooled.shape, place):
         values = pooled[piece]
-        if place is not None:
-            _unweight(values, place, full)
-        colours = values if place is None else np.moveaxis(values, place, 0)[:-1]
-        if linear:
-            _give_codes(colours, peak_of(array.dtype), whole=out.dtype.kind != "f")
-        elif out.dtype.kind != "f":
-            _settle_halves(colours, _TIE_OF_SUMS if sums else _TIE)
-        if not same:
-            convert(values, out[piece], plan.request.fit)
+        here.give_back(values, values if same else out[piece], plan.request.fit)
     return out
+
+
+def pool_weighted_into(
+    plan: Plan,
+    picture: StoredInput,
+    out: StoredOutput,
+    *,
+    alpha: bool,
+    linear: bool,
+    progress: Progress | None = None,
+) -> None:
+    """Do what :func:`pool_weighted` does to a picture on disk, box by box.
+
+    An opaque picture of many chunks is decoded twice: nobody knows before that it is one.
+    """
+    weights = _weights_of(plan, picture.dtype, alpha=alpha, linear=linear)
+    if alpha and not linear and is_opaque(picture, plan.layout.index("C")):
+        plan.run_into(picture, out, progress=progress)
+        return
+    weighted = Weighted(picture, weights)
+    means = plan.replanned(plan.input_shape, weighted.dtype)
+    means.run_into(weighted, Unweighted(out, weights, plan.request.fit), progress=progress)
+
+
+def _weights_of(plan: Plan, dtype: np.dtype[Any], *, alpha: bool, linear: bool) -> Weights:
+    if linear and dtype.name not in ("uint8", "uint16"):
+        raise InputError(f"`linear` knows the light of 8 and 16 bits; this picture is {dtype}")
+    sums = find_op(plan.request.op).whole_weights and not linear
+    full = 1.0 if sums else peak_of(dtype)
+    channels = plan.layout.index("C") if alpha else None
+    return Weights(channels, full, peak_of(dtype), linear, sums)
 
 
 def peak_of(dtype: np.dtype[Any]) -> float:
@@ -159,9 +237,24 @@ def peak_of(dtype: np.dtype[Any]) -> float:
     return float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
 
 
-def _is_opaque(array: Array, channels: int | None) -> bool:
-    assert channels is not None
-    return bool((array.take(-1, axis=channels) == peak_of(array.dtype)).all())
+def is_opaque(picture: Readable, channels: int) -> bool:
+    """Whether the last channel, alpha, hides nothing; decoded only as far as it takes to know."""
+    peak = peak_of(picture.dtype)
+    if isinstance(picture, np.ndarray):
+        return bool((picture.take(-1, axis=channels) == peak).all())
+    axis = picture.axes[channels]
+    last = picture.shape[axis] - 1
+    steps = picture.shape if picture.chunks is None else picture.chunks
+    grid = [range(0, n, step) for n, step in zip(picture.shape, steps, strict=True)]
+    grid[axis] = range(last, last + 1)
+    for place in itertools.product(*grid):
+        box = tuple(
+            (low, min(low + step, n))
+            for low, step, n in zip(place, steps, picture.shape, strict=True)
+        )
+        if not (read_stored(picture, box) == peak).all():
+            return False
+    return True
 
 
 def _scale(planes: Array, factor: Array) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from poolcli.dtypes import number_type
-from poolcli.engine.arrays import Readable, Writable, read_whole, write_whole
+from poolcli.engine.arrays import Readable, Writable, read_whole, stored_output, write_whole
 from poolcli.errors import InputError, OutputError, labelled
 from poolcli.formats.base import DEFAULT_PACKING, Packing, Reading, Source, SourceInfo
 from poolcli.formats.sinks import Finished
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from poolcli.formats.geotiff import GeoTags
     from poolcli.formats.metadata import Metadata
+    from poolcli.formats.tiff_stack import Stack
     from poolcli.images.render import Rendering
 
 # Bytes for each number of a result, or for each pixel that has a key.
@@ -67,14 +68,22 @@ class ImageOptions(NamedTuple):
 
         Raises InputError, one line that starts with the label, for one that cannot be read.
         """
-        if plan.single is None or not self.pools_numbers:
+        if plan.single is None or self.by is not None:
             return False
         if source.info.row.pictures is None:
-            return True
-        if source.is_read_whole or self.rendering is not None:
+            return not self.linear
+        if source.is_read_whole:
             return False
-        # What nobody sees is a matter of all windows, unless a value says what is missing.
-        return plan.single.request.nodata is not None or not _has_alpha(plan.layout, source)
+        # What nobody sees is a matter of whole pictures, but where it only weighs nothing.
+        return self._averages(plan.single, source) or not self._sees_through(plan.single, source)
+
+    def _sees_through(self, plan: Plan, source: Source) -> bool:
+        """Whether alpha matters: a value that means missing is looked for among values as such."""
+        return plan.request.nodata is None and _has_alpha(plan.layout, source)
+
+    def _averages(self, plan: Plan, source: Source) -> bool:
+        """Whether results are means by alpha, or of light."""
+        return self.linear or (_averages(plan) and self._sees_through(plan, source))
 
     def plan(
         self, operation: Operation, info: SourceInfo, layout: str | None, format: str | None
@@ -158,7 +167,7 @@ class ImageOptions(NamedTuple):
         if self.go_by_boxes(plan, source):
             content = _as_planned(plan, source, source.content)
             with labelled(source.label):
-                plan.run_into(content, out, progress=progress)
+                self._run_by_boxes(plan, source, content, out, progress)
             return
         array = read_whole(_as_planned(plan, source, source.array))
         with labelled(source.label):
@@ -172,6 +181,27 @@ class ImageOptions(NamedTuple):
             alpha = _has_alpha(plan.layout, source)
             write_whole(out, self.pool(plan.single, array, alpha=alpha))
             progress(1)
+
+    def _run_by_boxes(
+        self,
+        plan: OperationPlan,
+        source: Source,
+        content: Readable,
+        out: Writable,
+        progress: Callable[[float], None],
+    ) -> None:
+        is_picture = source.info.row.pictures is not None
+        if plan.single is None or not is_picture or not self._averages(plan.single, source):
+            plan.run_into(content, out, progress=progress)
+            return
+        from poolcli.images.colour import pool_weighted_into
+
+        assert not isinstance(content, np.ndarray)
+        alpha = self._sees_through(plan.single, source)
+        results = stored_output(out, plan.keepdims_shape)
+        pool_weighted_into(
+            plan.single, content, results, alpha=alpha, linear=self.linear, progress=progress
+        )
 
     def pool(self, plan: Plan, array: NDArray[Any], *, alpha: bool) -> NDArray[Any]:
         """Pool the pixels of a picture; ``alpha``: its last channel says how opaque the others are.
@@ -200,7 +230,7 @@ class ImageOptions(NamedTuple):
     ) -> Finished:
         """Give the result as it is to be written. Raises OutputError."""
         seen = self._rendered(array, plan.output_layout, source, format, path)
-        if source.metadata is None or source.metadata.geo is None:
+        if source.metadata is None:
             return seen
         # Planes that stand side by side lie nowhere.
         is_one = _plane(seen.array, seen.layout) == _plane(array, plan.output_layout)
@@ -223,11 +253,14 @@ class ImageOptions(NamedTuple):
         is_one: bool,
     ) -> tuple[Metadata | None, tuple[str, ...]]:
         """Say where the result lies; ``is_one``: its planes are those of the file, pooled."""
+        pictures = picture_support_of(format)
+        georeferenced = pictures is not None and pictures.georeferenced
+        if metadata is not None and metadata.stack is not None:
+            metadata = metadata._replace(stack=_stepped(metadata.stack, plan) if is_one else None)
         geo = None if source.metadata is None else source.metadata.geo
         if geo is None:
             return metadata, ()
-        pictures = picture_support_of(format)
-        if pictures is None or not pictures.georeferenced:
+        if not georeferenced:
             lost, advice = geo.without_place().without_values().lost, "; .tif has a place for it"
             return metadata, _sentence(lost, advice)
         geo = _moved(geo, plan, source) if is_one else geo.without_place()
@@ -290,6 +323,13 @@ def _moved(geo: GeoTags, plan: OperationPlan, source: Source) -> GeoTags:
     if is_turned or not {"H", "W"} <= set(grids):
         return geo.without_place()
     return geo.on_grid(grids["H"], grids["W"])
+
+
+def _stepped(stack: Stack, plan: OperationPlan) -> Stack | None:
+    """Say what OME or ImageJ say of a result; nothing of one whose axes are others."""
+    if stack.layout != plan.output_layout or plan.layout != plan.output_layout:
+        return None
+    return stack.stepped({letter: float(grid.step) for letter, grid in plan.grids.items()})
 
 
 def _plane(array: NDArray[Any], layout: str | None) -> list[int]:

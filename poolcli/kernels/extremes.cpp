@@ -99,6 +99,15 @@ struct WholeRange : Ends<T> {
     }
 };
 
+// a == b, lane by lane. gcc 12 cannot compile it for single floats on aarch64.
+template <class T, int N>
+inline Vec<typename IntOf<sizeof(T)>::type, N> are_even(Vec<T, N> a, Vec<T, N> b) {
+    if constexpr (N == 1)
+        return Vec<typename IntOf<sizeof(T)>::type, N>{} - (a[0] == b[0]);
+    else
+        return a == b;
+}
+
 // The place of the largest or smallest cell; the first one on ties, the first NaN before all.
 template <class T, bool BIG>
 struct Winner {
@@ -118,9 +127,9 @@ struct Winner {
     template <int N>
     static State<N> merge(State<N> a, State<N> b) {
         auto wins = BIG ? b.v > a.v : b.v < a.v;
-        auto even = b.v == a.v;
+        auto even = are_even<T, N>(b.v, a.v);
         if constexpr (is_float<T>) {
-            auto nan_a = a.v != a.v, nan_b = b.v != b.v;
+            auto nan_a = ~are_even<T, N>(a.v, a.v), nan_b = ~are_even<T, N>(b.v, b.v);
             wins = (wins | nan_b) & ~nan_a;
             even = even | (nan_a & nan_b);
         }

@@ -73,35 +73,29 @@ void fold_identity(const Tile &tile, i64 n) {
     });
 }
 
-// COUNT rows, known when compiled, or 0 for as many as there are.
+// Fold COUNT rows, known when compiled, or 0 for as many as there are, after what in holds.
 template <class Op, int COUNT>
-void fold_fresh(const Tile &out, const RowSet &rows, i64 n) {
-    each_again<lanes_of<Op>()>(n, [&](auto lanes, i64 i) {
+void fold_rows(const Tile &out, const Tile *in, const RowSet &rows, i64 n) {
+    each<lanes_of<Op>()>(n, [&](auto lanes, i64 i) {
         constexpr int N = decltype(lanes)::value;
-        auto acc = load_cells<Op, N>(rows, 0, i);
-        for (int row = 1; row < (COUNT ? COUNT : rows.count); row++)
+        using S = typename Op::template State<N>;
+        int row = COUNT || !in;
+        S acc = row ? load_cells<Op, N>(rows, 0, i) : read_state<S>(*in, i);
+        for (; row < (COUNT ? COUNT : rows.count); row++)
             acc = Op::template merge<N>(acc, load_cells<Op, N>(rows, row, i));
         write_state(out, i, acc);
-    });
+    }, !in);
 }
 
 template <class Op>
 void fold_any(const Tile &out, const Tile *in, const RowSet &rows, i64 n) {
-    if (in)
-        return each<lanes_of<Op>()>(n, [&](auto lanes, i64 i) {
-            constexpr int N = decltype(lanes)::value;
-            auto acc = read_state<typename Op::template State<N>>(*in, i);
-            for (int row = 0; row < rows.count; row++)
-                acc = Op::template merge<N>(acc, load_cells<Op, N>(rows, row, i));
-            write_state(out, i, acc);
-        });
-    if constexpr (!is_counted<Op> && !has_places<Op>) { // small windows as they are most often
-        if (rows.count == 2)
-            return fold_fresh<Op, 2>(out, rows, n);
-        if (rows.count == 3)
-            return fold_fresh<Op, 3>(out, rows, n);
+    if constexpr (!is_counted<Op> && !has_places<Op> && !IS_LEAN) { // small windows as they are most often
+        if (!in && rows.count == 2)
+            return fold_rows<Op, 2>(out, nullptr, rows, n);
+        if (!in && rows.count == 3)
+            return fold_rows<Op, 3>(out, nullptr, rows, n);
     }
-    fold_fresh<Op, 0>(out, rows, n);
+    fold_rows<Op, 0>(out, in, rows, n);
 }
 
 template <class Op>
@@ -123,45 +117,6 @@ void fold_slide(const Tile &out, const Tile &in, int count, i64 shift, i64 n) {
             acc = Op::template merge<N>(acc, read_state<S>(in, i + k * shift));
         write_state(out, i, acc);
     });
-}
-
-template <class Op>
-void fold_uneven(const Tile &out, const Tile &in, const i32 *first, const i32 *count, i64 lanes, i64 n) {
-    if (lanes == 1) { // N windows side by side; the last ones as often as it takes
-        constexpr int N = lanes_of<Op>();
-        using S = typename Op::template State<N>;
-        for (i64 i = 0; i < n; i += N) {
-            i64 at[N], left[N], most = 0;
-            for (int j = 0; j < N; j++) {
-                const i64 window = i + j < n ? i + j : n - 1;
-                at[j] = first[window];
-                left[j] = count[window] - 1;
-                most = left[j] > most ? left[j] : most;
-            }
-            S acc, next;
-            gather_parts<0>(in, at, acc);
-            for (i64 k = 1; k <= most; k++) {
-                for (int j = 0; j < N; j++)
-                    at[j] += k <= left[j];
-                gather_parts<0>(in, at, next);
-                const Vec<i64, N> some = read<N>(left) >= k;
-                acc = choose<N>(some, Op::template merge<N>(acc, next), acc);
-            }
-            write_state(out, i, acc);
-        }
-        return;
-    }
-    Tile to = out, from = in;
-    constexpr int parts = StateTraits<Op>::parts;
-    int sizes[parts + 1];
-    StateTraits<Op>::sizes(sizes);
-    for (i64 i = 0; i < n; i++) {
-        for (int part = 0; part < parts; part++) {
-            from.part[part] = in.part[part] + first[i] * lanes * sizes[part];
-            to.part[part] = out.part[part] + i * lanes * sizes[part];
-        }
-        fold_slide<Op>(to, from, count[i], lanes, lanes);
-    }
 }
 
 inline bool power_of_two(f64 x) {

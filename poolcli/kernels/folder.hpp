@@ -8,8 +8,6 @@
 namespace POOL_NS {
 namespace {
 
-constexpr i64 MOST_SERIAL = 32;
-
 class Folder {
   public:
     void prepare(pool_call &call, const Kernel &kernel, const Cut &cut, Arena &arena) {
@@ -20,7 +18,7 @@ class Folder {
         columns_.prepare(call, kernel, cells, arena);
         down_ = take_tile(kernel, arena, cells);
         runs_ = take_tile(kernel, arena, cells);
-        dense_ = take_tile(kernel, arena, cells);
+        dense_ = take_tile(kernel, arena, most_of(cells, outs));
         partial_ = take_tile(kernel, arena, INTERLEAVED * cut.lanes);
         across_ = take_tile(kernel, arena, outs);
         dense_results_ = arena.take(cells * type_size(kernel.result));
@@ -112,19 +110,18 @@ class Folder {
     bool short_cut(i64 d, i64 h, const Finish &how, char *results) {
         const pool_windows &w = call_->spatial[2];
         const i64 lanes = strip_.lanes, n = strip_.outs();
-        const bool small = (w.size == 2 || w.size == 3) && w.step == 2 && w.dilation == 1;
         RowSet rows;
-        if (kernel_->halve && small && lanes == 1 && columns_.few_rows(d, h, rows)) {
+        if (halves(*call_, *kernel_) && columns_.few_rows(d, h, rows)) {
             kernel_->halve(how, rows, int(w.size), n, results);
             return true;
         }
-        if (!kernel_->slide_finish || shares_work(w) || w.size > MOST_SERIAL || cut_.chunks)
+        if (!kernel_->slide_finish || shares_work(w) || w.size > MOST_SERIAL || cut_.chunks || how.norms)
             return false;
         const i64 size = type_size(kernel_->result), shift = w.dilation * lanes;
         const bool apart = w.step > 1 && lanes < 8; // results are close: all, and then the wanted
         if (apart && (size > 4 || w.step > 4))
             return false;
-        columns_.fold(d, h, down_, false);
+        columns_.fold(d, h, real_columns_, false);
         if (w.step == 1) {
             kernel_->slide_finish(how, down_, int(w.size), shift, n, results);
             return true;
@@ -144,7 +141,7 @@ class Folder {
     // The states of real columns from x on: known, or folded now.
     Tile columns_from(i64 d, i64 h, i64 x, i64 count, bool known) {
         if (known)
-            return shifted(*kernel_, known_, (x - strip_.x0) * strip_.lanes);
+            return shifted(*kernel_, known_, (x - strip_.x0 + strip_.before) * strip_.lanes);
         columns_.choose(lead0_, lead1_, x, count, strip_.lane0, strip_.lanes);
         columns_.fold(d, h, down_, false);
         return down_;
@@ -156,10 +153,52 @@ class Folder {
         const bool close = w.step * lanes <= 64 && w.size <= MOST_SERIAL;
         if (strip_.whole && known && (shares_work(w) || (close && count > 1)))
             return together();
-        if (known && serial_)
-            return kernel_->uneven(across_, known_, first_, count_, lanes, count);
+        if (known && serial_ && count > 1)
+            return uneven(shifted(*kernel_, known_, strip_.before * lanes), count);
         for (i64 i = 0; i < count; i++)
             one(d, h, strip_.w0 + i, shifted(*kernel_, across_, i * lanes), known);
+    }
+
+    // Windows of some columns each, one column of all windows after another.
+    void uneven(const Tile &real, i64 count) {
+        const i64 lanes = strip_.lanes;
+        if (lanes > 1) {
+            for (i64 i = 0; i < count; i++)
+                kernel_->slide(shifted(*kernel_, across_, i * lanes),
+                               shifted(*kernel_, real, first_[i] * lanes), count_[i], lanes, lanes);
+            return;
+        }
+        kernel_->identity(partial_, 1);
+        gather(across_, real, 0, count);
+        i64 most = 0;
+        for (i64 i = 0; i < count; i++)
+            most = most_of(most, count_[i]);
+        for (i64 k = 1; k < most; k++) {
+            gather(dense_, real, k, count);
+            kernel_->merge(across_, across_, dense_, count);
+        }
+    }
+
+    // Column number k of each window, or the state of none where it has fewer.
+    void gather(const Tile &out, const Tile &real, i64 k, i64 count) {
+        for (int part = 0; part < kernel_->parts; part++)
+            gather_part(kernel_->part_size[part], real.part[part], partial_.part[part], out.part[part],
+                        k, count);
+    }
+    void gather_part(int size, const char *in, const char *none, char *out, i64 k, i64 count) {
+        switch (size) {
+        case 1: return gather_typed<u8>(in, none, out, k, count);
+        case 2: return gather_typed<u16>(in, none, out, k, count);
+        case 4: return gather_typed<u32>(in, none, out, k, count);
+        case 8: return gather_typed<u64>(in, none, out, k, count);
+        }
+    }
+    template <class T>
+    void gather_typed(const char *in, const char *none, char *out, i64 k, i64 count) {
+        for (i64 i = 0; i < count; i++) {
+            const char *from = k < count_[i] ? in + (first_[i] + k) * i64(sizeof(T)) : none;
+            __builtin_memcpy(out + i * i64(sizeof(T)), from, sizeof(T)); // states may stand anywhere
+        }
     }
 
     // One window.

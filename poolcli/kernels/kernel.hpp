@@ -56,10 +56,6 @@ struct Kernel {
     void (*merge)(const Tile &out, const Tile &first, const Tile &second, int64_t n);
     // out[i] = in[i] + in[i + shift] + ... of count states
     void (*slide)(const Tile &out, const Tile &in, int count, int64_t shift, int64_t n);
-    // Windows of columns that begin at in: out[i] is of first[i] and the count[i] - 1 after it.
-    // A column is lanes states.
-    void (*uneven)(const Tile &out, const Tile &in, const int32_t *first, const int32_t *count,
-                   int64_t lanes, int64_t n);
     void (*finish)(const Finish &how, const Tile &tile, int64_t n, void *results);
 
     // Short cuts for small windows that are all alike; null where there are none.

@@ -195,11 +195,10 @@ inline Two<N> log_two(Vec<f64, N> x) {
     const auto tiny = x < 0x1p-1022;
     const Vec<f64, N> normal = tiny ? x * 0x1p54 : x;
     // Exponents change at the root of 1/2.
-    constexpr i64 ONE = 0x3ff0000000000000, ROOT = 0x3fe6a09e667f3bcd, TWO_52 = 0x4330000000000000;
-    const Vec<i64, N> bits = (Vec<i64, N>)normal;
-    const Vec<u64, N> exponent = ((Vec<u64, N>)bits + u64(ONE - ROOT)) >> 52;
-    const Vec<f64, N> one_f = (Vec<f64, N>)(bits - ((Vec<i64, N>)(exponent << 52) - ONE));
-    const Vec<f64, N> number = (Vec<f64, N>)((Vec<i64, N>)exponent | TWO_52) - (0x1p52 + 1023);
+    constexpr u64 ONE = 0x3ff0000000000000, ROOT = 0x3fe6a09e667f3bcd, TWO_52 = 0x4330000000000000;
+    const Vec<u64, N> bits = (Vec<u64, N>)normal, exponent = (bits + (ONE - ROOT)) >> 52;
+    const Vec<f64, N> one_f = (Vec<f64, N>)(bits - (exponent << 52) + ONE);
+    const Vec<f64, N> number = (Vec<f64, N>)(exponent | TWO_52) - (0x1p52 + 1023);
     return log_parts<T, N>(one_f - 1, tiny ? number - 54 : number);
 }
 

@@ -51,7 +51,6 @@ constexpr Kernel fold_kernel(const Kernel *rescue = nullptr) {
     k.fold = fold_any<Rows>;
     k.merge = fold_merge<Rows>;
     k.slide = fold_slide<Rows>;
-    k.uneven = fold_uneven<Rows>;
     if constexpr (is_counted<Op>) {
         k.result = result_code<typename Op::Inner::Result>;
         k.divides = divides<typename Op::Inner>;
@@ -61,9 +60,9 @@ constexpr Kernel fold_kernel(const Kernel *rescue = nullptr) {
         k.result = result_code<typename Op::Result>;
         k.divides = divides<Op>;
         k.places = has_places<Op>;
-        if constexpr (has_context<Op> || (!has_rows<Op> && !has_places<Op>))
+        if constexpr (!IS_LEAN && (has_context<Op> || (!has_rows<Op> && !has_places<Op>)))
             k.slide_finish = fold_slide_finish<Op>;
-        if constexpr (is_small<Op>)
+        if constexpr (!IS_LEAN && is_small<Op>)
             k.halve = fold_halve<Op>;
         k.finish = fold_finish<Op>;
     }

@@ -12,11 +12,12 @@ void pick_runs(char *to, const char *from, i64 count, i64 step) {
         __builtin_memcpy(to + i * RUN, from + i * step * RUN, RUN);
 }
 template <class T>
-void pick_each(char *out, const char *in, i64 count, i64 step) {
-    auto to = reinterpret_cast<T *>(out);
-    auto from = reinterpret_cast<const T *>(in);
-    for (i64 i = 0; i < count; i++)
-        to[i] = from[i * step];
+void pick_each(char *to, const char *from, i64 count, i64 step) { // neither has to be aligned
+    for (i64 i = 0; i < count; i++) {
+        T x;
+        __builtin_memcpy(&x, from + i * step * i64(sizeof x), sizeof x);
+        __builtin_memcpy(to + i * i64(sizeof x), &x, sizeof x);
+    }
 }
 
 // Each second one of the pixels of three bytes: three of them at a time, while all is within both.

@@ -14,6 +14,21 @@ const i64 *Rows::places() const { return places_; }
 const pool_call &Rows::call() const { return *call_; }
 bool Rows::knows_type() const { return direct_ || load_; }
 
+namespace {
+
+// Whether cells stand where the processor wants numbers of their size: others are copied, so that
+// all kernels may read cells as what they are.
+bool is_aligned(const pool_call &call, i64 size) {
+    u64 bits = reinterpret_cast<u64>(call.in);
+    for (const pool_windows &w : call.spatial)
+        bits |= w.stop - w.held > 1 ? u64(w.in_stride) : 0;
+    for (const pool_axis &axis : call.lead)
+        bits |= axis.count > 1 ? u64(axis.in_stride) : 0;
+    return (bits & u64(size - 1)) == 0;
+}
+
+} // namespace
+
 void Rows::prepare(const pool_call &call, int cell, bool marks, i64 most, Arena &arena) {
     const pool_axis &inner = call.inner;
     const i64 in_size = type_size(call.in_type);
@@ -28,7 +43,7 @@ void Rows::prepare(const pool_call &call, int cell, bool marks, i64 most, Arena 
     const bool own = cell == call.in_type || (cell == POOL_U8 && call.in_type == POOL_BOOL);
     const bool runs = inner.count == 1 || inner.in_stride == in_size;
     const bool flat = call.spatial[2].in_stride == inner.count * in_size;
-    direct_ = own && !swap && runs && flat && inner.count <= MOST_LANES;
+    direct_ = own && !swap && runs && flat && inner.count <= MOST_LANES && is_aligned(call, in_size);
     cells_ = direct_ ? nullptr : arena.take(SLOTS * most * cell_size_);
     valid_ = marks ? reinterpret_cast<u8 *>(arena.take(SLOTS * most)) : nullptr;
     places_ = reinterpret_cast<i64 *>(arena.take(most * 8));

@@ -109,11 +109,8 @@ void halve_columns(const Finish &how, const RowSet &rows, i64 n, typename Op::Re
                 }
             }
         }
-        if (n < MOST) {
-            for (; i < n; i++)
-                step(Lanes<1>{}, i);
-            return;
-        }
+        if (n < MOST)
+            return each_again<MOST>(n, step);
         for (; i + MOST <= n; i += MOST)
             step(Lanes<MOST>{}, i);
         if (i < n)

@@ -80,10 +80,7 @@ bool Tiles::next() {
         return false;
     fresh_ = false;
     cut();
-    for_type(cell_, [&](auto zero) {
-        load<decltype(zero)>();
-        return 0;
-    });
+    load();
     sort_order(order);
     for (i64 rank = 0; rank < order.n; rank++)
         ranks[order.cells[order.now][rank]] = u32(rank);
@@ -145,9 +142,7 @@ void Tiles::cut() {
     }
 }
 
-template <class T>
 void Tiles::load() {
-    using K = Key<T>;
     const pool_windows *axes = call_->spatial;
     i64 first[3];
     for (int a = 0; a < 3; a++) {
@@ -155,30 +150,35 @@ void Tiles::load() {
         first[a] = class_[a].low * axes[a].dilation + start % axes[a].dilation;
     }
     rows_.choose(lead_[0], lead_[1], first[2], (size[2] - 1) * axes[2].dilation + 1, lane_, 1);
-    auto keys = reinterpret_cast<K *>(order.keys[0]);
-    u32 *cells = order.cells[0];
-    const i64 step = axes[2].dilation, pitch = rows_.pitch() * step;
-    i64 n = 0, lost = 0;
-    for (i64 d = 0; d < size[0]; d++)
-        for (i64 h = 0; h < size[1]; h++) {
-            const u8 *valid;
-            rows_.start();
-            auto row = reinterpret_cast<const T *>(
-                rows_.row(first[0] + d * axes[0].dilation, first[1] + h * axes[1].dilation, valid));
-            for (i64 w = 0; w < size[2]; w++) {
-                const u32 cell = u32((w * size[0] + d) * size[1] + h);
-                if (valid && !valid[w * step]) {
-                    ranks[cell] = MISSING;
-                    continue;
+    for_type(cell_, [&](auto zero) { // a template of the class would be a weak symbol
+        using T = decltype(zero);
+        using K = Key<T>;
+        auto keys = reinterpret_cast<K *>(order.keys[0]);
+        u32 *cells = order.cells[0];
+        const i64 step = axes[2].dilation, pitch = rows_.pitch() * step;
+        i64 n = 0, lost = 0;
+        for (i64 d = 0; d < size[0]; d++)
+            for (i64 h = 0; h < size[1]; h++) {
+                const u8 *valid;
+                rows_.start();
+                auto row = reinterpret_cast<const T *>(
+                    rows_.row(first[0] + d * axes[0].dilation, first[1] + h * axes[1].dilation, valid));
+                for (i64 w = 0; w < size[2]; w++) {
+                    const u32 cell = u32((w * size[0] + d) * size[1] + h);
+                    if (valid && !valid[w * step]) {
+                        ranks[cell] = MISSING;
+                        continue;
+                    }
+                    const T x = row[w * pitch];
+                    lost += x != x;
+                    keys[n] = key_of(x);
+                    cells[n++] = cell;
                 }
-                const T x = row[w * pitch];
-                lost += x != x;
-                keys[n] = key_of(x);
-                cells[n++] = cell;
             }
-        }
-    order.n = n;
-    nans = n - lost;
+        order.n = n;
+        nans = n - lost;
+        return 0;
+    });
 }
 
 i64 Tiles::place(u32 cell) const {

@@ -64,7 +64,6 @@ class Tiles {
     int64_t windows_of_class(int axis) const;
     Cells cells(int axis, int64_t window) const;
     void cut();
-    template <class T>
     void load();
 };
 

@@ -30,6 +30,14 @@ using u64 = uint64_t;
 using f32 = float;
 using f64 = double;
 
+// Where other instruction sets are there to choose, the baseline is for processors of before 2013,
+// which get by with less: it takes a third of the time to build.
+#if POOL_ISA == 0 && defined(POOL_MANY)
+constexpr bool IS_LEAN = true;
+#else
+constexpr bool IS_LEAN = false;
+#endif
+
 constexpr int VECTOR_BYTES = POOL_ISA == 2 ? 64 : POOL_ISA == 1 ? 32 : 16;
 
 template <class T, int N>
@@ -191,19 +199,6 @@ inline Acc<N, T, Rest...> choose(Vec<i64, N> mask, const Acc<N, T, Rest...> &a,
     return {mask_for<T, N>(mask) ? a.v : b.v, choose<N>(mask, a.rest, b.rest)};
 }
 
-// States from N places of a tile.
-template <int Part, int N>
-inline void gather_parts(const Tile &, const i64 *, Acc<N> &) {}
-template <int Part, int N, class T, class... Rest>
-inline void gather_parts(const Tile &tile, const i64 *at, Acc<N, T, Rest...> &acc) {
-    auto from = reinterpret_cast<const T *>(tile.part[Part]);
-    T found[N];
-    for (int i = 0; i < N; i++)
-        found[i] = from[at[i]];
-    acc.v = read<N>(found);
-    gather_parts<Part + 1>(tile, at, acc.rest);
-}
-
 template <class A>
 struct StateOf {
     static constexpr int parts = 0, widest = 0;
@@ -225,30 +220,34 @@ struct Lanes {
     static constexpr int value = N;
 };
 
-// Do f(Lanes<N>, i) for all i < n: whole vectors, then one by one. The same for each i either way.
-template <int N, class F>
-inline void each(i64 n, F f) {
-    i64 i = 0;
-    for (; i + N <= n; i += N)
-        f(Lanes<N>{}, i);
-    if constexpr (N > 1)
-        for (; i < n; i++)
-            f(Lanes<1>{}, i);
-}
+// The width of vectors for what is too short for N lanes: rows of small planes are.
+template <int N>
+constexpr int SHORT = N > 8 ? N / 4 : N > 2 ? N / 2 : 1;
 
-// The same where doing some i twice does no harm: the last ones in a whole vector, too.
+// Do f(Lanes<N>, i) for all i < n: whole vectors, short ones, then one by one. The same for each i
+// either way. Again: doing some i twice does no harm, so that the last ones may be in a vector, too.
+// Written so that f is compiled once for each width.
+template <int N, class F>
+inline i64 each_of(i64 i, i64 n, F &f, bool again) {
+    for (;;) {
+        for (; i + N <= n; i += N)
+            f(Lanes<N>{}, i);
+        if (i == n || n < N || !again)
+            return i;
+        i = n - N;
+    }
+}
+template <int N, class F>
+inline void each(i64 n, F f, bool again = false) {
+    i64 i = each_of<N>(0, n, f, again);
+    if constexpr (SHORT<N> > 1)
+        i = each_of<SHORT<N>>(i, n, f, again);
+    if constexpr (N > 1)
+        each_of<1>(i, n, f, false);
+}
 template <int N, class F>
 inline void each_again(i64 n, F f) {
-    if (n < N) {
-        for (i64 i = 0; i < n; i++)
-            f(Lanes<1>{}, i);
-        return;
-    }
-    i64 i = 0;
-    for (; i + N <= n; i += N)
-        f(Lanes<N>{}, i);
-    if (i < n)
-        f(Lanes<N>{}, n - N);
+    each<N>(n, f, true);
 }
 
 // ---- Every other one --------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import pytest
 
 from poolcli.cli.main import main
 from poolcli.formats import npy
-from tests.helpers.folders import contents, fill
+from tests.helpers.folders import NOTES, contents, fill, notes
 from tests.helpers.program import Outcome, finished
 
 Run = Callable[..., Outcome]
@@ -99,13 +99,23 @@ def check_a_full_disk(outcome: Outcome, out: Path, whole: dict[str, bytes]) -> N
     assert len(complaints) == len(whole) - len(found)
 
 
+def small_disk_left(folder: Path) -> int:
+    """Say how many bytes there is room for."""
+    left = os.statvfs(folder)
+    return left.f_bavail * left.f_frsize
+
+
 def test_a_full_disk(poolcli: Run, small_disk: Path) -> None:
     fill(Path("in"), 35, side=96)
     assert poolcli(*AVG, "whole/").code == 0
     whole = contents(Path("whole"))
     out = small_disk / "out"
-    for _ in range(2):
-        check_a_full_disk(finished(*AVG, f"{out}/", "--resume"), out, whole)
+    check_a_full_disk(finished(*AVG, f"{out}/", "--resume"), out, whole)
+    before = contents(out)
+    (small_disk / "rest").write_bytes(b"x" * small_disk_left(small_disk))
+    again = finished(*AVG, f"{out}/", "--resume")
+    assert again.err == f"poolcli: {out / NOTES}: No space left on device\n"
+    assert (again.code, contents(out), len(notes(out))) == (1, before, 1)
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
     done = finished(*AVG, f"{out}/", "--resume")
     assert (done.code, contents(out)) == (0, whole)

@@ -11,7 +11,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from tests.helpers.folders import MANIFEST, contents, fill, save
+from tests.helpers.folders import NOTES, contents, fill, save
 from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]
@@ -112,7 +112,7 @@ def test_existing_outputs_stop_the_run_before_it_begins(poolcli: Run) -> None:
         "--resume does what is left of an earlier run\n"
     )
     assert contents(Path("out")) == before
-    assert not Path("out", MANIFEST).exists()
+    assert not Path("out", NOTES).exists()
 
 
 def test_existing_outputs_are_kept_or_replaced_as_told(poolcli: Run) -> None:

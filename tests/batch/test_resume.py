@@ -16,7 +16,7 @@ import pytest
 from poolcli import formats
 from poolcli.batch.manifest import Manifest
 from poolcli.errors import OutputError
-from tests.helpers.folders import MANIFEST, contents, fill, save
+from tests.helpers.folders import NOTES, contents, fill, notes, save
 from tests.helpers.program import Outcome, finished, start
 
 Run = Callable[..., Outcome]
@@ -41,11 +41,12 @@ def done(poolcli: Run) -> dict[str, int]:
 
 
 def test_what_is_done_is_not_done_again(poolcli: Run, done: dict[str, int]) -> None:
-    before = Path("out", MANIFEST).read_bytes()
+    (before,) = notes("out")
+    said = before.read_bytes()
     outcome = poolcli(*AVG, "--resume")
     assert (outcome.code, outcome.err) == (0, "poolcli: 0 done, 7 skipped\n")
     assert stamps() == done
-    assert Path("out", MANIFEST).read_bytes() == before
+    assert (notes("out"), before.read_bytes()) == ([before], said)
 
 
 def remove_output() -> None:
@@ -226,7 +227,7 @@ def test_positions_are_outputs_too(poolcli: Run) -> None:
 
 
 def test_a_manifest_that_was_torn_at_any_byte(poolcli: Run, done: dict[str, int]) -> None:
-    path = Path("out", MANIFEST)
+    (path,) = notes("out")
     whole = path.read_bytes()
     for length in range(0, len(whole), 37):
         path.write_bytes(whole[:length])
@@ -242,7 +243,7 @@ def test_a_manifest_that_was_torn_at_any_byte(poolcli: Run, done: dict[str, int]
 
 
 def test_a_manifest_of_nonsense_is_no_manifest(poolcli: Run, done: dict[str, int]) -> None:
-    Path("out", MANIFEST).write_bytes(
+    notes("out")[0].write_bytes(
         b'\xff\n[]\n3\n{"output": 3}\n{"recipe": 1, "options": 2}\n{"output": "in000.npy"}\n'
     )
     assert poolcli(*AVG, "--resume").code == 2  # whose outputs these are nobody knows
@@ -274,7 +275,7 @@ GOOD = {"output": "in000.npy", "input": "/in/in000.npy", "by": "x", **STAMPS}
 def test_lines_of_another_kind_are_passed_over(
     poolcli: Run, done: dict[str, int], line: str
 ) -> None:
-    with open(Path("out", MANIFEST), "a") as file:
+    with open(notes("out")[0], "a") as file:
         file.write(f"\n{line}\n{json.dumps(dict(GOOD, output='gone.npy'))}")
     assert last(poolcli(*AVG, "--resume")) == "poolcli: 0 done, 7 skipped"
     refused = poolcli("avg", "-k", 3, "in", "-o", "out/", "--resume")
@@ -282,10 +283,11 @@ def test_lines_of_another_kind_are_passed_over(
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
-def test_a_manifest_that_is_no_file(kind: str) -> None:
+@pytest.mark.parametrize("name", [f"{NOTES}.jsonl", f"{NOTES}/run-0.jsonl"])
+def test_a_manifest_that_is_no_file(name: str, kind: str) -> None:
     fill(Path("in"), 2)
-    path = Path("out", MANIFEST)
-    path.parent.mkdir()
+    path = Path("out", name)
+    path.parent.mkdir(parents=True)
     if kind == "pipe":
         os.mkfifo(path)
     elif kind == "device":
@@ -297,55 +299,51 @@ def test_a_manifest_that_is_no_file(kind: str) -> None:
     assert done.err == f"poolcli: {path}: is no regular file; remove it\n"
 
 
-def test_a_planted_link_is_not_followed(poolcli: Run) -> None:
+def test_planted_links_are_not_followed(poolcli: Run) -> None:
     fill(Path("in"), 2)
     Path("out").mkdir()
-    precious = Path("precious")
-    for before in (b"mine", None):  # a link into nowhere is one, too
-        path = Path("out", MANIFEST)
+    Path("precious").mkdir()
+    for target in ("precious", "nowhere"):
+        path = Path("out", NOTES)
         path.unlink(missing_ok=True)
-        precious.unlink(missing_ok=True)
-        if before is not None:
-            precious.write_bytes(before)
-        path.symlink_to(precious.absolute())
+        path.symlink_to(Path(target).absolute())
         for options in ((), ("--resume",)):
             code, _, err = poolcli(*AVG, *options)
-            assert (code, err) == (1, f"poolcli: {path}: is no regular file; remove it\n")
-        assert (precious.read_bytes() if before else precious.exists()) == (before or False)
-        assert os.listdir("out") == [MANIFEST]
+            assert (code, err) == (1, f"poolcli: {path}: is no folder; remove it\n")
+    assert (os.listdir("precious"), os.listdir("out")) == ([], [NOTES])
 
 
 def test_a_manifest_that_cannot_be_opened_again_keeps_no_closed_descriptor(
     tmp_path: Path,
 ) -> None:
-    source, path = save(Path("in", "a.npy")), Path("out", MANIFEST)
+    source, path = save(Path("in", "a.npy")), Path("out", NOTES)
     state = os.stat(source)
     manifest = Manifest("out", {})
     manifest.begin()
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(OutputError, match=f"{path}: is no regular file; remove it"):
+    shutil.rmtree(path)
+    path.touch()
+    with pytest.raises(OutputError, match=f"{path}: is no folder; remove it"):
         manifest.note("out/a.npy", str(source), None, state, state)
-    path.rmdir()
+    path.unlink()
     # Whatever is opened now gets the lowest number that is free.
     with open("output", "wb", buffering=0) as output:
         output.write(b"one")
         manifest.note("out/a.npy", str(source), None, state, state)
         output.write(b", two")
     assert Path("output").read_bytes() == b"one, two"
-    assert path.read_bytes().count(b"a.npy") == 2  # the output, and its input
+    assert notes("out")[0].read_bytes().count(b"a.npy") == 2  # the output, and its input
     manifest.close()
     with pytest.raises(OutputError, match="is over"):
         manifest.note("out/a.npy", str(source), None, state, state)
 
 
-@pytest.mark.parametrize("why", ["folder", "pipe", "link", errno.EMFILE, errno.ESTALE, errno.EIO])
+@pytest.mark.parametrize("why", ["file", "pipe", "link", errno.EMFILE, errno.ESTALE, errno.EIO])
 def test_whatever_happens_to_the_manifest_outputs_are_right_or_not_there(
     poolcli: Run, monkeypatch: pytest.MonkeyPatch, why: str | int
 ) -> None:
     fill(Path("in"), 42)
     assert poolcli(*AVG[:-1], "whole/").code == 0
-    whole, path = contents(Path("whole")), Path("out", MANIFEST)
+    whole, path = contents(Path("whole")), Path("out", NOTES)
     noted, note, open_ = [0], Manifest.note, os.open
 
     def note_and_spoil(self: Manifest, *arguments: Any, **named: Any) -> None:
@@ -356,8 +354,8 @@ def test_whatever_happens_to_the_manifest_outputs_are_right_or_not_there(
 
     def spoil() -> None:
         path.rename("moved")
-        if why == "folder":
-            path.mkdir()
+        if why == "file":
+            path.touch()
         elif why == "pipe":
             os.mkfifo(path)
         elif why == "link":
@@ -366,8 +364,8 @@ def test_whatever_happens_to_the_manifest_outputs_are_right_or_not_there(
             monkeypatch.setattr(os, "open", cannot_open)
 
     def cannot_open(name: Any, *arguments: Any, **named: Any) -> int:
-        if name == str(path) and noted[0] < 14:
-            raise OSError(why, os.strerror(int(why)))
+        if str(name).startswith(str(path)) and noted[0] < 14:
+            raise OSError(why, os.strerror(int(why)), str(path))
         return open_(name, *arguments, **named)
 
     monkeypatch.setattr(Manifest, "note", note_and_spoil)
@@ -378,41 +376,101 @@ def test_whatever_happens_to_the_manifest_outputs_are_right_or_not_there(
     assert 6 - 4 <= len(found) < 42  # of the first six, those that four jobs had at hand may fail
     complaints = [line for line in err.splitlines() if line.startswith("poolcli: out/in")]
     assert len(complaints) == 42 - len(found)
-    said = os.strerror(why) if isinstance(why, int) else "is no regular file; remove it"
+    said = os.strerror(why) if isinstance(why, int) else "is no folder; remove it"
     assert all(line.endswith(f": {path}: {said}") for line in complaints)
 
 
-def test_a_manifest_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["a", "a{}"])
+def test_a_manifest_does_not_grow_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Neither where one output is made again and again, nor by one file for each of many runs."""
     monkeypatch.setattr("poolcli.batch.manifest.FEW", 10)
     source = save(Path("in", "a.npy"))
-    path = Path("out", MANIFEST)
-    lines = []
-    for number in range(40):
+    lines, files, made = [], [], set()
+    for number in range(50):
         manifest = Manifest("out", {"size": "2"})
         manifest.begin()
-        target = Path("out", "a.npy")
+        target = Path("out", name.format(number))
         target.write_text("x" * number)
+        made.add(str(target))
         manifest.note(str(target), str(source), None, os.stat(source), os.stat(target))
         manifest.close()
-        lines.append(path.read_bytes().count(b"\n"))
-    assert max(lines) < 20
-    assert Manifest("out", {"size": "2"}).is_done(str(source), None, ["out/a.npy"])
+        lines.append(sum(path.read_bytes().count(b"\n") for path in notes("out")))
+        files.append(len(notes("out")))
+    assert max(files) < 20
+    assert max(lines) < len(made) + 40
+    assert Manifest("out", {"size": "2"}).is_done(str(source), None, sorted(made))
     assert list(Path("out").glob(".poolcli-*")) == []
 
 
-def test_a_run_goes_on_when_another_writes_the_manifest_anew(tmp_path: Path) -> None:
+def test_what_others_are_writing_is_not_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock of a file tells on its own machine only; elsewhere it counts that it is old."""
+    monkeypatch.setattr("poolcli.batch.manifest.FEW_FILES", 1)
     source = save(Path("in", "a.npy"))
-    Path("out").mkdir()
+
+    def run(name: str, *, close: bool = True) -> Manifest:
+        manifest = Manifest("out", {})
+        manifest.begin()
+        target = save(Path("out", name))
+        manifest.note(str(target), str(source), None, os.stat(source), os.stat(target))
+        if close:
+            manifest.close()
+        return manifest
+
+    alive = run("alive.npy", close=False)
+    (own,) = notes("out")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("poolcli.formats.atomic._machine", lambda: "00000000")
+        for name in ("young.npy", "old.npy"):
+            run(name)
+    young, old = sorted(set(notes("out")) - {own}, key=lambda path: path.stat().st_mtime_ns)
+    os.utime(old, (1, 1))
+    for name in ("b.npy", "c.npy", "d.npy"):
+        run(name)
+    left = notes("out")
+    assert (own in left, young in left, old in left) == (True, True, False)
+    alive.close()
+    names = ("alive", "young", "old", "b", "c", "d")
+    assert Manifest("out", {}).is_done(str(source), None, [f"out/{name}.npy" for name in names])
+
+
+def test_a_run_goes_on_when_its_file_is_taken_away(tmp_path: Path) -> None:
+    source = save(Path("in", "a.npy"))
     first = Manifest("out", {})
     first.begin()
     for name in ("a.npy", "b.npy"):
         save(Path("out", name))
-        with formats.atomic_target(str(Path("out", MANIFEST)), overwrite=True) as file:
-            file.write(Path("out", MANIFEST).read_bytes())
         first.note(f"out/{name}", str(source), None, os.stat(source), os.stat(f"out/{name}"))
+        if name == "a.npy":
+            notes("out")[0].rename(Path("out", NOTES, "merged.jsonl"))
     first.close()
     second = Manifest("out", {})
     assert second.is_done(str(source), None, ["out/a.npy", "out/b.npy"])
+
+
+def test_the_single_file_of_earlier_versions_is_read(poolcli: Run, done: dict[str, int]) -> None:
+    (path,) = notes("out")
+    path.rename(Path("out", f"{NOTES}.jsonl"))
+    assert last(poolcli(*AVG, "--resume")) == "poolcli: 0 done, 7 skipped"
+    change_input()
+    assert last(poolcli(*AVG, "--resume")) == "poolcli: 1 done, 6 skipped"
+    assert last(poolcli(*AVG, "--resume")) == "poolcli: 0 done, 7 skipped"
+    assert len(notes("out")) == 1
+
+
+def test_of_several_runs_the_latest_says_which_options(poolcli: Run) -> None:
+    fill(Path("in"), 3)
+    for size in (2, 4, 2, 3):
+        arguments = ("avg", "-k", size, "in", "-o", "out/", "--overwrite")
+        assert poolcli(*arguments).code == 0
+    for path, name in zip(notes("out"), "dbca", strict=True):  # read in any order
+        path.rename(Path("out", NOTES, f"{name}.jsonl"))
+    assert last(poolcli("avg", "-k", 3, "in", "-o", "out/", "--resume")) == (
+        "poolcli: 0 done, 3 skipped"
+    )
 
 
 def test_two_runs_at_once(poolcli: Run) -> None:
@@ -430,19 +488,23 @@ def test_two_runs_at_once(poolcli: Run) -> None:
 def test_leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not(poolcli: Run) -> None:
     fill(Path("in"), 7)
     Path("out").mkdir()
-    dead = Path("out", ".poolcli-0123456789ab.tmp")
+    dead = Path("out", f".poolcli-{formats.own_name()}.tmp")
     dead.write_bytes(b"half")
     others = [
         Path("out", name)
-        for name in (".poolcli-0123456789ab.tmp.bak", "poolcli-0123456789ab.tmp", ".a.tmp")
+        for name in (f"{dead.name}.bak", dead.name[1:], ".a.tmp", f".poolcli-{'0' * 16}.tmp")
     ]
     for other in others:
         other.write_text("mine")
     descriptor, alive = formats.atomic.create_temporary("out")
-    os.mkfifo("out/.poolcli-aaaaaaaaaaaa.tmp")
+    os.mkfifo(f"out/.poolcli-{formats.own_name()}.tmp")
+    elsewhere = Path("out", f".poolcli-{'1' * 16}.tmp")  # another machine's, of some days ago
+    elsewhere.touch()
+    os.utime(elsewhere, (1, 1))
     try:
         assert poolcli(*AVG).code == 0
         assert not dead.exists()
+        assert not elsewhere.exists()
         assert all(other.exists() for other in others)
         assert os.path.exists(alive)
     finally:

@@ -28,7 +28,7 @@ from poolcli.cli.runner import RunReporter
 from poolcli.errors import OutputError, UsageError
 from poolcli.outcomes import Result, Skipped, Stopped
 from poolcli.request import Request
-from tests.helpers.folders import KINDS, MANIFEST, contents, fill, save
+from tests.helpers.folders import KINDS, NOTES, contents, fill, save
 from tests.helpers.program import HANGS, PROJECT, Outcome, finished, on_a_terminal, start
 
 Run = Callable[..., Outcome]
@@ -246,8 +246,8 @@ def test_what_keeps_the_manifest_from_being_read_is_no_end_of_the_run(
     monkeypatch.setattr(formats, "write_archive", no_more)
     began = Manifest.begin
 
-    def begin(self: Manifest) -> None:
-        began(self)
+    def begin(self: Manifest, **named: bool) -> None:
+        began(self, **named)
         monkeypatch.setattr(Manifest, "refresh", no_more)
 
     monkeypatch.setattr(Manifest, "begin", begin)
@@ -396,7 +396,7 @@ def test_jobs_that_never_notice_are_left_behind(step: str, number: int, code: in
         _, err = program.communicate(timeout=HANGS)
     assert program.returncode == code
     assert err.decode() == "poolcli: interrupted: 0 done, 2 not done\n"
-    assert [path.name for path in Path("out").iterdir()] == [MANIFEST]
+    assert [path.name for path in Path("out").iterdir()] == [NOTES]
 
 
 def test_a_reader_that_leaves_ends_it_quietly() -> None:

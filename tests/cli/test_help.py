@@ -114,7 +114,7 @@ def headings(text: str) -> list[str]:
 def test_groups_come_in_order(poolcli: Run) -> None:
     assert headings(poolcli("max", "--help").text) == [
         *("Examples", "Arguments", "Windows", "Values", "Output", "Pictures", "Many files"),
-        *("Input", "Program"),
+        *("Other machines", "Input", "Program"),
     ]
     text = poolcli("--help").text
     assert headings(text) == ["Examples", "Ops", "Ops in other windows", "Tools", "Program"]

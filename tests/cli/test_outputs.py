@@ -79,7 +79,7 @@ def test_an_exact_type(poolcli: Run, matrix: Path) -> None:
 def test_many_inputs_into_a_folder(poolcli: Run, matrix: Path, photo: Path) -> None:
     outcome = poolcli("max", "-k", 2, "x.npy", "photo.png", "-o", "out/")
     assert (outcome.code, outcome.out) == (0, b"")
-    shown = [path.name for path in Path("out").iterdir() if path.name != ".poolcli.jsonl"]
+    shown = [path.name for path in Path("out").iterdir() if path.name != ".poolcli"]
     assert sorted(shown) == ["photo.png", "x.npy"]
     assert np.load("out/x.npy").tolist() == POOLED
     assert poolcli("max", "-k", 2, "x.npy", "photo.png", "-o", "out").code == 2

@@ -92,7 +92,7 @@ def test_an_interrupt_while_threads_are_started_stops_those_that_run(
 
     monkeypatch.setattr(concurrent.futures.ThreadPoolExecutor, "submit", interrupted)
     source = Slow((600, 64))
-    plan = Request("max", Sliding(2), threads=3).plan(source.shape, source.dtype)
+    plan = Request("max", Sliding(2), threads=started + 2).plan(source.shape, source.dtype)
     target = Nowhere(plan.keepdims_shape, plan.output_dtype)
     done = []
     with pytest.raises(KeyboardInterrupt):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
+from poolcli import plan as plan_module
 from poolcli.engine import blocks, worker
+from poolcli.engine.repeat import Repeat
 from poolcli.errors import InputError
 from poolcli.geometry import Adaptive, Geometry, Global, Sliding
 from poolcli.request import Request
@@ -36,6 +38,8 @@ def make_pieces_small(patch: pytest.MonkeyPatch, nbytes: int) -> None:
     """Let windows come in pieces of a few cells, rows of the last axis first where they can."""
     for name in ("PIECES_FROM", "RANKED_PIECES_FROM", "WINDOWS_MOST"):
         patch.setattr(worker, name, nbytes)
+    patch.setattr(plan_module, "SMALL_BYTES", 0)
+    patch.setattr(Repeat, "run", lambda *_: False)
 
 
 def awkward(shape: tuple[int, ...], name: str) -> np.ndarray:
@@ -140,3 +144,21 @@ def test_a_run_that_fails_stops_others_between_pieces(monkeypatch) -> None:
     with pytest.raises(InputError, match="no more"):
         plan.run_into(source, Written(plan.keepdims_shape, plan.output_dtype), block_bytes=1)
     assert source.visits[0].mean() < 1
+
+
+@pytest.mark.parametrize(
+    ("op", "geometry", "shape", "expected"),
+    [
+        ("max", Sliding(60_000, stride=1), (65_536, 65_536), 4 * 60_000**2),
+        ("avg", Sliding((60_000, 3), stride=1), (65_536, 65_536), 4 * 60_000 * 3),
+        ("max", Sliding(1 << 30, stride=1), (1 << 31,), 4 << 30),
+        ("max", Sliding(60_000), (65_536, 65_536), 0),  # comes in pieces
+        ("median", Sliding(60_000, stride=1), (65_536, 65_536), 0),
+        ("max", Global(), (65_536, 65_536), 0),
+    ],
+)
+def test_windows_that_share_their_work_say_how_much_memory_they_take(
+    op: str, geometry: Geometry, shape: tuple[int, ...], expected: int
+) -> None:
+    plan = Request(op, geometry).plan_alone(shape, np.dtype(np.float32))
+    assert plan.window_bytes == expected

@@ -87,7 +87,7 @@ def test_what_a_killed_run_left_is_swept(tmp_path):
     with atomic_folder(str(tmp_path / "x"), is_store) as folder:
         fill(folder)
         assert sweep(str(tmp_path)) == 0  # it has an owner
-        left = tmp_path / ".poolcli-0123456789ab.tmp"
+        left = tmp_path / f".poolcli-{atomic.own_name()}.tmp"
         left.mkdir()
         fill(left)
         assert sweep(str(tmp_path)) == 1
@@ -95,7 +95,7 @@ def test_what_a_killed_run_left_is_swept(tmp_path):
 
 
 def test_the_end_removes_it(tmp_path, monkeypatch):
-    folder = tmp_path / ".poolcli-0123456789ab.tmp"
+    folder = tmp_path / f".poolcli-{atomic.own_name()}.tmp"
     folder.mkdir()
     fill(folder)
     monkeypatch.setattr(atomic, "unfinished", {str(folder)})

@@ -326,7 +326,7 @@ def test_killed_and_resumed(poolcli: Run) -> None:
     assert not set(os.listdir("out")) >= {"a.zarr", "b.zarr"}
     assert poolcli(*run, "out/", "--resume").code == 0
     assert poolcli(*run, "whole/").code == 0
-    assert sorted(os.listdir("out")) == [".poolcli.jsonl", "a.zarr", "b.zarr"]
+    assert sorted(os.listdir("out")) == [".poolcli", "a.zarr", "b.zarr"]
     for name in "ab":
         assert files(f"out/{name}.zarr") == files(f"whole/{name}.zarr")
 

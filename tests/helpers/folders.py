@@ -9,7 +9,7 @@ import numpy as np
 
 # Of what kinds a batch may be; each can be averaged with windows of 2x2.
 KINDS = (".npy", ".png", ".jpg", ".csv", ".npz", ".tif", ".gif")
-MANIFEST = ".poolcli.jsonl"
+NOTES = ".poolcli"
 
 
 def pixels(number: int, side: int = 16) -> np.ndarray:
@@ -46,5 +46,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
+        if path.is_file() and NOTES not in path.relative_to(folder).parts
     }
+
+
+def notes(folder: Path | str) -> list[Path]:
+    """Give the files of an output folder's manifest: one for each run that has made something."""
+    return sorted(Path(folder, NOTES).glob("*"))

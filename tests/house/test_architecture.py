@@ -19,6 +19,8 @@ DESIGN = PROJECT / "docs" / "design.md"
 # Libraries that one room alone may know.
 ONLY_IN = {
     "typer": "cli",
+    "dask": "cluster",
+    "distributed": "cluster",
     "click": "",
     "rich": "report",
     "imageio": "formats",
@@ -106,6 +108,16 @@ def test_libraries_stay_in_their_rooms() -> None:
         if ONLY_IN.get(name.split(".")[0], room(path)) != room(path)
     ]
     assert not strays
+
+
+def test_one_module_is_the_door_to_dask() -> None:
+    doors = {
+        str(path.relative_to(PACKAGE))
+        for path in ROOMS
+        for name in imports(path)
+        if name.split(".")[0] in ("dask", "distributed")
+    }
+    assert doors == {"cluster/scheduler.py"}
 
 
 def test_what_stands_on_the_standard_library_alone() -> None:

@@ -38,7 +38,8 @@ print(len(os.listdir("/proc/self/task")), file=sys.stderr)
 # What an .npy file, pooled to another one, has no use for: of the standard library, and of our own.
 UNNEEDED = """
 concurrent.futures decimal fractions glob hashlib json random string tempfile zipfile
-analysis batch.manifest batch.parallel batch.unchanged chain_syntax chains formats.exif
+analysis batch.manifest batch.manifest_file batch.parallel batch.shards batch.unchanged chain_syntax
+chains formats.exif
 formats.geotiff formats.image formats.image_writer formats.npz formats.pnm formats.png16
 formats.limits formats.metadata formats.tiff images.colour images.colormaps images.render
 images.alpha images.whole_pixels joined report.conform report.shape report.terminal

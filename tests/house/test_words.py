@@ -25,7 +25,7 @@ USAGE = re.compile(r"(?<=[A-Z])\.\.\.|(?<=poolcli )\.\.\.|^ ?\.\.\.$")
 UNCLEAR = {
     "told": "say 'described', 'named' or 'said'",
     r"tells (?!apart|fewer|one|two|them)": "say 'describes', 'shows' or 'says'",
-    r"nobody": "say 'not given' or 'invisible'",
+    r"nobody (says?|sees|means)": "say 'not given' or 'invisible'",
 }
 
 

@@ -36,10 +36,41 @@ def test_names_of_ops_and_types() -> None:
     assert types == [*(long[name] for name in native.TYPES), "types"]
 
 
-@pytest.mark.skipif(not shutil.which("nm"), reason="needs nm, of binutils")
-def test_no_symbol_is_weak_and_nothing_of_a_library_is_needed() -> None:
-    listed = subprocess.run(["nm", "-D", LIBRARY], capture_output=True, text=True, check=True)
-    symbols = [line.split()[-2:] for line in listed.stdout.splitlines()]
-    given = {name for kind, name in symbols if kind == "T"}
+def symbols_of(path: Path, *flags: str) -> list[tuple[str, str]]:
+    """The kind and name of each symbol, as nm has them."""
+    listed = subprocess.run(["nm", *flags, path], capture_output=True, text=True, check=True)
+    return [(line.split()[-2], line.split()[-1]) for line in listed.stdout.splitlines() if line]
+
+
+def may_be_shared(path: Path) -> list[str]:
+    """Symbols of which a linker keeps any one copy: that of AVX-512, perhaps."""
+    return [name for kind, name in symbols_of(path) if kind in "VWu"]
+
+
+needs_nm = pytest.mark.skipif(not shutil.which("nm"), reason="needs nm, of binutils")
+
+
+@needs_nm
+def test_the_library_gives_five_functions_and_needs_no_other() -> None:
+    symbols = symbols_of(LIBRARY, "-D")
+    given = {name for kind, name in symbols if kind in "TVWu"}
     assert given == {"pool_run", "pool_scratch", "pool_state", "pool_isa", "pool_layout"}
-    assert {name for kind, name in symbols if kind not in "Tw"} <= {"memcpy", "memset", "memmove"}
+    needed = {name.split("@")[0] for kind, name in symbols if kind == "U"}
+    assert needed <= {"memcpy", "memset", "memmove"}
+
+
+@needs_nm
+def test_no_symbol_is_weak() -> None:
+    objects = list((PACKAGE.parent / "build" / "kernels").glob("*.o"))
+    if not objects:
+        pytest.skip("the library was built elsewhere")
+    assert {path.name: names for path in objects if (names := may_be_shared(path))} == {}
+
+
+@needs_nm
+@pytest.mark.skipif(not shutil.which("g++"), reason="needs g++, to compile what is wrong")
+def test_a_weak_symbol_would_be_seen(tmp_path: Path) -> None:
+    source, target = tmp_path / "weak.cpp", tmp_path / "weak.o"
+    source.write_text("inline int one() { return 1; }\nint two() { return one() + 1; }\n")
+    subprocess.run(["g++", "-O0", "-c", source, "-o", target], check=True)
+    assert may_be_shared(target) == ["_Z3onev"]

@@ -1,7 +1,9 @@
 // Runs every kernel over pseudo-random blocks and prints a digest of the results.
 //
-// Under sanitizers (`make sanitize`) each buffer is exactly as large as the call says, so that any
-// reach past it shows. The digest is the same for all compilers, processors and instruction sets.
+// Each buffer is exactly as large as the call says, so that under sanitizers (`make sanitize`) any
+// reach past it shows. Strides are of any sign, addresses of any alignment; blocks are pooled whole,
+// and where the op allows it in pieces as well, which has to give the same bytes. The digests are
+// the same for all compilers, processors and instruction sets (`make digests`).
 // Arguments: how many blocks of each op (default 3000), and the instruction set, 0 to 2.
 #include "../pool.h"
 
@@ -27,40 +29,72 @@ constexpr int SIZES[] = {1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 4, 8};
 
 bool is_float(int type) { return type >= POOL_F16; }
 
-void put_cell(int type, char *to) {
-    const double x = one_of(40)  ? 0.0
-                     : one_of(60) ? -0.0
-                                  : double(int64_t(random_bits() >> 11)) * 0x1p-50 * (one_of(2) ? 1 : -1);
-    const uint64_t nan = 0x7ff8000000000123u, inf = 0x7ff0000000000000u;
-    double value = x;
+// Numbers are drawn in statements of their own: compilers differ in the order within one.
+double random_real() {
+    if (one_of(40))
+        return one_of(2) ? 0.0 : -0.0;
     if (one_of(200))
-        memcpy(&value, one_of(2) ? &nan : &inf, 8);
+        return one_of(2) ? __builtin_nan("") : one_of(2) ? __builtin_inf() : -__builtin_inf();
+    const int64_t digits = int64_t(random_bits() >> 11);
+    const double scale = one_of(30) ? 0x1p60 : 0x1p-50;
+    return double(one_of(2) ? -digits : digits) * scale;
+}
+
+void put_cell(int type, char *to) {
     if (type == POOL_F64) {
+        const double value = random_real();
         memcpy(to, &value, 8);
     } else if (type == POOL_F32) {
-        const float small = float(value);
-        memcpy(to, &small, 4);
+        const float value = float(random_real());
+        memcpy(to, &value, 4);
     } else if (type == POOL_F16) {
-        const uint16_t half = uint16_t(random_bits()) & 0xbfff; // below 2, and no NaN
-        memcpy(to, &half, 2);
+        const uint16_t any = uint16_t(random_bits());
+        const uint16_t value = one_of(50) ? any : any & 0xbfff; // below 2, and no NaN
+        memcpy(to, &value, 2);
     } else {
-        const uint64_t bits = type == POOL_BOOL ? random_bits() & 1 : random_bits() >> random_below(60);
-        memcpy(to, &bits, SIZES[type]);
+        const uint64_t bits = random_bits();
+        const uint64_t value = type == POOL_BOOL ? bits & 1 : bits >> random_below(60);
+        memcpy(to, &value, size_t(SIZES[type]));
     }
 }
 
-// Strides for lengths in some order of axes, from the nearest; each axis may be padded.
-int64_t set_strides(const int64_t *lengths, const int *order, int axes, int64_t size, int64_t *strides) {
-    int64_t step = size;
-    for (int i = 0; i < axes; i++) {
-        strides[order[i]] = step;
-        step *= lengths[order[i]] + (one_of(4) ? random_below(2) : 0);
+// ---- buffers ----------------------------------------------------------------------------------
+
+constexpr int64_t MOST_STATE = int64_t(1) << 26;
+constexpr int AXES = 5; // a lead axis, three spatial ones, and the inner one
+
+// Memory for lengths[0] by ... cells, and the strides there, none of it more than it takes.
+struct Buffer {
+    char *memory, *first;
+    int64_t bytes, strides[AXES];
+
+    void take(const int64_t *lengths, const int *order, int64_t size, bool repeats) {
+        int64_t step = size, before = 0, after = size;
+        for (int i = 0; i < AXES; i++) {
+            const int axis = order[i];
+            strides[axis] = step;
+            step *= lengths[axis] + (one_of(4) ? random_below(2) : 0);
+            if (one_of(5))
+                strides[axis] = repeats && one_of(3) ? 0 : -strides[axis];
+            const int64_t reach = (lengths[axis] - 1) * strides[axis];
+            (reach < 0 ? before : after) += reach < 0 ? -reach : reach;
+        }
+        const int64_t shift = one_of(3) ? random_below(8) : 0; // nothing has to be aligned
+        bytes = shift + before + after;
+        memory = static_cast<char *>(calloc(size_t(bytes), 1));
+        first = memory + shift + before;
     }
-    int64_t last = 0; // of the last byte
-    for (int i = 0; i < axes; i++)
-        last += (lengths[i] - 1) * strides[i];
-    return last + size;
+};
+
+void shuffle(int *order) {
+    for (int i = AXES - 1; i > 0; i--) {
+        const int other = int(random_below(i + 1)), kept = order[i];
+        order[i] = order[other];
+        order[other] = kept;
+    }
 }
+
+// ---- calls ------------------------------------------------------------------------------------
 
 // Windows for an axis of up to `most` cells; false where one would have no cell.
 bool set_windows(pool_windows &w, int64_t most, int64_t *starts, int64_t *sizes) {
@@ -111,30 +145,42 @@ bool set_windows(pool_windows &w, int64_t most, int64_t *starts, int64_t *sizes)
 }
 
 void set_parameters(pool_call &call) {
-    call.fit = POOL_CLIP;
+    call.fit = int32_t(random_below(3));
+    call.fit = one_of(2) ? call.fit : int32_t(POOL_CLIP); // what is refused leaves little to see
     call.options = int32_t(random_bits()) & (POOL_SWAP_IN | POOL_SWAP_OUT);
     if (one_of(3))
         call.options |= is_float(call.in_type) && one_of(2) ? POOL_SKIP_NAN : POOL_NODATA;
     if (call.op == POOL_AVG || call.op == POOL_MIXED)
         call.options |= one_of(3) ? POOL_COUNT_PAD : one_of(4) ? POOL_DIVISOR : 0;
-    call.divisor = 3;
+    const double divisors[] = {3, -4, 2.5, 1e30};
+    call.divisor = divisors[random_below(4)];
     call.nodata_int = 1;
+    call.fill_int = random_below(3) - 1;
+    call.fill_float = one_of(2) ? __builtin_nan("") : double(call.fill_int);
     call.least_den = 4;
     call.least_num = random_below(5);
     call.q[1] = 2;
     call.q[0] = 1;
     call.p[0] = call.op == POOL_MIXED ? 0.5 : 3;
     call.p[1] = 1e-6;
-    if (call.op == POOL_QUANTILE || call.op == POOL_ARGQUANTILE)
-        call.q[2] = random_below(5);
-    if (call.op == POOL_SAMPLE || call.op == POOL_EXPECTED)
-        call.q[1] = random_from(1, 2); // relu, shift
     const double powers[] = {1, 2, 2.5, 3, 7, 100, __builtin_inf()};
-    if (call.op == POOL_LP) {
+    switch (call.op) {
+    case POOL_QUANTILE: case POOL_ARGQUANTILE:
+        call.q[1] = random_from(1, 5);
+        call.q[0] = random_below(call.q[1] + 1);
+        call.q[2] = random_below(5);
+        break;
+    case POOL_SAMPLE: case POOL_EXPECTED:
+        call.q[0] = int64_t(random_bits());
+        call.q[1] = random_below(3);
+        break;
+    case POOL_LP:
         call.p[0] = powers[random_below(7)];
-        call.q[0] = one_of(3);
-    } else if (call.op == POOL_GEM) {
-        call.p[0] = powers[random_below(6)];
+        call.q[0] = call.p[0] < 1e300 && one_of(3);
+        break;
+    case POOL_GEM: call.p[0] = powers[random_below(6)]; break;
+    case POOL_LSE: call.p[0] = one_of(2) ? -0.5 : 4; break;
+    case POOL_VAR: case POOL_STD: call.q[0] = random_below(3); break;
     }
 }
 
@@ -158,11 +204,115 @@ void set_weights(pool_call &call, double **tables) {
     }
 }
 
-uint64_t digest = 0xcbf29ce484222325u;
+uint64_t digest;
+int pieces;
 
 void add_to_digest(const char *bytes, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         digest = (digest ^ uint8_t(bytes[i])) * 0x100000001b3u;
+}
+
+void give_up(const pool_call &call, const char *why, int64_t number) {
+    printf("op %d, types %d and %d: %s (%lld)\n", call.op, call.in_type, call.out_type, why,
+           static_cast<long long>(number));
+    exit(1);
+}
+
+// Run the call with scratch of exactly as many bytes as it asks for.
+void run(pool_call &call) {
+    call.scratch_bytes = pool_scratch(&call);
+    if (call.scratch_bytes < 0)
+        give_up(call, "pieces without a kernel", call.scratch_bytes);
+    call.scratch = malloc(size_t(call.scratch_bytes));
+    memset(call.scratch, 0xa5, size_t(call.scratch_bytes));
+    const int status = pool_run(&call);
+    free(call.scratch);
+    if (status != POOL_OK)
+        give_up(call, "status", status);
+}
+
+int passes_of(const pool_call &call) {
+    const bool place = call.op == POOL_ARGQUANTILE;
+    if (!place && call.op != POOL_QUANTILE && call.op != POOL_MODE)
+        return 1;
+    const int bits = 8 * SIZES[call.in_type];
+    return (is_float(call.in_type) && bits < 32 ? 2 : (bits + 15) / 16) + place;
+}
+
+// The same windows in pieces of their rows; false where they have to be whole.
+bool pool_pieces(pool_call call, void *out) {
+    pool_windows &d = call.spatial[0], &h = call.spatial[1];
+    const pool_windows depths = d, heights = h;
+    const int64_t rows = random_from(1, heights.stop - heights.held);
+    const bool single = depths.stop - depths.held == 1 && rows == heights.stop - heights.held;
+    if (call.op == POOL_BLUR || single || d.out > 1 || h.out > 1)
+        return false;
+    const int32_t options = call.options;
+    const char *in = static_cast<const char *>(call.in);
+    call.options |= POOL_UNFINISHED;
+    const int64_t bytes = pool_state(&call);
+    if (bytes < 0 || bytes > MOST_STATE)
+        return false;
+    call.state = malloc(size_t(bytes));
+    memset(call.state, 0xa5, size_t(bytes));
+    call.out = out;
+    const int passes = passes_of(call);
+    for (int pass = 0; pass < passes; pass++)
+        for (d.held = depths.held; d.held < depths.stop; d.held++)
+            for (h.held = heights.held; h.held < heights.stop; h.held += rows) {
+                d.stop = d.held + 1;
+                h.stop = h.held + rows < heights.stop ? h.held + rows : heights.stop;
+                call.in = in + (d.held - depths.held) * d.in_stride + (h.held - heights.held) * h.in_stride;
+                const bool first = !pass && d.held == depths.held && h.held == heights.held;
+                const bool last = d.stop == depths.stop && h.stop == heights.stop;
+                call.options = options | (first ? 0 : POOL_CONTINUES) | (last ? 0 : POOL_UNFINISHED);
+                if (passes > 1)
+                    call.q[3] = pass;
+                run(call);
+            }
+    free(call.state);
+    return true;
+}
+
+// Give the call cells and room for results; pool, and pool again in pieces.
+void pool_block(pool_call &call) {
+    int64_t in_lengths[AXES] = {call.lead[1].count}, out_lengths[AXES] = {call.lead[1].count};
+    for (int i = 0; i < 3; i++) {
+        in_lengths[1 + i] = call.spatial[i].stop - call.spatial[i].held;
+        out_lengths[1 + i] = call.spatial[i].out;
+    }
+    in_lengths[4] = out_lengths[4] = call.inner.count;
+    int order[AXES] = {4, 3, 2, 1, 0};
+    if (one_of(3))
+        shuffle(order);
+    Buffer in, out;
+    in.take(in_lengths, order, SIZES[call.in_type], true);
+    out.take(out_lengths, order, SIZES[call.out_type], false);
+    for (int64_t at = 0; at + SIZES[call.in_type] <= in.bytes; at += SIZES[call.in_type])
+        put_cell(call.in_type, in.memory + at);
+    call.lead[1].in_stride = in.strides[0];
+    call.lead[1].out_stride = out.strides[0];
+    for (int i = 0; i < 3; i++) {
+        call.spatial[i].in_stride = in.strides[1 + i];
+        call.spatial[i].out_stride = out.strides[1 + i];
+    }
+    call.inner.in_stride = in.strides[4];
+    call.inner.out_stride = out.strides[4];
+    call.in = in.first;
+    call.out = out.first;
+    run(call);
+    if (!call.found || call.op == POOL_FIND_NAN) // what is refused may stand half-written
+        add_to_digest(out.memory, out.bytes);
+    add_to_digest(reinterpret_cast<const char *>(&call.found), sizeof call.found);
+    char *again = static_cast<char *>(calloc(size_t(out.bytes), 1));
+    if (!call.found && call.op != POOL_FIND_NAN && pool_pieces(call, again + (out.first - out.memory))) {
+        pieces++;
+        if (memcmp(again, out.memory, size_t(out.bytes)))
+            give_up(call, "pieces give other bytes", pieces);
+    }
+    free(again);
+    free(in.memory);
+    free(out.memory);
 }
 
 // One block; false where there is no kernel, or chance made no call.
@@ -174,94 +324,52 @@ bool one_block(int op) {
     call.in_type = int32_t(random_below(POOL_TYPES));
     call.out_type = one_of(2) ? call.in_type : int32_t(random_below(POOL_TYPES));
     const int spatial = int(random_from(1, 3));
-    const int64_t most = spatial == 1 ? 70 : spatial == 2 ? 30 : 9;
+    const int64_t most = spatial == 1 ? 70 : spatial == 2 ? (one_of(8) ? 70 : 30) : 9;
     for (int i = 0; i < 3; i++) {
         pool_windows &w = call.spatial[i];
         if (i >= 3 - spatial) {
             if (!set_windows(w, most, starts[i], sizes[i]))
                 return false;
         } else {
-            memset(&w, 0, sizeof w);
             w.n = w.stop = w.out = w.total = w.step = w.size = w.dilation = 1;
         }
         w.cell_coef = i == 2 ? 1 : 100 * (2 - i);
+        w.window_coef = i == 2 ? 1 : 70 * (2 - i);
     }
-    call.lead[0].count = 1;
+    call.lead[0].count = one_of(6) ? 2 : 1;
     call.lead[1].count = random_from(1, 2);
-    call.inner.count = one_of(2) ? 1 : random_from(1, 20);
+    call.lead[0].cell_coef = call.lead[0].window_coef = 100000;
+    call.lead[1].cell_coef = call.lead[1].window_coef = 10000;
+    call.inner.count = one_of(2) ? 1 : one_of(8) ? random_from(1, 70) : random_from(1, 20);
     set_parameters(call);
     double *tables[3] = {};
     if (op == POOL_BLUR)
         set_weights(call, tables);
-    int64_t in_lengths[5] = {call.lead[1].count}, out_lengths[5] = {call.lead[1].count};
-    for (int i = 0; i < 3; i++) {
-        in_lengths[1 + i] = call.spatial[i].stop - call.spatial[i].held;
-        out_lengths[1 + i] = call.spatial[i].out;
-    }
-    in_lengths[4] = out_lengths[4] = call.inner.count;
-    int order[5] = {4, 3, 2, 1, 0};
-    if (one_of(3))
-        for (int i = 4; i > 0; i--) {
-            const int other = int(random_below(i + 1)), kept = order[i];
-            order[i] = order[other];
-            order[other] = kept;
-        }
-    int64_t in_strides[5], out_strides[5];
-    const int64_t in_bytes = set_strides(in_lengths, order, 5, SIZES[call.in_type], in_strides);
-    const int64_t out_bytes = set_strides(out_lengths, order, 5, SIZES[call.out_type], out_strides);
-    call.lead[1].in_stride = in_strides[0];
-    call.lead[1].out_stride = out_strides[0];
-    for (int i = 0; i < 3; i++) {
-        call.spatial[i].in_stride = in_strides[1 + i];
-        call.spatial[i].out_stride = out_strides[1 + i];
-    }
-    call.inner.in_stride = in_strides[4];
-    call.inner.out_stride = out_strides[4];
-    call.scratch_bytes = pool_scratch(&call);
-    if (call.scratch_bytes < 0) {
-        for (double *table : tables)
-            free(table);
-        return false;
-    }
-    char *in = static_cast<char *>(malloc(size_t(in_bytes)));
-    char *out = static_cast<char *>(calloc(size_t(out_bytes), 1));
-    char *scratch = static_cast<char *>(aligned_alloc(64, size_t((call.scratch_bytes + 63) / 64 * 64)));
-    memset(scratch, 0xa5, size_t(call.scratch_bytes));
-    memset(in, 0, size_t(in_bytes));
-    for (int64_t at = 0; at + SIZES[call.in_type] <= in_bytes; at += SIZES[call.in_type])
-        put_cell(call.in_type, in + at);
-    call.in = in;
-    call.out = out;
-    call.scratch = scratch;
-    const int status = pool_run(&call);
-    if (status != POOL_OK) {
-        printf("op %d: status %d\n", op, status);
-        exit(1);
-    }
-    if (!call.found || op == POOL_FIND_NAN) // what is refused may stand half-written
-        add_to_digest(out, out_bytes);
-    add_to_digest(reinterpret_cast<const char *>(&call.found), sizeof call.found);
-    free(in);
-    free(out);
-    free(scratch);
+    const bool known = pool_scratch(&call) >= 0;
+    if (known)
+        pool_block(call);
     for (double *table : tables)
         free(table);
-    return true;
+    return known;
 }
 
 } // namespace
 
 int main(int count, char **arguments) {
     const int blocks = count > 1 ? atoi(arguments[1]) : 3000;
-    const int isa = pool_isa(count > 2 ? atoi(arguments[2]) : 2);
+    const int wanted = count > 2 ? atoi(arguments[2]) : 2, isa = pool_isa(wanted);
+    if (count > 2 && isa != wanted) {
+        fprintf(stderr, "this processor or library lacks instruction set %d\n", wanted);
+        return 2;
+    }
     for (int op = 0; op < POOL_OPS; op++) {
         state = uint64_t(op) + 1;
         digest = 0xcbf29ce484222325u;
+        pieces = 0;
         int done = 0;
         for (int i = 0; i < blocks; i++)
             done += one_block(op);
-        printf("%2d %5d %016llx\n", op, done, static_cast<unsigned long long>(digest));
+        printf("%d %d %d %016llx\n", op, done, pieces, static_cast<unsigned long long>(digest));
     }
-    fprintf(stderr, "instruction set %d\n", isa);
     return 0;
 }
