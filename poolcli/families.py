@@ -337,7 +337,7 @@ ROWS = (
                 short="k",
                 synonyms=_SIZE_SYNONYMS,
             ),
-            WindowParam("seed", parse_whole, "Of the draws (default: 0).", "N", kind=int),
+            WindowParam("seed", parse_whole, "Seed of the draws (default: 0).", "N", kind=int),
         ),
         describe=_fractional_words,
         as_json=_fractional_json,

@@ -186,7 +186,7 @@ ROWS = (
         kernel=compiled_with(parameters.lp),
         equation=arithmetic("power_sum"),
         params=(
-            Param("norm", float, 2.0, "p of the norm; inf for the largest magnitude"),
+            Param("norm", float, 2.0, "the p of the norm; inf for the largest magnitude"),
             Param("signed", bool, False, "keep the sign of x^p, as torch does; not for norm inf"),
         ),
     ),
@@ -282,7 +282,7 @@ ROWS = (
                 "sample, or expected for the mean of all draws",
                 parameters.DRAWS,
             ),
-            Param("seed", int, 0, "of the draws"),
+            Param("seed", int, 0, "seed of the draws"),
             Param(
                 "negatives",
                 str,

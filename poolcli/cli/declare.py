@@ -149,6 +149,6 @@ def of_op(param: Param) -> inspect.Parameter:
 
     Where it is not given the value is None, so that who fills it in can be another's business.
     """
-    help = f"{param.help} (default: {default_of(param)})"
+    help = f"{param.help[0].upper()}{param.help[1:]} (default: {default_of(param)})."
     words = {"metavar": "|".join(param.choices), "words": param.choices} if param.choices else {}
     return option(param.name, param.type | None, help, flag_of(param), **words)

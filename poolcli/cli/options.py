@@ -52,8 +52,8 @@ MATRIX = option(
 ARRAYS = option(
     "arrays",
     list[str] | None,
-    "Of an archive take the arrays of this name, such as 'conv*' (default: all; those of 0 or 1 "
-    "axes beside larger ones go on as they are).",
+    "Take the arrays of an archive with this name, such as 'conv*' (default: all, where those of "
+    "0 or 1 axes beside larger ones are copied as they are).",
     "--arrays",
     metavar="PATTERN",
 )
@@ -90,9 +90,8 @@ WINNERS = (INDICES, INDEX)
 LAYOUT = option(
     "layout",
     str | None,
-    "Which axis is which, such as HW, CHW or NHWC (default: what a picture file says, else "
-    "channels last, or one of those in the variable POOLCLI_LAYOUT that has as many letters as "
-    "the array has axes).",
+    "Which axis is which, such as HW, CHW or NHWC (default: what the file says, else "
+    "one of the variable POOLCLI_LAYOUT with as many letters as axes, else channels last).",
     "--layout",
     "-l",
     metavar="LETTERS",
@@ -134,7 +133,7 @@ VALUES = (
     option(
         "min_valid",
         float | None,
-        "Give no value where less than this fraction of a window's cells is there "
+        "Give no value where less than this fraction of a window's cells is valid "
         "(default: 0, one cell is enough).",
         "--min-valid",
         metavar="FRACTION",
@@ -184,7 +183,7 @@ THREADS = option(
 
 RECURSIVE = switch(
     "recursive",
-    "Folders with all that is below them; outputs, if any, mirror the tree.",
+    "Read folders below folders, too; outputs mirror the tree.",
     "--recursive",
     "-r",
 )
@@ -208,8 +207,7 @@ JOBS = option(
 MAX_MEMORY = option(
     "max_memory",
     str | None,
-    "Memory for everything that is being worked on, such as 500M or 2G (default: half of what is "
-    "free).",
+    "Memory to use for all files at work, such as 500M or 2G (default: half of what is free).",
     "--max-memory",
     metavar="SIZE",
 )

@@ -114,7 +114,9 @@ def test_only_the_command_line_names_flags() -> None:
         for path in LIBRARY
         for text in _strings(path)
         # Those of other programs, where people are told what to type.
-        if flag.search(re.sub("gunzip -c|python -m|nccopy -k|h5repack -f|scheduler --scheduler-file", "", text))
+        if flag.search(
+            re.sub("gunzip -c|python -m|nccopy -k|h5repack -f|scheduler --scheduler-file", "", text)
+        )
     }
     assert not named
 
