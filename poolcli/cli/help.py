@@ -148,7 +148,8 @@ def _record(param: Any, ctx: Any) -> tuple[str, str]:
 
 def _first(formatter: Any) -> int:
     """How wide the column of names may be, so that half of a narrow terminal is left for texts."""
-    return min(30, formatter.width // 2 - 4)
+    width: int = formatter.width
+    return min(30, width // 2 - 4)
 
 
 def _finish(formatter: Any) -> None:
