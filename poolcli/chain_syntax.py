@@ -1,14 +1,15 @@
 """Chains as people write them: ``max 3/2 p1 | avg 2 | global avg``.
 
     chain  = stage { "|" stage }
-    stage  = OP SIZE[/STRIDE] { pPADDING | dDILATION | ceil | word }
+    stage  = OP SIZE[/STRIDE] { kSIZE | sSTRIDE | pPADDING | dDILATION | ceil | word }
            | global OP { keep | word }
            | adaptive OP OUTPUT_SIZE { word }
            | fractional OP OUTPUT_SIZE { size=SIZE | seed=N | word }
            | pyramid OP LEVEL{,LEVEL} { word }
     word   = NAME=VALUE | NAME | no-NAME
 
-Sizes and paddings are written as on the command line. A word is a parameter of the op (``norm=3``,
+Sizes and paddings are written as on the command line; SIZE[/STRIDE] is left out where kSIZE says
+it. A word is a parameter of the op (``norm=3``,
 ``signed``), or of a sliding op that divides: ``divisor=4``, ``count-include-pad``.
 """
 
@@ -92,12 +93,15 @@ def read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
         if not words:
             raise UsageError(f'an op must follow "{text}", such as "{text} max"')
         op = find_op(words.pop(0))
-        if family.leading and not words:
-            raise UsageError(f"{family.leading_help} must follow the op")
         leading = [param for param in family.params if param.name in family.leading]
-        values = read_leading(words.pop(0), leading) if leading else {}
-        own = [param for param in family.params if param not in leading]
-        values |= read_words(words, own, op.params, divides=family.slides and op.divides)
+        values = read_values(
+            words,
+            leading,
+            [param for param in family.params if param not in leading],
+            op.params,
+            divides=family.slides and op.divides,
+            missing=f"{family.leading_help} must follow the op",
+        )
         settings = {p.name: values.get(p.name, False) for p in family.params if p.of_request}
         settings |= {name: values[name] for name in _DIVISION if name in values}
         request = Request(
@@ -110,7 +114,44 @@ def read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
     return Stage(number, text, request)
 
 
-def read_leading(word: str, params: Sequence[WindowParam]) -> Values:
+def read_values(
+    words: Sequence[str],
+    leading: Sequence[WindowParam],
+    others: Sequence[WindowParam],
+    params: Sequence[Param] = (),
+    *,
+    divides: bool = False,
+    missing: str = "",
+) -> Values:
+    """Read what follows the name of a stage: ``3/2 p1``, or the same as ``k3 s2 p1``.
+
+    ``leading`` are the parameters that may stand there as values alone, of which the first has to
+    be given, or ``missing`` is the message. The rest as in :func:`_read_words`.
+    """
+    values: Values = {}
+    if leading and words and not any(_is_named(words[0], param) for param in leading):
+        values = _read_leading(words[0], leading)
+        words = words[1:]
+    own = [*(param for param in leading if param.letter), *others]
+    values = _read_words(words, own, params, divides=divides, given=values)
+    if leading and leading[0].name not in values:
+        raise UsageError(missing)
+    return values
+
+
+def _is_named(word: str, param: WindowParam) -> bool:
+    """Whether ``word`` says which parameter it is: ``k3`` or ``size=3``, not ``3``."""
+    letters = {param.letter: param} if param.letter else {}
+    return _has_letter(word, letters) or (bool(letters) and word.startswith(f"{param.name}="))
+
+
+def _has_letter(word: str, letters: Mapping[str, WindowParam]) -> bool:
+    """Whether ``word`` is a letter and its value: a number, or a word where such are taken."""
+    param = letters.get(word[0])
+    return param is not None and (bool(param.words) or not word[1:2].isalpha())
+
+
+def _read_leading(word: str, params: Sequence[WindowParam]) -> Values:
     """Read what stands at once after the op: ``3``, ``3/2``."""
     texts = word.split("/", len(params) - 1)
     return {p.name: p.read(text, p.spoken) for p, text in zip(params, texts, strict=False)}
@@ -121,7 +162,7 @@ class _Words(NamedTuple):
 
     readers: Mapping[str, Reader]
     switches: Mapping[str, str]
-    letters: Mapping[str, str]
+    letters: Mapping[str, WindowParam]
 
 
 def _words_of(own: Sequence[WindowParam], params: Sequence[Param], *, divides: bool) -> _Words:
@@ -132,23 +173,24 @@ def _words_of(own: Sequence[WindowParam], params: Sequence[Param], *, divides: b
     if divides:
         readers |= _DIVISION
         switches["count_include_pad"] = "count_include_pad"
-    return _Words(readers, switches, {p.letter: p.name for p in own if p.letter})
+    return _Words(readers, switches, {p.letter: p for p in own if p.letter})
 
 
-def read_words(
+def _read_words(
     words: Sequence[str],
     own: Sequence[WindowParam],
-    params: Sequence[Param] = (),
+    params: Sequence[Param],
     *,
-    divides: bool = False,
+    divides: bool,
+    given: Mapping[str, Any],
 ) -> Values:
     """Read what follows the size: words of the windows, and of the op.
 
     ``own`` are the parameters that windows have left, ``params`` those of the op; ``divides``: it
-    can be said what averages divide by.
+    can be said what averages divide by. The result has what was ``given`` before, too.
     """
     known = _words_of(own, params, divides=divides)
-    values: Values = {}
+    values: Values = dict(given)
     for word in words:
         name, value = _read_word(word, known)
         if name in values:
@@ -166,17 +208,17 @@ def _read_word(word: str, known: _Words) -> tuple[str, Any]:
         return known.switches[name.removeprefix("no_")], not name.startswith("no_")
     if not equals and name in known.readers:
         raise UsageError(f'"{word}" needs a value: {_written(name)}=VALUE')
-    if not equals and word[0] in known.letters:
-        name = known.letters[word[0]]
+    if not equals and _has_letter(word, known.letters):
+        name = known.letters[word[0]].name
         return name, known.readers[name](word[1:], name)
     raise UsageError(_may_stand(word, known))
 
 
 def _may_stand(word: str, known: _Words) -> str:
     """Say that ``word`` means nothing, and what would."""
-    words = [f"{letter}{name.upper()}" for letter, name in known.letters.items()]
+    words = [f"{letter}{param.name.upper()}" for letter, param in known.letters.items()]
     words += [_written(switch) for switch in known.switches]
-    said = (*known.switches, *known.letters.values())
+    said = (*known.switches, *(param.name for param in known.letters.values()))
     words += [f"{_written(name)}=VALUE" for name in known.readers if name not in said]
     if not words:
         return f'nothing may follow here, not "{shorten(word)}"'

@@ -20,13 +20,13 @@ def shown(value: object) -> str:
     """A value as messages quote it, however long it is.
 
     >>> shown("x" * 50)
-    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."
+    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"
     """
     try:
         text = " ".join(repr(value).split())
     except ValueError:  # Python writes no number of thousands of digits
         return "(a number of thousands of digits)"
-    return text if len(text) <= 45 else text[:42] + "..."
+    return text if len(text) <= 45 else text[:44] + "…"
 
 
 def one_of(what: str, value: object, known: Sequence[str]) -> None:

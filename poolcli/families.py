@@ -45,6 +45,8 @@ class WindowParam(NamedTuple):
     """The letter of its option, where it has one."""
     long: str = ""
     """The word of its option, where that is another than the name."""
+    synonyms: tuple[str, ...] = ()
+    """Further words of its option, as other programs call it."""
     default: str | None = None
     letter: str = ""
     word: str = ""
@@ -101,11 +103,13 @@ class Family(NamedTuple):
         leading = "[/".join(name.upper() for name in self.leading)
         said = [f"{leading}{']' * (len(self.leading) - 1)}"] if leading else []
         for param in self.params:
+            if param.name in self.leading:
+                continue
             if param.letter:
                 said.append(f"[{param.letter}{param.name.upper()}]")
             elif param.is_switch:
                 said.append(f"[{param.word}]")
-            elif param.name not in self.leading:
+            else:
                 said.append(f"[{param.name}={param.metavar}]")
         return " ".join([*([] if self.slides else [self.name]), "OP", *said])
 
@@ -245,6 +249,8 @@ _OUTPUT_SIZE = WindowParam(
     examples=("7", "7x5"),
 )
 
+_SIZE_SYNONYMS = ("kernel-size", "pool-size")  # of torch and of Keras
+
 SLIDING = Family(
     name="sliding",
     summary="windows of one size at even steps",
@@ -257,6 +263,8 @@ SLIDING = Family(
             "Window size: N, HxW or DxHxW.",
             "SIZE",
             short="k",
+            synonyms=_SIZE_SYNONYMS,
+            letter="k",
             meaning="a window size",
             examples=("2", "2x3"),
         ),
@@ -266,6 +274,7 @@ SLIDING = Family(
             "Step from window to window, like the size (default: the size).",
             "SIZE",
             short="s",
+            letter="s",
         ),
         WindowParam(
             "padding",
@@ -297,7 +306,7 @@ SLIDING = Family(
     describe=_sliding_words,
     as_json=_sliding_json,
     leading=("size", "stride"),
-    leading_help="a size (3, 2x3, 3/2 with a stride)",
+    leading_help="a size (3, 2x3, 3/2 with a stride, or k3 s2)",
     slides=True,
 )
 
@@ -362,8 +371,9 @@ ROWS = (
                 "Window size (default: the smallest that leaves no gap).",
                 "SIZE",
                 short="k",
+                synonyms=_SIZE_SYNONYMS,
             ),
-            WindowParam("seed", parse_whole, "Of the draws (default: 0).", "N", kind=int),
+            WindowParam("seed", parse_whole, "Seed of the draws (default: 0).", "N", kind=int),
         ),
         describe=_fractional_words,
         as_json=_fractional_json,

@@ -181,7 +181,7 @@ def show_shape(shape: Sequence[int]) -> str:
 
 
 def _cut(letters: str, limit: int = 20) -> str:
-    return letters if len(letters) <= limit else letters[:limit] + "..."
+    return letters if len(letters) <= limit else letters[:limit] + "…"
 
 
 def _axes(number: int) -> str:

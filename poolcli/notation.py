@@ -17,6 +17,8 @@ LARGEST = 2**60
 def parse_counts(text: str, what: str, *, least: int = 1) -> int | tuple[int, ...]:
     """Read ``N`` (for every axis) or ``HxW``, ``DxHxW`` (one number for each axis).
 
+    Commas and brackets are read, too: ``2,3``, ``(2, 3)``, as Python writes sizes.
+
     Parameters
     ----------
     text: as typed.
@@ -31,13 +33,13 @@ def parse_counts(text: str, what: str, *, least: int = 1) -> int | tuple[int, ..
     2
     >>> parse_counts("2x3", "size")
     (2, 3)
+    >>> parse_counts("(2, 3)", "size")
+    (2, 3)
     >>> parse_counts("2x0", "size")
     Traceback (most recent call last):
     poolcli.errors.UsageError: size 2x0: numbers here start at 1, not 0
     """
     asked = f"{what} {shorten(text)}"
-    if "," in text:
-        raise UsageError(f"{asked}: an x stands between the numbers of axes, as in 2x3")
     numbers = [_number(part, asked, least) for part in _split_axes(text)]
     return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
@@ -157,13 +159,17 @@ def shorten(text: str, limit: int = 40) -> str:
     """Cut what the user typed to a length that leaves the message readable.
 
     >>> shorten("9" * 50, limit=8)
-    '99999999...'
+    '99999999…'
     """
-    return text if len(text) <= limit else text[:limit] + "..."
+    return text if len(text) <= limit else text[:limit] + "…"
 
 
 def _split_axes(text: str) -> list[str]:
-    return text.strip().lower().replace("×", "x").split("x")
+    text = text.strip().lower()
+    if (text[:1], text[-1:]) in (("(", ")"), ("[", "]")):
+        # Python writes one number for one axis with a comma after it: (2,).
+        text = text[1:-1].strip().removesuffix(",")
+    return text.split(",") if "," in text else text.replace("×", "x").split("x")
 
 
 def _number(part: str, asked: str, least: int) -> int:

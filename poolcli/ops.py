@@ -69,6 +69,8 @@ class Op(NamedTuple):
     """Whether those means weight cells by whole numbers, so that sums of integers are exact."""
     least_size: int = 1
     """The least window at which it is not the same as another op."""
+    example: Mapping[str, object] = {}
+    """Parameters of its own, with values, that an example of its commands shows."""
     shown_by: Mapping[str, int] = {}
     """The commands that show it beside others unless told which, and where it stands there."""
     per_window: str = ""
@@ -199,10 +201,11 @@ ROWS = (
         summary="the p-norm",
         formula="(Σ|x|^p)^(1/p)",
         source="Boureau, Ponce & LeCun 2010; ONNX LpPool",
+        example={"norm": 3},
         kernel=compiled_with(parameters.lp),
         equation=arithmetic("power_sum"),
         params=(
-            Param("norm", float, 2.0, "p of the norm; inf for the largest magnitude"),
+            Param("norm", float, 2.0, "the p of the norm; inf for the largest magnitude"),
             Param(
                 "signed",
                 bool,
@@ -226,6 +229,7 @@ ROWS = (
         summary="the middle of the sorted values",
         formula="x₍₍ₙ₋₁₎/₂₎ of x₍₀₎ ≤ … ≤ x₍ₙ₋₁₎",
         source="Tukey 1977; scipy.ndimage.median_filter",
+        example={"method": "lower"},
         kernel=compiled_with(parameters.median),
         equation=arithmetic("between_ranks"),
         winner=compiled_with(parameters.median_position),
@@ -237,6 +241,7 @@ ROWS = (
         summary="the value below which a fraction q of the others lies",
         formula="x₍₍ₙ₋₁₎q₎ of x₍₀₎ ≤ … ≤ x₍ₙ₋₁₎",
         source="Hyndman & Fan 1996, definition 7; numpy.quantile",
+        example={"q": 0.9},
         kernel=compiled_with(parameters.quantile),
         equation=arithmetic("between_ranks"),
         per_window="the value below which a fraction q of each window lies",
@@ -269,6 +274,7 @@ ROWS = (
         summary="the standard deviation",
         formula="(Σ(x − mean)² / (n − ddof))^(1/2)",
         source="Chan, Golub & LeVeque 1979",
+        example={"ddof": 1},
         kernel=compiled_with(parameters.std),
         equation=arithmetic("deviation"),
         params=(Param("ddof", int, 0, "what is taken from n before dividing"),),
@@ -278,6 +284,7 @@ ROWS = (
         summary="the variance",
         formula="Σ(x − mean)² / (n − ddof)",
         source="Chan, Golub & LeVeque 1979",
+        example={"ddof": 1},
         kernel=compiled_with(parameters.var),
         equation=arithmetic("variance"),
         params=(Param("ddof", int, 0, "what is taken from n before dividing"),),
@@ -287,6 +294,7 @@ ROWS = (
         summary="a value drawn with a probability in proportion to itself",
         formula="x drawn with P(x) = x / Σx; expected: Σx² / Σx",
         source="Zeiler & Fergus 2013",
+        example={"seed": 7},
         kernel=compiled_with(parameters.stochastic),
         equation=arithmetic("draw"),
         odds=arithmetic("odds"),
@@ -300,7 +308,7 @@ ROWS = (
                 "sample, or expected for the mean of all draws",
                 parameters.DRAWS,
             ),
-            Param("seed", int, 0, "of the draws"),
+            Param("seed", int, 0, "seed of the draws"),
             Param(
                 "negatives",
                 str,
@@ -316,6 +324,7 @@ ROWS = (
         summary="the generalised mean",
         formula="(Σ max(x, eps)^p / n)^(1/p)",
         source="Radenović, Tolias & Chum 2018",
+        example={"p": 4},
         kernel=compiled_with(parameters.gem),
         equation=arithmetic("generalised_mean"),
         averages=True,
@@ -338,6 +347,7 @@ ROWS = (
         summary="the log of the mean exponential",
         formula="log(Σe^(r·x) / n) / r",
         source="Pinheiro & Collobert 2015",
+        example={"r": 5},
         kernel=compiled_with(parameters.lse),
         equation=arithmetic("log_mean_exponential"),
         averages=True,
@@ -348,6 +358,7 @@ ROWS = (
         summary="a blend of max and avg",
         formula="α·max(x) + (1 − α)·Σx / n",
         source="Lee, Gallagher & Tu 2016",
+        example={"alpha": 0.8},
         kernel=compiled_with(parameters.mixed),
         equation=arithmetic("mixed"),
         averages=True,

@@ -10,6 +10,7 @@ from typing import Any
 
 from poolcli import __version__
 from poolcli.cli.app import build
+from poolcli.cli.examples import examples_of
 from poolcli.ops import OPS
 
 FAMILIES = ("global", "adaptive", "fractional", "pyramid")
@@ -85,6 +86,9 @@ def other_command(name: str, command: Any, known: set[str]) -> Iterator[str]:
         command = command.get_command(context, "max")
     own = [option for option in options_of(command) if option_names(option) not in known]
     yield from described(own)
+    yield ".PP\n.nf"
+    yield from map(escaped, examples_of([name]))
+    yield ".fi"
 
 
 def options_of(command: Any) -> list[Any]:

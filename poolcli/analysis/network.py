@@ -22,9 +22,8 @@ import numpy as np
 from poolcli.chain_syntax import (
     WITH_WEIGHTS,
     Values,
-    read_leading,
     read_stage,
-    read_words,
+    read_values,
     split_stages,
     stage_name,
 )
@@ -227,10 +226,10 @@ def _read_layer(number: int, text: str) -> LayerStage:
     with naming(stage_name(number, text)):
         kind, *words = text.split()
         row = LAYERS[kind]
-        if row.leading and not words:
-            raise UsageError(f"{row.leading_help} must follow {kind}")
-        values = read_leading(words.pop(0), row.leading) if row.leading else {}
-        return LayerStage(number, text, row.make(values | read_words(words, row.others)))
+        missing = f"{row.leading_help} must follow {kind}"
+        return LayerStage(
+            number, text, row.make(read_values(words, row.leading, row.others, missing=missing))
+        )
 
 
 def _conv(values: Values) -> Conv:

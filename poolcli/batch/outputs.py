@@ -26,7 +26,7 @@ FIELDS = {
     "ext": "the output's extension, with its dot",
     "in_ext": "the input's extension, with its dot",
     "parent": "the name of the folder that the input is in",
-    "op": "what is done: max, avg, ...",
+    "op": "what is done, such as max",
     "width": "the width of the result, in cells",
     "height": "the height of the result, in cells",
     "n": "the input's number, from 1; {n:04} pads it with zeros",

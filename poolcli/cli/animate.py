@@ -24,15 +24,16 @@ def build() -> Command:
     """Make the command, with every op and every family of windows below it."""
 
     def callback() -> None:
-        """Write what pooling does, window by window, as a GIF, an APNG or a page to play with.
-
-        poolcli animate max --size 2 sample_data/max_4x4.npy -o max.gif
-        """
+        """Write what pooling does, window by window, as a GIF, an APNG or a page to play with."""
 
     commands = {
         **pool.op_entries(_command),
         **pool.family_entries(_command, "animate"),
-        "unpool": Entry("put values back to the positions that --indices gave", _unpool_command),
+        "unpool": Entry(
+            "put values back to the positions that --indices gave",
+            _unpool_command,
+            heading=pool.FAMILIES_HEADING,
+        ),
     }
     more = pool.plugin_entries(_command)
     return build_group("animate", commands, what="op", callback=callback, more=more)
@@ -58,8 +59,7 @@ def _unpool_command() -> Command:
 
     return build_command(
         "unpool",
-        "Write where values go back to.\n\n"
-        "poolcli animate unpool pooled.npy --indices i.npy --size 2 -o back.gif",
+        "Write where values go back to.",
         takes.TAKES["animate unpool"],
         body,
     )

@@ -32,7 +32,11 @@ COMMANDS = (
     ),
     ("ops", "ops", "list the ops with formula and source, or show one: ops NAME"),
     ("info", "info", "show the shape, type and layout of inputs"),
-    ("completion", "completion", "print what makes a shell complete poolcli's words"),
+    (
+        "completion",
+        "completion",
+        "complete words in a shell: completion bash --install",
+    ),
 )
 
 
@@ -71,8 +75,5 @@ def _program(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", hidden=True)] = False,
 ) -> None:
-    """Pool images, arrays, text matrices and pipes with any window, in any array layout.
-
-    poolcli max --size 2 --stride 2 input.npy
-    """
+    """Pool images, arrays, text matrices and pipes with any window, in any array layout."""
     messages.want_debugging(debug)

@@ -9,16 +9,16 @@ from poolcli.families import FAMILIES
 _FORMS = [family.chain_form for family in FAMILIES.values()]
 GRAMMAR = (
     f"A stage is {', '.join(_FORMS[:-1])} or {_FORMS[-1]}, and then "
-    "the op's own parameters as NAME=VALUE; avg also takes divisor=N and count-include-pad."
+    "the op's own parameters as NAME=VALUE; avg also takes divisor=N and count-include-pad. "
+    "SIZE/STRIDE may be written as kSIZE sSTRIDE."
 )
 
 
 def build() -> Command:
     """Make the command."""
-    example = 'poolcli chain "max 3/2 p1 | avg 2 | global avg" input.npy'
     help = (
         "Pool by several stages, one after another.\n\n"
-        f"{GRAMMAR} --nan, --nodata and --min-valid hold for every stage.\n\n{example}"
+        f"{GRAMMAR} --nan, --nodata and --min-valid hold for every stage."
     )
     return build_command("chain", help, takes.TAKES["chain"], _chain)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -30,6 +29,8 @@ class Entry(NamedTuple):
     summary: str
     build: Callable[[], Command]
     aliases: tuple[str, ...] = ()
+    heading: str = "Tools"
+    """What it stands under in the group's help."""
 
 
 class MoreEntries(NamedTuple):
@@ -67,7 +68,7 @@ def build_command(
     # What Typer reads instead of the **values.
     vars(command)["__signature__"] = inspect.Signature(parameters)
     app = _plain_app()
-    app.command(name)(command)
+    app.command(name, cls=_Helpful)(command)
     return cast(Command, typer.main.get_command(app))
 
 
@@ -89,6 +90,7 @@ def build_group(
 
     class Group(TyperGroup):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            _note_help(ctx, args)
             if not args and not ctx.resilient_parsing:
                 messages.note(ctx.get_help())
                 raise typer.Exit(2)
@@ -116,22 +118,45 @@ def build_group(
             return args[0], command, args[1:]
 
         def format_help(self, ctx: Any, formatter: Any) -> None:
-            # The layout is made for 50 columns and more; a list of commands fits fewer, too.
-            formatter.width = min(formatter.width, shutil.get_terminal_size().columns)
-            super().format_help(ctx, formatter)
+            from poolcli.cli.help import write_group_help
 
-        def format_commands(self, ctx: Any, formatter: Any) -> None:
-            rows = [
-                (", ".join((key, *entry.aliases)), entry.summary) for key, entry in entries.items()
-            ]
-            with formatter.section(f"{what.capitalize()}s"):
-                formatter.write_dl(rows)
+            sections: dict[str, list[tuple[str, str]]] = {}
+            for key, entry in entries.items():
+                names = ", ".join((key, *entry.aliases))
+                sections.setdefault(entry.heading, []).append((names, entry.summary))
+            write_group_help(self, ctx, formatter, sections, short=_wants_short(ctx))
 
     app = _plain_app(cls=Group, subcommand_metavar=f"{what.upper()} ...")
     app.callback()(callback)
     group = cast(Command, typer.main.get_command(app))
     group.name = name
     return group
+
+
+class _Helpful(TyperCommand):
+    """A command whose help is in groups."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        _note_help(ctx, args)
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from poolcli.cli.help import write_help
+
+        write_help(self, ctx, formatter, short=_wants_short(ctx))
+
+
+_SHORT = "poolcli.short_help"
+
+
+def _note_help(ctx: Any, args: Sequence[str]) -> None:
+    # One option with two names: where help is wanted and --help was not typed, -h was.
+    ctx.meta[_SHORT] = "--help" not in args
+
+
+def _wants_short(ctx: Any) -> bool:
+    return bool(ctx.meta.get(_SHORT))
 
 
 def _plain_app(**settings: Any) -> typer.Typer:

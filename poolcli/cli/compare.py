@@ -35,8 +35,7 @@ def build() -> Command:
         "compare",
         "Show what several ops make of the same windows: the values that come out, what is lost of "
         "the input (PSNR and SSIM of outputs put back in place, strong cells that are still seen), "
-        "and what one outlier and noise do to it.\n\n"
-        "poolcli compare photo.png --size 2 -o sheet.png",
+        "and what one outlier and noise do to it.",
         takes.TAKES["compare"],
         _compare,
     )

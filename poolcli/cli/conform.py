@@ -19,8 +19,7 @@ def build() -> Command:
     return build_command(
         "conform",
         f"Say whether {titles()} agree on the same window, which cells differ and why.\n\n"
-        "What is not given is up to each framework.\n\n"
-        "poolcli conform input.npy --size 3 --stride 2 --padding 1 --op avg",
+        "What is not given is up to each framework.",
         takes.TAKES["conform"],
         _conform,
     )

@@ -65,10 +65,22 @@ def _completer(words: Words) -> Callable[[str], list[str]]:
 
 
 def argument(
-    name: str, kind: Any, metavar: str, help: str, default: Any = inspect.Parameter.empty
+    name: str,
+    kind: Any,
+    metavar: str,
+    help: str,
+    default: Any = inspect.Parameter.empty,
+    words: Words = (),
 ) -> inspect.Parameter:
-    """Describe what a command takes without a flag; without a ``default`` it must be there."""
-    declared = Annotated[kind, typer.Argument(metavar=metavar, help=help, show_default=False)]
+    """Describe what a command takes without a flag; without a ``default`` it must be there.
+
+    ``words`` as for :func:`option`.
+    """
+    offered = _completer(words) if words else None
+    settings = typer.Argument(
+        metavar=metavar, help=help, show_default=False, autocompletion=offered
+    )
+    declared = Annotated[kind, settings]
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=declared
     )
@@ -116,7 +128,8 @@ def long_flag(param: WindowParam) -> str:
 
 def of_window(param: WindowParam, padding: str | int = 0) -> inspect.Parameter:
     """Describe the option of what places windows; ``padding`` is the op's own."""
-    flags = (long_flag(param), *([f"-{param.short}"] if param.short else []))
+    synonyms = (f"--{word}" for word in param.synonyms)
+    flags = (long_flag(param), *([f"-{param.short}"] if param.short else []), *synonyms)
     if param.is_switch:
         return switch(param.name, param.help, *flags)
     settings: dict[str, Any] = {"words": param.words} if param.words else {}
@@ -136,6 +149,6 @@ def of_op(param: Param) -> inspect.Parameter:
 
     Where it is not given the value is None, so that who fills it in can be another's business.
     """
-    help = f"{param.help} (default: {default_of(param)})"
+    help = f"{param.help[0].upper()}{param.help[1:]} (default: {default_of(param)})."
     words = {"metavar": "|".join(param.choices), "words": param.choices} if param.choices else {}
     return option(param.name, param.type | None, help, flag_of(param), **words)

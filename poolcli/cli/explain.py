@@ -28,15 +28,16 @@ def build() -> Command:
     """Make the group of the ops, and of the families of windows with the same ops."""
 
     def callback() -> None:
-        """Show what pooling does, window by window: cells, winner, formula and arithmetic.
-
-        poolcli explain max --size 2 sample_data/max_4x4.npy
-        """
+        """Show what pooling does, window by window: cells, winner, formula and arithmetic."""
 
     commands = {
         **pool.op_entries(_command),
         **pool.family_entries(_command, "explain"),
-        "unpool": Entry("put values back to the positions that --indices gave", _unpool_command),
+        "unpool": Entry(
+            "put values back to the positions that --indices gave",
+            _unpool_command,
+            heading=pool.FAMILIES_HEADING,
+        ),
     }
     more = pool.plugin_entries(_command)
     return build_group("explain", commands, what="op", callback=callback, more=more)
@@ -60,8 +61,7 @@ def _unpool_command() -> Command:
 
     return build_command(
         "unpool",
-        "Show where values go back to.\n\n"
-        "poolcli explain unpool pooled.npy --indices i.npy --size 2",
+        "Show where values go back to.",
         takes.TAKES["explain unpool"],
         body,
     )

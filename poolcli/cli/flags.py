@@ -22,9 +22,7 @@ _SWITCHES = {("fit", "clip"): "--clip"}
 # What other programs call options; the rest is near enough to be guessed.
 _OTHER_FLAGS = {
     "--kernel": "--size",
-    "--kernel-size": "--size",
     "--ksize": "--size",
-    "--pool-size": "--size",
     "--window": "--size",
     "--pad": "--padding",
     "--pads": "--padding",
@@ -79,7 +77,7 @@ def known_flags() -> dict[str, Sequence[str]]:
 def closest_flag(word: str, known: Sequence[str]) -> str:
     """Say which flag was probably meant, or nothing.
 
-    >>> closest_flag("--kernel-size", ["--size", "--stride"])
+    >>> closest_flag("--ksize", ["--size", "--stride"])
     '; did you mean --size?'
     """
     other = _OTHER_FLAGS.get(word.replace("_", "-"), word)

@@ -33,7 +33,7 @@ def complain(error: Exception, line: str | None = None) -> None:
 
         traceback.print_exception(error)
     text = as_typed(str(error)) if line is None else line
-    _say(text if len(text) <= LONGEST else text[:LONGEST] + "...")
+    _say(text if len(text) <= LONGEST else text[:LONGEST] + "…")
 
 
 def complain_of_input(label: str, error: Exception, *, as_json: bool) -> None:
@@ -68,7 +68,10 @@ def as_typed(text: str) -> str:
 
 def _say(text: str) -> None:
     if sys.stderr is not None:
-        sys.stderr.write(encodable(f"poolcli: {safe(text)}\n", sys.stderr))
+        line = f"poolcli: {safe(text)}\n"
+        if "utf" not in (sys.stderr.encoding or "utf").lower():
+            line = line.replace("…", "...")  # it would be escaped
+        sys.stderr.write(encodable(line, sys.stderr))
         sys.stderr.flush()
 
 

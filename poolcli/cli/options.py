@@ -52,8 +52,8 @@ MATRIX = option(
 ARRAYS = option(
     "arrays",
     list[str] | None,
-    "Of an archive take the arrays of this name, such as 'conv*' (default: all; those of 0 or 1 "
-    "axes beside larger ones go on as they are).",
+    "Take the arrays of an archive with this name, such as 'conv*' (default: all, where those of "
+    "0 or 1 axes beside larger ones are copied as they are).",
     "--arrays",
     metavar="PATTERN",
 )
@@ -98,9 +98,8 @@ SHARE = option(
 LAYOUT = option(
     "layout",
     str | None,
-    "Which axis is which: HW, HWC, CHW, NCHW, ... (default: what a picture file tells, else "
-    "channels last, or one of those in the variable POOLCLI_LAYOUT that has as many letters as "
-    "the array has axes).",
+    "Which axis is which, such as HW, CHW or NHWC (default: what the file says, else "
+    "one of the variable POOLCLI_LAYOUT with as many letters as axes, else channels last).",
     "--layout",
     "-l",
     metavar="LETTERS",
@@ -150,7 +149,7 @@ VALUES = (
     option(
         "min_valid",
         float | None,
-        "Give no value where less than this fraction of a window's cells is there "
+        "Give no value where less than this fraction of a window's cells is valid "
         "(default: 0, one cell is enough).",
         "--min-valid",
         metavar="FRACTION",
@@ -176,7 +175,7 @@ OUTPUT = (
     option(
         "format",
         str | None,
-        "Write in this format, and in a folder with its extension: npy, npz, zarr, csv, png, ...",
+        "Write in this format, and in a folder with its extension, such as npy, zarr, csv or png.",
         "--format",
         "-f",
         "--to",
@@ -202,7 +201,7 @@ THREADS = option(
 
 RECURSIVE = switch(
     "recursive",
-    "Folders with all that is below them; outputs, if any, mirror the tree.",
+    "Read folders below folders, too; outputs mirror the tree.",
     "--recursive",
     "-r",
 )
@@ -226,8 +225,7 @@ JOBS = option(
 MAX_MEMORY = option(
     "max_memory",
     str | None,
-    "Memory for everything that is being worked on, such as 500M or 2G (default: half of what is "
-    "free).",
+    "Memory to use for all files at work, such as 500M or 2G (default: half of what is free).",
     "--max-memory",
     metavar="SIZE",
 )
@@ -293,6 +291,7 @@ BATCH = (
         "{parent}, {op}, {width}, {height}, {n:04}.",
         "--name-template",
         metavar="TEMPLATE",
+        words=("{stem}_small{ext}", "{stem}_{op}{ext}", "{parent}_{stem}{ext}", "{n:04}{ext}"),
     ),
     switch("skip_existing", "Leave outputs that exist as they are.", "--skip-existing"),
     switch(
@@ -430,7 +429,7 @@ CONFORM = (
     option("norm", float | None, "Norm of lp (default: 2).", "--norm"),
     reworded(
         LAYOUT,
-        "Which axis is which: HW, HWC, CHW, NCHW, ... (default: what a picture file tells, else "
+        "Which axis is which, such as HW, CHW or NHWC (default: what a picture file says, else "
         "each framework's own).",
     ),
     reworded(JSON, "One JSON object per framework."),
@@ -531,11 +530,21 @@ ANIMATION = (
 
 
 class Shell(StrEnum):
-    """The shells that can be told."""
+    """The shells whose completion is known."""
 
     bash = "bash"
     zsh = "zsh"
     fish = "fish"
+
+
+INSTALL = (
+    switch(
+        "install",
+        "Write the script where the shell finds it, and a line into its start-up file.",
+        "--install",
+    ),
+    reworded(OVERWRITE, "Replace a script that exists and is another."),
+)
 
 
 # Of the pooling: where it slid windows, their numbers; for other windows what was pooled.

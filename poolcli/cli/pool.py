@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from poolcli.cli import takes
 from poolcli.cli.command import Command, Entry, MoreEntries, Values, build_command, build_group
 from poolcli.cli.declare import long_flag
 from poolcli.families import FAMILIES, SLIDING, Family
 from poolcli.ops import OPS, Op, names_of_plugins, op_of_plugin
+
+OPS_HEADING, FAMILIES_HEADING = "Ops", "Ops in other windows"
 
 Build = Callable[[Op, Family], Command]
 """Makes a command of an op and a family of windows."""
@@ -53,7 +54,7 @@ def _group(family: Family, build: Build, command: str) -> Entry:
         entries, more = _entries(family, build), plugin_entries(build, family)
         return build_group(family.name, entries, what="op", callback=callback, more=more)
 
-    return Entry(f"{family.summary}: {usage}", build_family)
+    return Entry(f"{family.summary}: {usage}", build_family, heading=FAMILIES_HEADING)
 
 
 def plugin_entries(build: Build | None = None, family: Family = SLIDING) -> MoreEntries:
@@ -71,10 +72,12 @@ def _entries(family: Family, build: Build) -> Mapping[str, Entry]:
 
 
 def _entry(op: Op, family: Family, build: Build) -> Entry:
-    return Entry(op.summary, partial(build, op, family), op.aliases)
+    return Entry(op.summary, partial(build, op, family), op.aliases, OPS_HEADING)
 
 
 def _command(op: Op, family: Family) -> Command:
+    from poolcli.cli import takes  # a list of commands needs no options
+
     def pool(values: Values) -> int:
         # NumPy comes with the request, and not with --help.
         from poolcli.cli.requests import request_of

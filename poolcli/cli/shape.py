@@ -30,8 +30,7 @@ def build() -> Command:
         "input a value depends on (field) and how far such cells lie apart (jump), along each "
         "axis, the rows and columns that no window covers, and the share of values kept. Where a "
         "stage cannot be, the stages before it are shown, and an error says why.\n\n"
-        f"{GRAMMAR}\n\n{LAYERS}\n\n"
-        'poolcli shape 224x224x3 "conv 7/2 p3 x64 | max 3/2 p1 | global avg | dense 1000"'
+        f"{GRAMMAR}\n\n{LAYERS}"
     )
     return build_command("shape", help, takes.TAKES["shape"], _shape)
 

@@ -32,8 +32,7 @@ def build() -> Command:
         "shift-test",
         "Show how much of the output stays the same when the input moves by a few cells, beside "
         "how much of the input does. Two parts of the input are pooled: without its last cells, "
-        "and without its first.\n\n"
-        "poolcli shift-test photo.png --size 2 --shifts 1,2",
+        "and without its first.",
         takes.TAKES["shift-test"],
         _shift_test,
     )

@@ -23,6 +23,7 @@ from poolcli.cli.options import (
     INDEX,
     INDICES_TO_READ,
     INPUTS,
+    INSTALL,
     JSON,
     LINEAR,
     MASK,
@@ -84,14 +85,14 @@ TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
     ),
     "conform": (INPUTS, *map(of_window, SLIDING.params), *CONFORM, *READING),
     "ops": (
-        argument("name", str | None, "[NAME]", "An op.", default=None),
+        argument("name", str | None, "[NAME]", "An op.", default=None, words=tuple(OPS)),
         reworded(JSON, "One JSON object per op."),
     ),
     "info": (
         *(INPUTS, *AXES, JSON, *SEARCH, *READING, MAX_PIXELS),
         switch("plugins", "List the formats and ops that plugins add.", "--plugins"),
     ),
-    "completion": (argument("shell", Shell, "|".join(Shell), "Your shell."),),
+    "completion": (argument("shell", Shell, "|".join(Shell), "Your shell."), *INSTALL),
 }
 
 

@@ -19,8 +19,7 @@ def build() -> Command:
         "unpool",
         "Put values back where they were before pooling, and 0 everywhere else.\n\n"
         "The size before pooling follows from sliding windows; after global, adaptive or "
-        "fractional pooling --output-size says it, without --size.\n\n"
-        "poolcli unpool pooled.npy --indices i.npy --size 2",
+        "fractional pooling --output-size says it, without --size.",
         takes.TAKES["unpool"],
         _unpool,
     )

@@ -91,7 +91,7 @@ def test_json(poolcli, matrix):
 @pytest.mark.parametrize(
     ("stages", "code", "message"),
     [
-        ("max 2 | avg 2 q3", 2, 'stage 2 "avg 2 q3": "q3" is no pPADDING'),
+        ("max 2 | avg 2 q3", 2, 'stage 2 "avg 2 q3": "q3" is no kSIZE, sSTRIDE'),
         ("global avg | max 2", 2, 'stage 2 "max 2": stage 1 "global avg" leaves no positions'),
         ("", 2, "the chain is empty"),
         ("max 2 | max 9", 1, 'stage 2 "max 9": height: effective kernel 9 exceeds input 2'),

@@ -54,6 +54,9 @@ def offered(poolcli: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], li
         ("poolcli global stochastic --mode ", list(DRAWS)),
         ("poolcli stochastic --negatives ", list(NEGATIVES)),
         ("poolcli completion ", ["bash", "zsh", "fish"]),
+        ("poolcli ops s", ["sum", "std", "stochastic", "soft", "subsample"]),
+        ("poolcli max --name-template {s", ["{stem}_small{ext}", "{stem}_{op}{ext}"]),
+        ("poolcli max --k", ["--kernel-size"]),
         ("poolcli maxx --nan ", []),
         ("poolcli max pho", []),
     ],
@@ -147,3 +150,112 @@ def test_what_the_shell_does_not_tell_is_no_error(
     monkeypatch.setenv("_POOLCLI_COMPLETE", f"complete_{shell}")
     outcome = poolcli()
     assert (outcome.code, outcome.err) in ((0, ""), (1, ""))
+
+
+HOMES = ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "ZDOTDIR")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give an empty home, in which no variable names another folder."""
+    for name in HOMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Give the text of every file below a folder, by its name there."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    ("shell", "script", "starts"),
+    [
+        ("bash", ".local/share/poolcli/completion.bash", ".bashrc"),
+        ("zsh", ".local/share/poolcli/completion.zsh", ".zshrc"),
+        ("fish", ".config/fish/completions/poolcli.fish", None),
+    ],
+)
+def test_install(poolcli: Run, home: Path, shell: str, script: str, starts: str | None) -> None:
+    if starts is not None:
+        (home / starts).write_text("alias ll='ls -l'")  # its last line is not ended
+    first = poolcli("completion", shell, "--install")
+    assert (first.code, first.out) == (0, b"")
+    there = files(home)
+    assert there.pop(script) == poolcli("completion", shell).text
+    assert f"{home / script}: written\n" in first.err
+    if starts is not None:
+        before, added = there.pop(starts).splitlines()
+        assert before == "alias ll='ls -l'"
+        assert str(home / script) in added
+        assert f"{home / starts}: this line was added: {added}\n" in first.err
+    assert there == {}
+    after = files(home)
+    again = poolcli("completion", shell, "--install")
+    assert (again.code, files(home)) == (0, after)
+    assert "is there already" in again.err
+    assert "written" not in again.err
+
+
+def test_install_replaces_nothing_unless_asked(poolcli: Run, home: Path) -> None:
+    script = home / ".config/fish/completions/poolcli.fish"
+    script.parent.mkdir(parents=True)
+    script.write_text("# mine\n")
+    refused = poolcli("completion", "fish", "--install")
+    assert refused.code == 1
+    assert refused.err == f"poolcli: {script}: it exists; say --overwrite to replace it\n"
+    assert script.read_text() == "# mine\n"
+    assert poolcli("completion", "fish", "--install", "--overwrite").code == 0
+    assert script.read_text() == poolcli("completion", "fish").text
+
+
+def test_install_goes_where_variables_say(
+    poolcli: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in HOMES:
+        (home / name).mkdir()
+        monkeypatch.setenv(name, str(home / name))
+    assert poolcli("completion", "zsh", "--install").code == 0
+    assert poolcli("completion", "fish", "--install").code == 0
+    assert sorted(files(home)) == [
+        "XDG_CONFIG_HOME/fish/completions/poolcli.fish",
+        "XDG_DATA_HOME/poolcli/completion.zsh",
+        "ZDOTDIR/.zshrc",
+    ]
+
+
+def test_a_folder_that_cannot_be_is_one_line(
+    poolcli: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "file").write_text("")
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "file"))
+    outcome = poolcli("completion", "bash", "--install")
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert outcome.err.startswith(f"poolcli: {home}/file/poolcli/completion.bash: ")
+    assert not (home / ".bashrc").exists()
+
+
+@pytest.mark.parametrize("option", ["--install", "--overwrite"])
+def test_a_script_is_printed_or_installed(poolcli: Run, home: Path, option: str) -> None:
+    outcome = poolcli("completion", "fish", option)
+    assert (outcome.code == 0) == (option == "--install")
+    if option == "--overwrite":
+        assert outcome.err == "poolcli: --overwrite needs --install\n"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash to ask")
+def test_bash_finds_what_was_installed(poolcli: Run, home: Path) -> None:
+    assert poolcli("completion", "bash", "--install").code == 0
+    done = subprocess.run(
+        ["bash", "--rcfile", home / ".bashrc", "-i", "-c", "complete -p poolcli"],
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+    assert b"_poolcli_completion" in done.stdout

@@ -22,6 +22,13 @@ def only(text, **options):
         ("max 3/2 p1", Sliding(3, 2, 1)),
         ("max 3 p0x1", Sliding(3, None, (0, 1))),
         ("max 3 p1:0,0:1", Sliding(3, None, ((1, 0), (0, 1)))),
+        ("max k3", Sliding(3)),
+        ("max k3 s2 p1", Sliding(3, 2, 1)),
+        ("max s2 k2x3", Sliding((2, 3), 2)),
+        ("max k(2,3) s2,1", Sliding((2, 3), (2, 1))),
+        ("max 2,3/2,1", Sliding((2, 3), (2, 1))),
+        ("max 3 s2", Sliding(3, 2)),
+        ("max size=3 stride=2", Sliding(3, 2)),
         ("max 3 psame", Sliding(3, None, "same")),
         ("max 3 pvalid d2", Sliding(3, None, "valid", 2)),
         ("max 3 d2x1 ceil p1", Sliding(3, None, 1, (2, 1), True)),
@@ -94,19 +101,19 @@ def test_options_hold_for_every_stage():
         ("max 2 || avg 2", "stage 2 of the chain is empty"),
         ("max 2 |", "stage 2 of the chain is empty"),
         ("maxx 2", "stage 1 \"maxx 2\": no op 'maxx'; did you mean max?"),
-        ("max", 'stage 1 "max": a size (3, 2x3, 3/2 with a stride) must follow the op'),
+        ("max", 'stage 1 "max": a size (3, 2x3, 3/2 with a stride, or k3 s2) must follow the op'),
         ("global", 'stage 1 "global": an op must follow "global", such as "global max"'),
         ("adaptive max", 'stage 1 "adaptive max": an output size (7, 7x5) must follow the op'),
         ("pyramid max", 'stage 1 "pyramid max": levels (1,2,4) must follow the op'),
         (
             "max 2 | avg 2 q3",
-            'stage 2 "avg 2 q3": "q3" is no pPADDING, dDILATION, ceil, count-include-pad or '
-            "divisor=VALUE, which are what may stand here",
+            'stage 2 "avg 2 q3": "q3" is no kSIZE, sSTRIDE, pPADDING, dDILATION, ceil, '
+            "count-include-pad or divisor=VALUE, which are what may stand here",
         ),
         (
-            "max 3 s2",
-            'stage 1 "max 3 s2": "s2" is no pPADDING, dDILATION or ceil, which are what may '
-            "stand here",
+            "max 3 signed",
+            'stage 1 "max 3 signed": "signed" is no kSIZE, sSTRIDE, pPADDING, dDILATION or ceil, '
+            "which are what may stand here",
         ),
         ("pyramid max 1,2 p1", 'stage 1 "pyramid max 1,2 p1": nothing may follow here, not "p1"'),
         (
@@ -115,15 +122,22 @@ def test_options_hold_for_every_stage():
         ),
         (
             "max 2 divisor=4",
-            'stage 1 "max 2 divisor=4": "divisor=4" is no pPADDING, dDILATION or ceil, which are '
-            "what may stand here",
+            'stage 1 "max 2 divisor=4": "divisor=4" is no kSIZE, sSTRIDE, pPADDING, dDILATION '
+            "or ceil, which are what may stand here",
         ),
         ("avg 2 divisor", 'stage 1 "avg 2 divisor": "divisor" needs a value: divisor=VALUE'),
         ("avg 2 p1 p1", 'stage 1 "avg 2 p1 p1": "p1": padding is given twice'),
         ("max 2x0", 'stage 1 "max 2x0": size 2x0: numbers here start at 1, not 0'),
         ("max 3/", "stage 1 \"max 3/\": stride : '' is not a whole number"),
         ("max a", "stage 1 \"max a\": size a: 'a' is not a whole number"),
-        ("max 3 dx", "stage 1 \"max 3 dx\": dilation x: '' is not a whole number"),
+        ("max 3 d2x", "stage 1 \"max 3 d2x\": dilation 2x: '' is not a whole number"),
+        ("max 3 k2", 'stage 1 "max 3 k2": "k2": size is given twice'),
+        ("max 3/2 s2", 'stage 1 "max 3/2 s2": "s2": stride is given twice'),
+        (
+            "max s2",
+            'stage 1 "max s2": a size (3, 2x3, 3/2 with a stride, or k3 s2) must follow the op',
+        ),
+        ("max k", "stage 1 \"max k\": size : '' is not a whole number"),
         ("lp 2 norm=x", 'stage 1 "lp 2 norm=x": norm=x: a number is meant'),
         ("var 2 ddof=1.5", 'stage 1 "var 2 ddof=1.5": ddof=1.5: a whole number is meant'),
         ("lp 2 signed=maybe", 'stage 1 "lp 2 signed=maybe": signed=maybe: yes or no is meant'),
