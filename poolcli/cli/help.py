@@ -18,22 +18,22 @@ WINDOWS = "Windows"
 GROUPS: Mapping[str, Sequence[str]] = {
     WINDOWS: ("count_include_pad", "divisor", "op", "ops"),
     "What is shown": ("at", "all", "region", "step", "shifts", "axis", "seconds", "code"),
-    "Values": ("layout", "like", "nan", "nodata", "min_valid", "dtype", "clip"),
+    "Values": ("layout", "like", "nan", "nodata", "min_valid", "mask", "dtype", "clip"),
     "Output": (
-        *("output", "format", "overwrite", "indices", "index"),
+        *("output", "format", "overwrite", "indices", "index", "share"),
         *("as_json", "full", "no_preview", "quiet"),
     ),
     "Pictures": (
-        *("linear", "by", "colormap", "normalize", "grid"),
+        *("linear", "by", "colormap", "normalize", "grid", "background"),
         *("quality", "compression", "max_pixels"),
     ),
     "Many files": (
         *("recursive", "files_from", "name_template", "skip_existing", "resume", "dry_run"),
-        *("fail_fast", "jobs", "threads", "max_memory"),
+        *("fail_fast", "unordered", "jobs", "threads", "max_memory"),
     ),
     "Other machines": ("shard", "scheduler", "mixed", "insecure"),
     "Input": ("arrays", "matrix", "delimiter", "skip_header", "missing"),
-    "Program": ("install", "debug", "version", "help"),
+    "Program": ("install", "plugins", "debug", "version", "help"),
 }
 # Besides what places windows: what -h shows.
 IN_SHORT = (
@@ -51,7 +51,7 @@ NARROWEST = 30  # columns: in less, lines are longer than the terminal is wide
 def write_help(command: Any, ctx: Any, formatter: Any, *, short: bool) -> None:
     """Write the help of a command; ``short`` leaves out options that few use."""
     _begin(command, ctx, formatter, short=short)
-    records = [(param, _record(param, ctx)) for param in command.get_params(ctx)]
+    records = [(param, _record(param, ctx)) for param in _seen(command, ctx)]
     arguments = [record for param, record in records if param.param_type_name == "argument"]
     options = [(p.name, record) for p, record in records if p.param_type_name == "option"]
     if arguments:
@@ -89,11 +89,15 @@ def write_group_help(
                 formatter.write_text("  ".join(name.replace(", ", "\xa0=\xa0") for name, _ in rows))
             else:
                 formatter.write_dl([(name, text.translate(_UNBROKEN)) for name, text in rows])
-    options = [(param.name, _record(param, ctx)) for param in command.get_params(ctx)]
+    options = [(param.name, _record(param, ctx)) for param in _seen(command, ctx)]
     _write_options(formatter, options)
     formatter.write_paragraph()
     formatter.write_text(f"{ctx.command_path} {_kind(sections)} --help describes one of them.")
     _finish(formatter)
+
+
+def _seen(command: Any, ctx: Any) -> list[Any]:
+    return [param for param in command.get_params(ctx) if not getattr(param, "hidden", False)]
 
 
 def group_of(name: str) -> str:
