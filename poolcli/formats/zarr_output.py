@@ -42,7 +42,9 @@ class ZarrOutput:
         self.shape, self.dtype = new.box_shape, new.dtype
         self._kept = _kept_axes(new)
         chunks = chunks_for(new)
-        shards = shards_for(new.description.shards, chunks, new.box_shape)
+        # The library cannot write a single number that is in a shard.
+        kept_shards = new.description.shards if new.shape else None
+        shards = shards_for(kept_shards, chunks, new.box_shape)
         self.chunks: tuple[int, ...] | None = shards or chunks
         if is_begun:
             self._array = library().open_array(library().storage.LocalStore(folder), mode="r+")

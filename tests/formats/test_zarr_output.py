@@ -54,6 +54,14 @@ def test_from_chunks_to_chunks_is_as_in_memory(poolcli: Run, op: str) -> None:
     assert np.asarray(found[...]).tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("shards", [None, (10, 12)])
+def test_a_single_number(poolcli: Run, shards: tuple[int, ...] | None) -> None:
+    store("in.zarr", MAPS[0], (5, 6), shards=shards)
+    assert poolcli("global", "max", "in.zarr", "-o", "out.zarr").code == 0
+    found = opened("out.zarr")
+    assert (found.shape, found[()]) == ((), MAPS[0].max())
+
+
 @pytest.mark.parametrize(
     ("version", "how"),
     [
