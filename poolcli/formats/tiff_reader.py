@@ -194,7 +194,8 @@ def _from_lerc(data: bytes, samples: int) -> Array:
     """
     import imagecodecs
 
-    cells, masks = imagecodecs.lerc_decode(data, masks=True)
+    decoded: tuple[Array, Array | None] = imagecodecs.lerc_decode(data, masks=True)
+    cells, masks = decoded
     if masks is not None and not masks.all():
         if cells.dtype.kind != "f":
             raise InputError(
