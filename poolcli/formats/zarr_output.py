@@ -188,7 +188,7 @@ def chunks_for(new: NewArray) -> tuple[int, ...]:
     (1, 1024, 1024)
     """
     shape = new.box_shape
-    if new.chunks is not None:
+    if new.chunks is not None and len(new.chunks) == len(shape):
         return tuple(max(1, min(n, most)) for n, most in zip(shape, new.chunks, strict=True))
     layout = new.layout if new.layout and len(new.layout) == len(shape) else "W" * len(shape)
     spatial = [axis for axis, letter in enumerate(layout) if letter in "DHW"]

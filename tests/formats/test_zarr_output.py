@@ -195,6 +195,20 @@ def test_from_every_road(
         assert found.metadata.dimension_names == ("c", "y", "x")[: len(shape)]
 
 
+@pytest.mark.parametrize("shards", [None, (1, 16, 32)])
+def test_parts_of_a_pyramid_stand_along_no_axis_of_the_input(
+    poolcli: Run, shards: tuple[int, ...] | None
+) -> None:
+    store("in.zarr", MAPS, (1, 16, 16), shards=shards, dimension_names=("c", "y", "x"))
+    run = ("pyramid", "max", "--levels", "1,2", "in.zarr", "-l", "CHW", "-o")
+    outcome = poolcli(*run, "out.zarr")
+    assert outcome.code == 0, outcome.err
+    assert poolcli(*run, "out.npy").code == 0
+    found = opened("out.zarr")
+    np.testing.assert_array_equal(found[...], np.load("out.npy"))
+    assert found.metadata.dimension_names == ("c", None)
+
+
 def test_pictures_and_archives_become_stores(poolcli: Run) -> None:
     from PIL import Image
 
