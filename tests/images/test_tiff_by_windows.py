@@ -416,7 +416,7 @@ def test_a_run_that_is_killed_is_taken_up_again(tmp_path: Path) -> None:
     assert not {"1.tif", "2.tif"} & left
     assert finished(*run).code == 0
     names = sorted(path.name for path in Path("out").glob("*"))
-    assert names == [".poolcli.jsonl", "0.tif", "1.tif", "2.tif"]
+    assert names == [".poolcli", "0.tif", "1.tif", "2.tif"]
     for number in range(3):
         assert pixels(f"out/{number}.tif").tobytes() == pool(x, "max", 2).tobytes()
 
