@@ -15,7 +15,13 @@ def of_result(source: Source, plan: OperationPlan) -> Description:
     names: tuple[str | None, ...] = ()
     if len(plan.layout) == len(description.names):
         kept = zip(plan.layout, description.names, strict=True)
-        names = tuple(name for letter, name in kept if letter in plan.output_layout)
+        # Parts of several sizes that stand side by side are along no axis of the input.
+        joined = set("DHW") - set(plan.grids) if plan.output_shape != info.shape else set()
+        names = tuple(
+            None if letter in joined else name
+            for letter, name in kept
+            if letter in plan.output_layout
+        )
     elif plan.output_shape == info.shape:
         names = description.names
     names = names if len(names) == len(plan.output_shape) and any(names) else ()

@@ -13,13 +13,14 @@ import numpy as np
 from poolcli.engine.arrays import Array
 from poolcli.engine.chunks import ChunkedInput, Place
 from poolcli.errors import InputError
-from poolcli.formats.guard import available_memory, explain_error
+from poolcli.formats.guard import available_memory, explain_error, shape_text
 from poolcli.formats.metadata import unmultiplied
 
 ROWS_BYTES = 1 << 18
 """Rows that are not packed are read so many bytes at a time."""
 
 _NONE, _PLANAR = 1, 2  # a compression; colours that stand in planes of their own
+_LERC = 34887  # a compression
 _WHITE_IS_ZERO = 0
 _KEPT_SHARE = 4  # of the memory that may be taken, for decoded chunks
 
@@ -134,8 +135,11 @@ class TiffPixels:
             rows = min(high, self._height - row * high)
             samples = 1 if self._is_planar else self._samples
             return np.full((rows, min(wide, self._width), samples), page.nodata, self.dtype)
-        tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
-        cells = page.decode(data, index, **tables)[0][0]
+        if page.compression == _LERC:
+            cells = _from_lerc(data, 1 if self._is_planar else self._samples)
+        else:
+            tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
+            cells = page.decode(data, index, **tables)[0][0]
         rows, columns = min(high, self._height - row * high), min(wide, self._width - column * wide)
         if len(cells) < rows or cells.shape[1] < columns:
             raise InputError(f"it holds {cells.shape[0]}x{cells.shape[1]} pixels")
@@ -182,6 +186,33 @@ class TiffPixels:
         if len(data) < count:
             raise InputError(f"it ends after {offset + len(data)} bytes; it has become shorter")
         return data
+
+
+def _from_lerc(data: bytes, samples: int) -> Array:
+    """Decode LERC to (rows, columns, samples).
+
+    It stores no NaN but a mask of the cells that have a value, of all samples together or, with the
+    samples in planes, of each; tifffile takes neither into account.
+    """
+    import imagecodecs
+
+    decoded: tuple[Array, Array | None] = imagecodecs.lerc_decode(data, masks=True)
+    cells, masks = decoded
+    if masks is not None and not masks.all():
+        if cells.dtype.kind != "f":
+            raise InputError(
+                f"it has masked pixels, which {cells.dtype} cannot tell; save it packed otherwise"
+            )
+        valid = masks.astype(bool)
+        valid = valid if valid.ndim == cells.ndim else valid[..., np.newaxis]
+        cells = np.where(valid, cells, np.nan)
+    if cells.ndim == 2:
+        cells = cells[..., np.newaxis]
+    elif masks is not None and masks.ndim == 3:
+        cells = np.moveaxis(cells, 0, -1)
+    if cells.ndim != 3 or cells.shape[2] != samples:
+        raise InputError(f"it holds {shape_text(cells.shape)} numbers, of {samples} channels")
+    return cells
 
 
 def can_decode(page: Any) -> bool:

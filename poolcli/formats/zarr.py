@@ -294,8 +294,9 @@ def checked_array(entry: Entry) -> tuple[tuple[str | None, ...], dict[str, Any]]
     if math.prod(n for n in shape if n) > 2**63:
         raise InputError("its shape multiplies to more cells than there can be")
     numbers = fields.get("data_type", "bool")
-    if entry.version == 3 and numbers not in _NUMBERS:
-        raise InputError(f"it holds {one_line(str(numbers))[:40]}; numbers and bool are read")
+    if entry.version == 3 and not (isinstance(numbers, str) and numbers in _NUMBERS):
+        named = numbers.get("name") if isinstance(numbers, dict) else numbers
+        raise InputError(f"it holds {one_line(str(named))[:40]}; numbers and bool are read")
     if _names_pickle(fields):
         raise InputError("its chunks hold pickles, which may run code; save plain numbers")
     names = axis_names(entry)

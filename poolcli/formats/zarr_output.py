@@ -15,7 +15,7 @@ from poolcli.errors import InputError, OutputError
 from poolcli.formats.base import NewArray, Source
 from poolcli.formats.guard import one_line, writing
 from poolcli.formats.table import ZARR_NODES
-from poolcli.formats.zarr_storage import NAMES_2, NEWEST, Storage, library
+from poolcli.formats.zarr_storage import NAMES_2, NEWEST, Storage, library, new_store
 
 # Chunks where the input has none: of about so many bytes, and so many cells along spatial axes.
 _CHUNK_BYTES = 1 << 22
@@ -42,10 +42,13 @@ class ZarrOutput:
         self.shape, self.dtype = new.box_shape, new.dtype
         self._kept = _kept_axes(new)
         chunks = chunks_for(new)
-        shards = shards_for(new.description.shards, chunks, new.box_shape)
+        # The library cannot write a single number that is in a shard.
+        kept_shards = new.description.shards if new.shape else None
+        shards = shards_for(kept_shards, chunks, new.box_shape)
         self.chunks: tuple[int, ...] | None = shards or chunks
+        self._store = new_store(folder)
         if is_begun:
-            self._array = library().open_array(library().storage.LocalStore(folder), mode="r+")
+            self._array = library().open_array(self._store, mode="r+")
             return
         storage = new.description.storage
         options: dict[str, Any] = {"zarr_format": version or NEWEST}
@@ -56,9 +59,8 @@ class ZarrOutput:
             options["dimension_names"] = names
         elif names:
             attributes[NAMES_2] = [name or f"axis_{i}" for i, name in enumerate(names)]
-        zarr = library()
-        self._array = zarr.create_array(
-            zarr.storage.LocalStore(folder),
+        self._array = library().create_array(
+            self._store,
             name=name,
             shape=new.shape,
             dtype=new.dtype,
@@ -73,7 +75,11 @@ class ZarrOutput:
         part = self._without(tuple(slice(*side) for side in box))
         shape = self._without(values.shape)
         with writing(self._label):
-            self._array[part] = values.reshape(shape)
+            try:
+                self._array[part] = values.reshape(shape)
+            except BaseException:
+                self._store.stop()
+                raise
 
     def complete(self) -> None:
         """Nothing is left to do."""
@@ -182,7 +188,7 @@ def chunks_for(new: NewArray) -> tuple[int, ...]:
     (1, 1024, 1024)
     """
     shape = new.box_shape
-    if new.chunks is not None:
+    if new.chunks is not None and len(new.chunks) == len(shape):
         return tuple(max(1, min(n, most)) for n, most in zip(shape, new.chunks, strict=True))
     layout = new.layout if new.layout and len(new.layout) == len(shape) else "W" * len(shape)
     spatial = [axis for axis, letter in enumerate(layout) if letter in "DHW"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -112,3 +114,42 @@ def library() -> ModuleType:
     # What it says of metadata is for those who write programs with it.
     warnings.filterwarnings("ignore", module=r"zarr(\.|$)")
     return zarr
+
+
+def new_store(folder: str) -> Any:
+    """A store to write into, whose ``stop`` returns when nothing is being written any more.
+
+    Of several chunks that the library writes at the same time one may fail while others go on,
+    which would make folders again that have been removed.
+    """
+    return _stoppable()(folder)
+
+
+@cache
+def _stoppable() -> Any:
+    zarr = library()
+
+    class Stoppable(zarr.storage.LocalStore):  # type: ignore[misc, name-defined]  # loaded late
+        def __init__(self, root: Any, *, read_only: bool = False) -> None:
+            super().__init__(root, read_only=read_only)
+            self._changed = threading.Condition()
+            self._writing, self._is_over = 0, False
+
+        async def set(self, key: str, value: Any) -> None:
+            with self._changed:
+                if self._is_over:
+                    raise OSError("nothing is written any more")
+                self._writing += 1
+            try:
+                await super().set(key, value)
+            finally:
+                with self._changed:
+                    self._writing -= 1
+                    self._changed.notify_all()
+
+        def stop(self) -> None:
+            with self._changed:
+                self._is_over = True
+                self._changed.wait_for(lambda: not self._writing)
+
+    return Stoppable

@@ -211,6 +211,8 @@ def test_a_damaged_shard_is_named(poolcli: Run, data: bytes | None) -> None:
         ({"data_type": "bfloat16"}, "bfloat16"),
         ({"data_type": "complex64"}, "it holds complex64; numbers and bool are read"),
         ({"data_type": "string"}, "it holds string; numbers and bool are read"),
+        ({"data_type": {"name": "fixed_length_utf32"}}, "it holds fixed_length_utf32; numbers"),
+        ({"data_type": ["int8"]}, "it holds ['int8']; numbers and bool are read"),
         ({"codecs": [{"name": "numcodecs.pickle"}]}, "its chunks hold pickles, which may run code"),
         ({"codecs": [{"name": "nobody.knows"}]}, "nobody.knows"),
         ({"codecs": 3}, ""),

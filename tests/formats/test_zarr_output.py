@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import itertools
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +21,7 @@ from zarr.codecs import BloscCodec, BytesCodec, GzipCodec
 
 import poolcli as library
 from poolcli.errors import OutputError
+from poolcli.formats.base import NewArray
 from poolcli.formats.sinks import write_archive
 from poolcli.formats.table import ZARR
 from poolcli.formats.zarr_output import ZarrOutput
@@ -52,6 +56,14 @@ def test_from_chunks_to_chunks_is_as_in_memory(poolcli: Run, op: str) -> None:
     found = opened("out.zarr")
     assert (found.dtype, found.chunks, found.shards) == (expected.dtype, (1, 5, 6), (1, 10, 12))
     assert np.asarray(found[...]).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("shards", [None, (10, 12)])
+def test_a_single_number(poolcli: Run, shards: tuple[int, ...] | None) -> None:
+    store("in.zarr", MAPS[0], (5, 6), shards=shards)
+    assert poolcli("global", "max", "in.zarr", "-o", "out.zarr").code == 0
+    found = opened("out.zarr")
+    assert (found.shape, found[()]) == ((), MAPS[0].max())
 
 
 @pytest.mark.parametrize(
@@ -183,6 +195,20 @@ def test_from_every_road(
         assert found.metadata.dimension_names == ("c", "y", "x")[: len(shape)]
 
 
+@pytest.mark.parametrize("shards", [None, (1, 16, 32)])
+def test_parts_of_a_pyramid_stand_along_no_axis_of_the_input(
+    poolcli: Run, shards: tuple[int, ...] | None
+) -> None:
+    store("in.zarr", MAPS, (1, 16, 16), shards=shards, dimension_names=("c", "y", "x"))
+    run = ("pyramid", "max", "--levels", "1,2", "in.zarr", "-l", "CHW", "-o")
+    outcome = poolcli(*run, "out.zarr")
+    assert outcome.code == 0, outcome.err
+    assert poolcli(*run, "out.npy").code == 0
+    found = opened("out.zarr")
+    np.testing.assert_array_equal(found[...], np.load("out.npy"))
+    assert found.metadata.dimension_names == ("c", None)
+
+
 def test_pictures_and_archives_become_stores(poolcli: Run) -> None:
     from PIL import Image
 
@@ -221,6 +247,29 @@ def test_each_chunk_is_written_whole_and_once(
         spans = [range(low // n, -(-high // n)) for (low, high), n in zip(box, chunks, strict=True)]
         written += itertools.product(*spans)
     assert sorted(written) == sorted(itertools.product(range(2), range(4), range(3)))
+
+
+def test_after_a_failure_nothing_is_written_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library writes several chunks at a time, and goes on when one has failed."""
+    folder = str(tmp_path / "new.zarr")
+    new = NewArray(folder, ".zarr", (32, 32), (32, 32), np.dtype("u1"), chunks=(8, 8))
+    output = ZarrOutput(folder, new)
+    before = zarr.storage.LocalStore.set
+
+    async def failing(self: Any, key: str, value: Any) -> None:
+        if key == "c/0/0":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        await asyncio.sleep(0.05)
+        await before(self, key, value)
+
+    monkeypatch.setattr(zarr.storage.LocalStore, "set", failing)
+    with pytest.raises(OutputError, match="No space left"):
+        output.write_box(((0, 32), (0, 32)), np.ones((32, 32), "u1"))
+    shutil.rmtree(folder)
+    time.sleep(0.15)
+    assert not os.path.exists(folder)
 
 
 def test_what_exists_is_replaced_only_when_told(poolcli: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import struct
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -21,6 +23,7 @@ from poolcli.formats.sinks import box_sink
 from poolcli.formats.table import BY_EXTENSION
 from poolcli.geometry import Global, Sliding
 from poolcli.request import Request
+from tests.helpers.every import every
 from tests.helpers.images import Run, done, noise
 from tests.helpers.program import finished
 
@@ -253,6 +256,45 @@ def test_numbers_are_missing_in_parts_as_well(poolcli: Run) -> None:
         assert file.read(1).tobytes() == pool(x, "mode", 2, nodata=255).tobytes()
 
 
+@pytest.mark.parametrize("streamed", [0, 1 << 24])
+@pytest.mark.parametrize("interleave", ["band", "pixel"])
+def test_nan_is_a_mask_in_lerc(
+    interleave: str, streamed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    monkeypatch.setattr(tiff, "STREAMED", streamed)
+
+    def check(planes: tuple[int, str, bool, bool]) -> None:
+        count, dtype, is_tiled, together = planes
+        x = noise(count, 50, 40).astype(dtype)
+        if dtype != "uint8":
+            x[:, noise(50, 40) > 200] = np.nan
+            x[x > (300 if together else 220)] = np.nan
+        profile = {"driver": "GTiff", "count": count, "height": 50, "width": 40, "dtype": dtype}
+        profile |= {"compress": "lerc", "interleave": interleave}
+        profile |= {"transform": rasterio.Affine(10, 0, 500_000, 0, -10, 5_200_000)}
+        profile |= {"tiled": True, "blockxsize": 32, "blockysize": 16} if is_tiled else {}
+        with rasterio.open("in.tif", "w", **profile) as file:
+            file.write(x)
+        expected = np.moveaxis(x, 0, -1) if count > 1 else x[0]
+        assert source_of().array.tobytes() == expected.tobytes()
+
+    rows = itertools.product([1, 3], ["float32", "float64", "uint8"], [True, False], [True, False])
+    every(rows, check)
+
+
+def test_a_mask_of_whole_numbers_in_lerc_is_refused(poolcli: Run) -> None:
+    x = noise(48, 40)
+    tifffile.imwrite("in.tif", x, tile=(16, 16), compression="lerc", metadata=None)
+    offset, count = tile_of("in.tif", 4)
+    masked = imagecodecs.lerc_encode(x[16:32, 16:32], 0, masks=x[16:32, 16:32] > 250)
+    assert len(masked) <= count
+    with open("in.tif", "r+b") as file:
+        file.seek(offset)
+        file.write(masked)
+    refused(poolcli, "its tile at row 16, column 16 cannot be decoded: it has masked pixels")
+
+
 # What is broken.
 
 
@@ -374,7 +416,7 @@ def test_a_run_that_is_killed_is_taken_up_again(tmp_path: Path) -> None:
     assert not {"1.tif", "2.tif"} & left
     assert finished(*run).code == 0
     names = sorted(path.name for path in Path("out").glob("*"))
-    assert names == [".poolcli.jsonl", "0.tif", "1.tif", "2.tif"]
+    assert names == [".poolcli", "0.tif", "1.tif", "2.tif"]
     for number in range(3):
         assert pixels(f"out/{number}.tif").tobytes() == pool(x, "max", 2).tobytes()
 
