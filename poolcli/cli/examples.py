@@ -60,6 +60,7 @@ _FORMS = {
     "": ("{} input.npy", "{} input.npy -o output.npy"),
     "explain": ("{} input.npy", "{} input.npy --json"),
     "animate": ("{} input.npy -o {}.gif", "{} input.npy -o {}.png --seconds 1.5"),
+    "overviews": ("{} input.npy -o {}.ome.zarr", "{} photo.png -o {}.tif"),
 }
 _PICTURES = "{} photos/ -o small/"
 _PAGE = "{} input.npy -o {}.html"

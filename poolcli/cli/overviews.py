@@ -13,10 +13,7 @@ def build() -> Command:
     """Make the group of the ops."""
 
     def callback() -> None:
-        """Write an array and its overviews, every level pooled from full resolution.
-
-        poolcli overviews mode --levels 3 labels.zarr -o labels.ome.zarr
-        """
+        """Write an array and its overviews, every level pooled from full resolution."""
 
     return build_group("overviews", pool.op_entries(_command), what="op", callback=callback)
 
@@ -36,7 +33,6 @@ def _command(op: Op, _family: Family) -> Command:
 
     help = (
         f"Write an array and its overviews: at every level {op.per_window or op.summary}, of"
-        " windows over full resolution.\n\n"
-        f"poolcli overviews {op.name} --levels 3 input.zarr -o output.ome.zarr"
+        " windows over full resolution."
     )
     return build_command(op.name, help, takes.of_overviews(op), body)

@@ -549,7 +549,8 @@ def _check_windows(w: Windows) -> None:
     if not ordered or not real:
         raise ValueError(f"{w.axis}: windows {w} that have cells are meant")
     ends = w.n + w.pad_before + w.pad_after, -w.starts[0], w.end(w.out - 1)
-    if min(w.n, w.pad_before, w.pad_after) < 0 or max(ends) > _MOST << 2:
+    # Padding by words is negative where windows do not reach the ends of the axis.
+    if min(w.n, w.n + w.pad_before, w.n + w.pad_after) < 0 or max(ends) > _MOST << 2:
         raise ValueError(f"{w.axis}: windows {w} that 64 bits can number are meant")
 
 

@@ -93,7 +93,8 @@ class Worker:
             self.direct = task.fit in native.FITS or target == task.result
             self.works = [self._work(kernel, target if self.direct else task.result, task.missing)]
         else:
-            self.works, self.direct = self._parts(kernel), target == task.result
+            self.direct = target == task.result
+            self.works = self._parts(kernel)
         self.nan_work = None
         if task.refuse_nan:
             self.nan_work = self._work(Compiled("find nan"), np.dtype(np.uint8), None)

@@ -167,7 +167,7 @@ def test_layers_are_not_judged_as_poolings_are():
         ("conv 3 x8x8", UsageError, "filters 8x8: one number is meant"),
         ("conv 3 x8 x8", UsageError, "filters is given twice"),
         ("conv 3 x0", UsageError, "numbers here start at 1"),
-        ("conv 3 x8 ceil", UsageError, '"ceil" is no pPADDING'),
+        ("conv 3 x8 ceil", UsageError, '"ceil" is no kSIZE, sSTRIDE, pPADDING'),
         ("conv 9 x8", InputError, "effective kernel 9 exceeds input 8"),
         ("conv 3 x8 groups=3", InputError, "4 channels cannot be shared out to 3 groups"),
         ("conv 3 x6 groups=4", InputError, "6 filters cannot be shared out to 4 groups"),

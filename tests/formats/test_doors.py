@@ -67,7 +67,7 @@ def test_devices_do_not_hang(device: str, message: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["http://localhost:1/a.png", "imageio:chelsea.png", "a.zip/in.png", "<screen>", "file:///etc"],
+    ["imageio:chelsea.png", "a.zip/in.png", "<screen>", "http:/localhost/a.png"],
 )
 def test_names_are_never_addresses(address: str) -> None:
     assert refusal(address) in ("No such file or directory", "Not a directory")

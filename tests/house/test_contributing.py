@@ -72,7 +72,7 @@ def poolcli(program: subprocess.Popen[str]) -> Command:
         assert program.stdout is not None
         print(json.dumps(arguments), file=program.stdin, flush=True)
         code, out, err = json.loads(program.stdout.readline())
-        assert (code, err) == (0, "")
+        assert (code, err) == (0, ""), err
         return str(out)
 
     return run

@@ -68,7 +68,7 @@ def test_other_exceptions_never_come_out(function: str, needed: dict, names: str
     [
         ({"op": 3}, "op 3: a name is meant, one of max"),
         ({"size": "3x3"}, "size '3x3': a whole number is meant"),
-        ({"size": 2.0}, "size 2.0: a whole number is meant"),
+        ({"size": 2.5}, "size 2.5: a whole number is meant"),
         ({"stride": b"ab"}, "stride b'ab': a whole number is meant"),
         ({"ceil_mode": "no"}, "ceil_mode 'no': True or False is meant"),
         ({"layout": 3}, "layout 3: axis letters such as NCHW are meant"),
@@ -109,7 +109,7 @@ def test_masked_cells_are_not_taken_for_numbers() -> None:
         lambda: poolcli.pyramid_pool(masked, "max", [1]),
         lambda: poolcli.unpool(masked[2:, :2], WHERE, 2),
     ):
-        with pytest.raises(UsageError, match=r"^x has masked cells; .*nan='skip', or .*nodata"):
+        with pytest.raises(UsageError, match=r"^x has masked cells; .*nan='skip', or .*mask=x"):
             call()
     assert poolcli.global_pool(masked.filled(np.nan), "max", nan="skip") == 9
     assert poolcli.global_pool(np.ma.masked_array(X), "max") == 15
