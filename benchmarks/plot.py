@@ -44,8 +44,9 @@ def _speed(axes: matplotlib.axes.Axes, times: list[Times]) -> None:
             if name in t.seconds
         ]
         shares = [t.rate(name) / t.rate("copy") for t in times if name in t.seconds]
-        axes.bar(places, shares, width, color=colour, label=name)
-    axes.set_xticks(range(len(times)), [t.title for t in times])
+        if shares:
+            axes.bar(places, shares, width, color=colour, label=name)
+    axes.set_xticks(range(len(times)), [t.title.replace(" ", "\n", 1) for t in times])
     axes.set_ylabel("speed, 1 = copy")
     axes.set_title("float32 1×16×2048×2048, two threads")
     axes.legend(frameon=False)
