@@ -231,7 +231,7 @@ class Job(NamedTuple):
 
     def placing(self, name: str, path: str) -> Job:
         """The job with a path for what goes beside its result by this name."""
-        return self._replace(**{name: path})  # type: ignore[arg-type]
+        return self._replace(**{name: path})  # type: ignore[arg-type]  # of BESIDE: paths
 
     @property
     def takes_one(self) -> bool:
