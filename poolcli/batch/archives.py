@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli import formats
 from poolcli.errors import InputError
-from poolcli.formats.base import Format, NewArray
+from poolcli.formats.base import Format
+from poolcli.formats.description import NewArray
 from poolcli.formats.guard import writing
 from poolcli.outcomes import Result
 

@@ -15,14 +15,8 @@ from poolcli.batch.descriptions import of_result, pyramid_of, undescribed
 from poolcli.batch.outputs import STDOUT, Job, is_special
 from poolcli.engine.blocks import Memory
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
-from poolcli.formats.base import (
-    NOTHING_SAID,
-    Format,
-    NewArray,
-    OpenFile,
-    Source,
-    SourceInfo,
-)
+from poolcli.formats.base import Format, OpenFile, Source, SourceInfo
+from poolcli.formats.description import NOTHING_SAID, NewArray
 from poolcli.formats.guard import shape_text
 from poolcli.formats.sinks import Finished, ResultShape, Sink
 from poolcli.formats.table import NPY, TABLE, is_written, refusal, row_of
