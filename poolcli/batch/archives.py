@@ -15,7 +15,8 @@ from poolcli.formats.guard import writing
 from poolcli.outcomes import Result
 
 if TYPE_CHECKING:
-    from poolcli.batch.job import Planned, Task
+    from poolcli.batch.job import Task
+    from poolcli.batch.worker import Planned
 
 
 def gathered(
