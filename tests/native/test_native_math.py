@@ -66,7 +66,7 @@ def computed(
         one.run(function, int(short), *pointers, ctypes.c_long(x.size))
         answers.add(out.tobytes())
         # One by one as in vectors.
-        library.run(
+        one.run(
             function,
             int(short),
             *map(ctypes.c_void_p, (x.ctypes.data, y.ctypes.data, out.ctypes.data)),
