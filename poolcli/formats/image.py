@@ -18,9 +18,10 @@ import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.formats import exif
-from poolcli.formats.base import Decoded, OpenFile, Reading, Source, SourceInfo
+from poolcli.formats.base import Decoded, OpenFile, Source, SourceInfo
 from poolcli.formats.guard import READABLE_ERRORS, check_count, check_memory, explain_error, reading
 from poolcli.formats.metadata import Metadata, sound_icc, upright_xmp
+from poolcli.formats.settings import Reading
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile

@@ -10,7 +10,6 @@ import numpy as np
 
 from poolcli.errors import OutputError
 from poolcli.formats import exif, gif, png, pnm
-from poolcli.formats.base import DEFAULT_PACKING, Packing
 from poolcli.formats.guard import shape_text
 from poolcli.formats.limits import (
     cannot_hold,
@@ -20,6 +19,7 @@ from poolcli.formats.limits import (
     ways_for_channels,
 )
 from poolcli.formats.metadata import Metadata
+from poolcli.formats.settings import DEFAULT_PACKING, Packing
 from poolcli.formats.table import picture_support_of
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from PIL import Image
 
 from poolcli.errors import InputError, OutputError
 from poolcli.formats import guard, png
-from poolcli.formats.base import Packing, Reading, Source
+from poolcli.formats.base import Source
 from poolcli.formats.limits import target_dtype
 from poolcli.formats.readers import read_file, read_stdin
+from poolcli.formats.settings import Packing, Reading
 from poolcli.formats.sinks import write_file
 
 RNG = np.random.default_rng(11)

@@ -110,7 +110,7 @@ def test_an_array_loads_nothing_that_is_for_others(
 
 # A module costs a quarter of a millisecond, whatever is in it.
 @pytest.mark.parametrize(
-    ("arguments", "most"), [("--help", 28), ("max -k 2 sample_data/max_4x4.npy", 78)]
+    ("arguments", "most"), [("--help", 29), ("max -k 2 sample_data/max_4x4.npy", 78)]
 )
 def test_modules_stay_few(arguments: str, most: int) -> None:
     own = [name for name in last_line(RUN, *arguments.split()).split() if "poolcli" in name]
