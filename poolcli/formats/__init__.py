@@ -9,17 +9,15 @@ from poolcli.formats.addresses import (
     is_pattern,
 )
 from poolcli.formats.atomic import (
+    Named,
     Ready,
-    Status,
     abandon,
     atomic_target,
     create_owned,
     is_dead,
-    is_there,
     make_folders,
     own_name,
     remove_if_dead,
-    status,
     sweep,
 )
 from poolcli.formats.base import (
@@ -67,6 +65,7 @@ from poolcli.formats.sinks import (
     write_file,
     write_stream,
 )
+from poolcli.formats.states import Status, Statuses, is_there, status
 
 __all__ = [
     "ALL",
@@ -75,6 +74,7 @@ __all__ = [
     "Finished",
     "Format",
     "Members",
+    "Named",
     "NewArray",
     "OpenFile",
     "OutputFile",
@@ -86,6 +86,7 @@ __all__ = [
     "Source",
     "SourceInfo",
     "Status",
+    "Statuses",
     "abandon",
     "absolute",
     "archive_sink",
