@@ -40,7 +40,7 @@ UNNEEDED = """
 concurrent.futures decimal fractions glob hashlib json random string tempfile zipfile
 analysis batch.manifest batch.manifest_file batch.parallel batch.shards batch.unchanged chain_syntax
 chains formats.exif
-formats.geotiff formats.image formats.image_writer formats.npz formats.pnm formats.png16
+formats.geotiff formats.image formats.image_writer formats.npz formats.pnm formats.png
 formats.limits formats.metadata formats.remote formats.tiff images.colour images.colormaps
 images.render plugins
 images.alpha images.whole_pixels joined report.conform report.shape report.terminal
