@@ -68,8 +68,8 @@ def box_by_box(
         return
     done: dict[str, Result] = {}
 
-    def ready(output: formats.Status) -> None:
-        task.ready(path, whole=not failures)(output)
+    def ready(output: formats.Status) -> formats.Named | None:
+        return task.ready(path, whole=not failures)(output)
 
     task.make_folder(path)
     how: dict[str, Any] = {"overwrite": task.job.overwrite, "ready": ready}

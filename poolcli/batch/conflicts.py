@@ -55,16 +55,12 @@ def assign(
     if shard is not None:
         own = shard.takes([item.label for item in inputs])
         jobs = [job for place, job in enumerate(jobs) if place in own]
-    return [_settled(job, target, manifest, input_files) for job in jobs]
+    statuses = formats.Statuses()
+    return [_settled(job, target, manifest, input_files, statuses) for job in jobs]
 
 
 def check_target(target: Target) -> None:
     """Refuse places that cannot be, whatever the inputs. Raises UsageError."""
-    if target.resume and target.is_far:
-        raise UsageError(
-            f"{target.output}: `resume` reads what a run has noted in a folder here; say"
-            " `skip_existing`, as what is there is whole"
-        )
     for path in (target.output, *target.beside.values()):
         if path is None or path == STDOUT:
             continue
@@ -186,9 +182,15 @@ def _check_no_folder(taken: Mapping[str, tuple[str, str]]) -> None:
             folder = os.path.dirname(folder)
 
 
-def _settled(job: Job, target: Target, manifest: Manifest | None, input_files: _InputFiles) -> Job:
+def _settled(
+    job: Job,
+    target: Target,
+    manifest: Manifest | None,
+    input_files: _InputFiles,
+    statuses: formats.Statuses,
+) -> Job:
     """Decide what becomes of outputs that exist."""
-    there = [path for path in job.paths if formats.is_there(path) or formats.is_store(path)]
+    there = [path for path in job.paths if statuses.is_there(path) or formats.is_store(path)]
     for path in there:
         input_files.check(path, job.input)
     if target.resume and manifest is not None:

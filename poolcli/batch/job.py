@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from poolcli import formats
@@ -428,10 +429,13 @@ class Task:
         """Give what happens just before ``path`` gets its name; not ``whole``: some have failed."""
         source, manifest, before = self.job.input, self.worker.manifest, self._before
 
-        def ready(output: formats.Status) -> None:
+        def ready(output: formats.Status) -> formats.Named | None:
             self.tick(0)
-            if manifest is not None and source.file is not None and before is not None:
-                manifest.note(path, source.file, source.member, before, output, whole=whole)
+            if manifest is None or source.file is None or before is None:
+                return None
+            note = partial(manifest.note, path, source.file, source.member, before, whole=whole)
+            note(output)
+            return note
 
         return ready
 

@@ -8,6 +8,10 @@ an output that is not there, which is then made again.
 Several runs may work into one folder at the same time, on several machines: each writes a file of
 its own, and all files are read (:mod:`poolcli.batch.manifest_file`). Each line begins with a line
 end, so that one that was torn by a kill or a full disk spoils none but itself.
+
+Outputs in an object store are noted beside them in objects (:mod:`poolcli.batch.manifest_objects`),
+and twice: what state one has shows only when it is there. One that is there and was noted only
+before may not be what was noted, and is made again.
 """
 
 from __future__ import annotations
@@ -16,13 +20,14 @@ import dataclasses
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from poolcli import formats
-from poolcli.batch.manifest_file import ManifestFile, find_files, open_to_read
+from poolcli.batch.manifest_file import ManifestFiles
 from poolcli.errors import InputError, OutputError
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation
@@ -47,7 +52,8 @@ class Entry(NamedTuple):
     """One output: its own state, its input's path and state, and the digest of its fingerprint.
 
     ``array`` is the one of the input that was named, or None where all that it holds is meant.
-    Not ``whole`` is an output that lacks arrays of its input, as they failed.
+    Not ``whole`` is an output that lacks arrays of its input, as they failed. ``when`` it was noted
+    is said where the state of an output does not say when it was made.
     """
 
     output: Stamp
@@ -56,6 +62,44 @@ class Entry(NamedTuple):
     fingerprint: str
     array: str | None = None
     whole: bool = True
+    when: int | None = None
+
+    @property
+    def age(self) -> int:
+        """What is larger for an output that was made later."""
+        return self.output.mtime_ns if self.when is None else self.when
+
+
+class Writer(Protocol):
+    """What one run notes its outputs in, which lies at ``path``."""
+
+    @property
+    def path(self) -> str: ...
+
+    def append(self, data: bytes) -> None:
+        """Add lines. Raises OSError or OutputError."""
+
+    def sync(self) -> None:
+        """Let what was added outlast a failure of the machine."""
+
+    def close(self) -> None:
+        """Nothing more is added."""
+
+
+class Place(Protocol):
+    """Where the notes of all runs lie, in files or objects; what each says only grows."""
+
+    def read_on(self, read: Mapping[str, int]) -> Iterator[tuple[str, bytes | None]]:
+        """Give what each says beyond so many bytes; None for those that have vanished."""
+
+    def begin(self, writer: str, first: bytes) -> Writer:
+        """Begin what one run notes, by a line."""
+
+    def is_over(self, path: str) -> bool:
+        """Whether nobody adds to it any more."""
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Remove what was said once more elsewhere."""
 
 
 class Manifest:
@@ -74,7 +118,9 @@ class Manifest:
         self._fingerprints: dict[str, Fingerprint] = {}
         # Where two runs make one output at the same time, the file may be of either.
         self._entries: dict[str, list[Entry]] = {}
-        self._file: ManifestFile | None = None
+        self._place = _place_of(folder)
+        self._file: Writer | None = None
+        self._statuses = formats.Statuses()
         self._lock = threading.Lock()
         self._lines = 0
         self._read: dict[str, int] = {}
@@ -90,7 +136,7 @@ class Manifest:
     @property
     def kept_for(self) -> tuple[str, Fingerprint]:
         """The folder, by a name that is good everywhere, and the fingerprint."""
-        return os.path.abspath(self._folder), self._fingerprint
+        return formats.absolute(self._folder), self._fingerprint
 
     def knows(self, path: str) -> bool:
         """Tell whether the output was made by a run that kept this manifest, or would have been."""
@@ -104,7 +150,7 @@ class Manifest:
 
     def _is_done(self, source: str, array: str | None, path: str) -> bool:
         try:
-            output, now = formats.status(path), formats.status(source)
+            output, now = self._statuses.status(path), self._statuses.status(source)
         except (OSError, InputError):
             return False
         for made in self._entries.get(self._key(path), []):
@@ -112,15 +158,14 @@ class Manifest:
             # An input that was replaced by its own output is no longer what it was, and is done.
             same_work = made.fingerprint == self._digest and made.array == array and made.whole
             if made.output == stamp(output) and same_work:
-                return same_input or output[2:] == now[2:]
+                return same_input or output.is_of(path, now, source)
         return False
 
     def difference(self) -> str | None:
         """Say how the fingerprint of other outputs there differs; None where none differs."""
-        latest = {key: _latest(made).fingerprint for key, made in self._entries.items()}
-        others = {number: key for key, number in latest.items() if number != self._digest}
-        for number, key in others.items():
-            if os.path.lexists(os.path.join(self._folder, key)):
+        for key, made in self._entries.items():
+            number = _latest(made).fingerprint
+            if number != self._digest and self._is_there(self._path(key)):
                 other = self._fingerprints.get(number, {})
                 return _difference(other, self._fingerprint)
         return None
@@ -128,29 +173,26 @@ class Manifest:
     def refresh(self) -> None:
         """Take in what was added since, by this run or another. Raises OutputError."""
         with self._lock:
+            self._statuses = formats.Statuses()
             try:
                 for _ in range(LOOKS):
-                    vanished = [p for p in find_files(self._folder) if not self._read_on(p)]
+                    vanished = False
+                    for path, data in self._place.read_on(self._read):
+                        vanished |= data is None
+                        self._take_on(path, data or b"")
                     if not vanished:
                         return
             except OSError as error:
                 raise self._failure(error) from error
 
-    def _read_on(self, path: str) -> bool:
-        """Take in what a file says beyond what was read; False where it has vanished."""
-        at = self._read.get(path, 0)
-        try:
-            with os.fdopen(open_to_read(path), "rb") as file:
-                file.seek(at)
-                data = file.read()
-        except FileNotFoundError:
-            return False
+    def _take_on(self, path: str, data: bytes) -> None:
+        """Take in what a file says beyond what was read."""
         *lines, last = data.split(b"\n")
         for line in lines:
             self._take(line)
         # The last line may still be being written.
-        self._read[path] = at + len(data) - (0 if self._take(last) else len(last))
-        return True
+        more = len(data) - (0 if self._take(last) else len(last))
+        self._read[path] = self._read.get(path, 0) + more
 
     def _take(self, line: bytes) -> bool:
         # What is torn, or not ours, is passed over.
@@ -174,9 +216,8 @@ class Manifest:
         """
         first = _line({"recipe": self._digest, "options": self._fingerprint})
         try:
-            formats.make_folders(self._folder)
-            self._file = ManifestFile(self._folder, self._writer, first)
-            over = [path for path in self._read if merge and formats.is_dead(path)]
+            self._file = self._place.begin(self._writer, first)
+            over = [path for path in self._read if merge and self._place.is_over(path)]
             if len(over) > FEW_FILES or self._lines > 2 * len(self._entries) + FEW:
                 self._merge(self._file, over)
         except OSError as error:
@@ -197,7 +238,8 @@ class Manifest:
         Raises OutputError where it cannot be noted; the output should then not get its name.
         """
         state, of = stamp(output), stamp(before)
-        entry = Entry(state, formats.absolute(source), of, self._digest, array, whole)
+        when = time.time_ns() if formats.is_address(path) else None
+        entry = Entry(state, formats.absolute(source), of, self._digest, array, whole, when)
         assert self._file is not None
         try:
             self._file.append(_line(_record(self._key(path), entry)))
@@ -209,7 +251,7 @@ class Manifest:
         if self._file is not None:
             self._file.close()
 
-    def _merge(self, file: ManifestFile, over: Sequence[str]) -> None:
+    def _merge(self, file: Writer, over: Sequence[str]) -> None:
         """Say all that is known once more, but for outputs that were made again, and at one place.
 
         Files whose writers are at work stay; what is read twice is known all the same.
@@ -220,11 +262,9 @@ class Manifest:
         for number, options in self._fingerprints.items():
             if number in used and number != self._digest:
                 file.append(_line({"recipe": number, "options": options}))
-        for key, entry in made.items():
-            file.append(_line(_record(key, entry)))
+        file.append(b"".join(_line(_record(key, entry)) for key, entry in made.items()))
         file.sync()
-        for path in over:
-            formats.remove_if_dead(path)
+        self._place.remove(over)
 
     def _failure(self, error: OSError) -> OutputError:
         where = error.filename or self._folder
@@ -233,19 +273,41 @@ class Manifest:
     def _current(self, key: str) -> Entry:
         """Give the entry of the file that is there, or else the latest."""
         entries = self._entries[key]
-        with suppress(OSError):
-            now = stamp(formats.status(os.path.join(self._folder, key)))
+        with suppress(OSError, InputError):
+            now = stamp(self._statuses.status(self._path(key)))
             return next((entry for entry in entries if entry.output == now), _latest(entries))
         return _latest(entries)
 
     def _key(self, path: str) -> str:
         # Relative to the folder, so that it may be moved with all that is in it.
+        if formats.is_address(path):
+            return path.removeprefix(f"{self._folder.rstrip('/')}/")
+        if formats.is_address(self._folder):
+            return os.path.abspath(path)
         return os.path.relpath(path, self._folder)
+
+    def _path(self, key: str) -> str:
+        return key if formats.is_address(key) else os.path.join(self._folder, key)
+
+    def _is_there(self, path: str) -> bool:
+        if not formats.is_address(path):
+            return os.path.lexists(path)
+        with suppress(InputError):  # who does not answer is asked again soon
+            return self._statuses.is_there(path)
+        return True
+
+
+def _place_of(folder: str) -> Place:
+    if not formats.is_address(folder):
+        return ManifestFiles(folder)
+    from poolcli.batch.manifest_objects import ManifestObjects  # late: few outputs are far away
+
+    return ManifestObjects(folder)
 
 
 def _latest(made: Sequence[Entry]) -> Entry:
     """The entry of the file that was made last: those of several runs come in any order."""
-    return max(made, key=lambda entry: entry.output.mtime_ns)
+    return max(made, key=lambda entry: entry.age)
 
 
 def _difference(then: Fingerprint, now: Fingerprint) -> str:
@@ -275,6 +337,7 @@ def _entry(record: Mapping[str, Any]) -> Entry:
         fingerprint=_text(record["by"]),
         array=None if array is None else _text(array),
         whole=record.get("whole", True) is True,
+        when=record["when"] if type(record.get("when")) is int else None,
     )
 
 
@@ -302,6 +365,8 @@ def _record(key: str, entry: Entry) -> dict[str, Any]:
         record["array"] = entry.array
     if not entry.whole:
         record["whole"] = False
+    if entry.when is not None:
+        record["when"] = entry.when
     return record
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from poolcli import formats
@@ -19,7 +19,7 @@ from poolcli.errors import OutputError
 FOLDER = ".poolcli"
 # What runs of poolcli that kept a single file for all have left.
 SINGLE = ".poolcli.jsonl"
-_END = ".jsonl"
+END = ".jsonl"
 # So many times a file that has vanished is made again before that is an error.
 ATTEMPTS = 100
 
@@ -37,7 +37,7 @@ def find_files(folder: str) -> Iterator[str]:
         names = os.listdir(inside)
     except FileNotFoundError:
         return
-    yield from (os.path.join(inside, name) for name in sorted(names) if name.endswith(_END))
+    yield from (os.path.join(inside, name) for name in sorted(names) if name.endswith(END))
 
 
 def open_to_read(path: str) -> int:
@@ -68,6 +68,42 @@ def _no_file(path: str) -> OutputError:
 def _check_folder(path: str) -> None:
     if not stat.S_ISDIR(os.lstat(path).st_mode):
         raise OutputError(f"{path}: is no folder; remove it")
+
+
+class ManifestFiles:
+    """The files of the manifest of one output folder of this machine."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def read_on(self, read: Mapping[str, int]) -> Iterator[tuple[str, bytes | None]]:
+        """Give what each says beyond what was ``read``; None for those that have vanished.
+
+        Raises OSError, or OutputError where something else is in their place.
+        """
+        for path in find_files(self._folder):
+            try:
+                with os.fdopen(open_to_read(path), "rb") as file:
+                    file.seek(read.get(path, 0))
+                    data = file.read()
+            except FileNotFoundError:
+                yield path, None
+            else:
+                yield path, data
+
+    def begin(self, writer: str, first: bytes) -> ManifestFile:
+        """Make the folder, and the file of one run. Raises OSError or OutputError."""
+        formats.make_folders(self._folder)
+        return ManifestFile(self._folder, writer, first)
+
+    def is_over(self, path: str) -> bool:
+        """Whether nobody writes to a file any more."""
+        return formats.is_dead(path)
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Remove files to which nobody writes any more."""
+        for path in paths:
+            formats.remove_if_dead(path)
 
 
 class ManifestFile:
@@ -127,7 +163,7 @@ class ManifestFile:
         _check_folder(self._folder)
         descriptor = None
         while descriptor is None:
-            path = os.path.join(self._folder, f"{self._writer}-{formats.own_name()}{_END}")
+            path = os.path.join(self._folder, f"{self._writer}-{formats.own_name()}{END}")
             descriptor = formats.create_owned(path)
         # The new one is open before the old one is let go. So there is no moment at which the
         # number of a closed descriptor is kept: the system gives it to the next file that is

@@ -184,11 +184,6 @@ class Target(NamedTuple):
         return self.output is not None and names_folder(self.output)
 
     @property
-    def is_far(self) -> bool:
-        """Whether results go to an object store."""
-        return self.output is not None and formats.is_address(self.output)
-
-    @property
     def is_binary(self) -> bool:
         """Whether standard output would surely get bytes that are no text."""
         row = row_of(self.format)

@@ -241,7 +241,7 @@ def run(operation: Operation, values: Values, inputs: Sequence[batch.Input] | No
         target = target._replace(measure=lambda item: measure(item, worker))
     is_batch = target.is_folder and batch.is_many(inputs)
     manifest = None
-    if (is_batch or target.resume) and not target.is_far:
+    if is_batch or target.resume:
         from poolcli.batch.manifest import fingerprint_of
 
         fingerprint = fingerprint_of(operation, layouts, target.format, images)

@@ -9,17 +9,15 @@ from poolcli.formats.addresses import (
     is_pattern,
 )
 from poolcli.formats.atomic import (
+    Named,
     Ready,
-    Status,
     abandon,
     atomic_target,
     create_owned,
     is_dead,
-    is_there,
     make_folders,
     own_name,
     remove_if_dead,
-    status,
     sweep,
 )
 from poolcli.formats.base import Format, OpenFile, Source, SourceInfo
@@ -58,6 +56,7 @@ from poolcli.formats.sinks import (
     write_file,
     write_stream,
 )
+from poolcli.formats.states import Status, Statuses, is_there, status
 
 __all__ = [
     "ALL",
@@ -66,6 +65,7 @@ __all__ = [
     "Finished",
     "Format",
     "Members",
+    "Named",
     "NewArray",
     "OpenFile",
     "OutputFile",
@@ -77,6 +77,7 @@ __all__ = [
     "Source",
     "SourceInfo",
     "Status",
+    "Statuses",
     "abandon",
     "absolute",
     "archive_sink",

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-from poolcli.errors import OutputError
-from poolcli.formats.addresses import is_address, is_far_store
-from poolcli.formats.guard import reading
+from poolcli.errors import InputError, OutputError
+from poolcli.formats.addresses import is_address
+from poolcli.formats.states import Status, status
 
 # A file system that does not answer must not keep the process.
 PATIENCE = 1.0
@@ -195,47 +195,12 @@ def _lock(descriptor: int) -> bool | None:
     return True
 
 
-class Status(NamedTuple):
-    """What tells one state of a file from another, and one file; of a folder, all that is in it."""
+Named = Callable[[Status], None]
+Ready = Callable[[Status], Named | None]
+"""Told of a complete file just before it gets its name; raising keeps it from getting it.
 
-    st_size: int
-    st_mtime_ns: int
-    st_dev: int
-    st_ino: int
-
-    @classmethod
-    def of(cls, info: os.stat_result) -> Status:
-        """That of a file."""
-        return cls(info.st_size, info.st_mtime_ns, info.st_dev, info.st_ino)
-
-
-def status(path: str, *, inside: bool = True) -> Status:
-    """The state of a file, or of a folder and what is ``inside``. Raises OSError for none.
-
-    That of an object far away is its size and a number made of its ETag; raises InputError, one
-    line that starts with the address.
-    """
-    if is_address(path):
-        from poolcli.formats import remote
-
-        with reading(path):
-            if not is_far_store(path):
-                return Status(*remote.state(path), *_FAR)
-            return Status(*(remote.state_of_folder(path) if inside else (0, 0)), *_FAR)
-    whole = Status.of(os.stat(path))
-    if not inside or not os.path.isdir(path):
-        return whole
-    size, latest = 0, 0
-    for folder, _, names in os.walk(path):
-        for name in names:
-            info = os.stat(os.path.join(folder, name), follow_symlinks=False)
-            size, latest = size + info.st_size, max(latest, info.st_mtime_ns)
-    return whole._replace(st_size=size, st_mtime_ns=latest)
-
-
-_FAR = (-1, -1)  # no device and no number there that a file here could have
-Ready = Callable[[Status], None]
-"""Told of a complete file just before it gets its name; raising keeps it from getting it."""
+Far away its state shows only when it has it: what is given back is told of that.
+"""
 
 _OWN_DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
 _STANDARD = {"/dev/stdin": "0", "/dev/stdout": "1", "/dev/stderr": "2"}
@@ -255,12 +220,19 @@ def atomic_target(
     if is_address(path):
         from poolcli.formats import remote  # late: few outputs are far away
 
+        named: Named | None = None
+
         def complete(size: int) -> None:
-            if ready is not None:
-                ready(Status(size, 0, *_FAR))
+            nonlocal named
+            named = None if ready is None else ready(Status.unknown(size))
 
         with remote.target(path, overwrite, complete) as file:
             yield file
+        if named is not None:
+            try:
+                named(Status.far(*remote.state(path)))
+            except InputError as error:
+                raise OutputError(str(error)) from error
         return
     special = _open_special(path)
     if special is not None:
@@ -364,19 +336,6 @@ def _exchange(temporary: str, target: str) -> None:
     os.rename(target, kept)
     os.rename(temporary, target)
     _remove(kept)
-
-
-def is_there(path: str) -> bool:
-    """Whether a file or a store is there, or an object far away.
-
-    Raises InputError, one line that starts with the address.
-    """
-    if not is_address(path):
-        return os.path.isfile(path)
-    from poolcli.formats import remote
-
-    with reading(path):
-        return remote.exists(path)
 
 
 def make_folders(path: str) -> None:

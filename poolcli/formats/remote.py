@@ -10,7 +10,7 @@ import hashlib
 import io
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
@@ -81,13 +81,14 @@ def _system(scheme: str, *, asynchronous: bool = False) -> Any:
     return fsspec.filesystem(scheme, **options)
 
 
-def _far(address: str) -> Far:
+def located(address: str) -> Far:
+    """Give the file system that an address is of, and its path there. Raises InputError."""
     scheme_of(address)
     system = _system(address.partition("://")[0].lower())
     return Far(address, system, system._strip_protocol(address))
 
 
-def _asked(act: Callable[[], T]) -> T:
+def asked(act: Callable[[], T]) -> T:
     """Do what asks somebody, again where it may have been bad luck. Raises InputError."""
     for left in reversed(range(TRIES)):
         try:
@@ -154,11 +155,12 @@ def _explained(error: BaseException) -> str:
 
 def about(address: str) -> About:
     """Ask for what is known of an object. Raises InputError, without the address."""
-    far = _far(address)
-    return _about(far, _asked(lambda: far.system.info(far.path)))
+    far = located(address)
+    return known_of(asked(lambda: far.system.info(far.path)))
 
 
-def _about(far: Far, info: dict[str, Any]) -> About:
+def known_of(info: Mapping[str, Any]) -> About:
+    """What fsspec says of an object. Raises InputError for a folder."""
     if info.get("type") == "directory":
         raise InputError("it is a folder; end it with / to pool what is in it")
     tag = next(
@@ -170,7 +172,7 @@ def _about(far: Far, info: dict[str, Any]) -> About:
 
 def exists(address: str) -> bool:
     """Ask whether there is an object. Raises InputError, without the address."""
-    far = _far(address)
+    far = located(address)
 
     def look() -> bool:
         try:
@@ -180,7 +182,7 @@ def exists(address: str) -> bool:
                 return False
             raise
 
-    return _asked(look)
+    return asked(look)
 
 
 def state(address: str) -> tuple[int, int]:
@@ -189,20 +191,21 @@ def state(address: str) -> tuple[int, int]:
     Raises InputError, without the address.
     """
     size, tag, _ = about(address)
-    return size or 0, _number_of(tag)
+    return size or 0, number_of(tag)
 
 
 def state_of_folder(address: str) -> tuple[int, int]:
     """As :func:`state`, of all that is in a folder."""
-    far = _far(address)
+    far = located(address)
     if not scheme_of(address).lists:
         return 0, 0
-    found = _asked(lambda: far.system.find(far.path, detail=True))
-    known = [(name, *_about(far, info)[:2]) for name, info in sorted(found.items())]
-    return sum(size or 0 for _, size, _ in known), _number_of(repr(known))
+    found = asked(lambda: far.system.find(far.path, detail=True))
+    known = [(name, *known_of(info)[:2]) for name, info in sorted(found.items())]
+    return sum(size or 0 for _, size, _ in known), number_of(repr(known))
 
 
-def _number_of(text: str) -> int:
+def number_of(text: str) -> int:
+    """Give a number that another text hardly has."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6])
 
 
@@ -265,7 +268,7 @@ class RangedFile(io.RawIOBase):
 
     def _fetched(self, start: int, stop: int) -> bytes:
         system, path = self._far.system, self._far.path
-        data: bytes = _asked(partial(system.cat_file, path, start=start, end=stop))
+        data: bytes = asked(partial(system.cat_file, path, start=start, end=stop))
         if len(data) != stop - start:
             raise InputError(
                 f"{stop - start} bytes from {start} on were asked for, and {len(data)} came; it has"
@@ -279,7 +282,7 @@ def open_input(address: str) -> BinaryIO:
 
     Raises InputError, without the address.
     """
-    known, far = about(address), _far(address)
+    known, far = about(address), located(address)
     if known.size is not None and known.may_have_ranges and _has_ranges(far, known.size):
         return cast(BinaryIO, io.BufferedReader(RangedFile(far, known.size), AHEAD))
 
@@ -288,7 +291,7 @@ def open_input(address: str) -> BinaryIO:
         with far.system.open(far.path, "rb", block_size=0) as stream:
             return _copied(stream, known.size)
 
-    return _asked(fetch)
+    return asked(fetch)
 
 
 def _has_ranges(far: Far, size: int) -> bool:
@@ -307,7 +310,7 @@ def _has_ranges(far: Far, size: int) -> bool:
                 return False
         return True
 
-    return _asked(try_one)
+    return asked(try_one)
 
 
 def as_a_whole(file: BinaryIO) -> BinaryIO:
@@ -355,14 +358,14 @@ def target(address: str, overwrite: bool, ready: Callable[[int], None]) -> Itera
     if not scheme_of(address).is_written:
         raise OutputError("it is only read; s3:// and gs:// are written")
     try:
-        far = _far(address)
+        far = located(address)
         if not overwrite and exists(address):
             raise OutputError(EXISTS)
         with tempfile.TemporaryFile() as file:
             yield cast(BinaryIO, file)
             file.flush()
             ready(file.seek(0, io.SEEK_END))
-            _asked(lambda: _upload(far, cast(BinaryIO, file), overwrite))
+            asked(lambda: _upload(far, cast(BinaryIO, file), overwrite))
     except InputError as error:
         raise OutputError(str(error)) from error
 
@@ -372,6 +375,13 @@ EXISTS = "it exists; say `overwrite` to replace it"
 
 def _upload(far: Far, file: BinaryIO, overwrite: bool) -> None:
     """Write an object that appears with its last byte; when anything fails, it does not."""
+    if file.seek(0, io.SEEK_END) <= PIECE:
+        file.seek(0)
+        data = file.read()
+        if not overwrite and exists(far.address):
+            raise OutputError(EXISTS)
+        far.system.pipe_file(far.path, data)
+        return
     file.seek(0)
     # Leaving a block by an error would publish what there is.
     stream = far.system.open(far.path, "wb", autocommit=False)
@@ -394,17 +404,17 @@ def folders(address: str) -> list[str]:
 
     Raises InputError, without the address.
     """
-    far = _far(address)
+    far = located(address)
     if not scheme_of(address).lists:
         raise InputError("it is a group, and the web has no lists; name an array's own address")
-    found = _asked(lambda: far.system.ls(far.path, detail=True))
+    found = asked(lambda: far.system.ls(far.path, detail=True))
     names = (info["name"] for info in found if info.get("type") == "directory")
     return sorted(name.rstrip("/").rpartition("/")[2] for name in names)
 
 
 def for_zarr(address: str) -> tuple[Any, str]:
     """Give the file system as zarr wants it, which asks side by side, and the path there."""
-    return _system(address.partition("://")[0].lower(), asynchronous=True), _far(address).path
+    return _system(address.partition("://")[0].lower(), asynchronous=True), located(address).path
 
 
 def listed(address: str, *, recursive: bool = False) -> list[Item]:
@@ -413,16 +423,16 @@ def listed(address: str, *, recursive: bool = False) -> list[Item]:
     Hidden ones, and with ``recursive`` those in hidden folders, are passed over. Raises InputError,
     without the address.
     """
-    far = _far(address)
+    far = located(address)
     if not scheme_of(address).lists:
         raise InputError("the web has no lists; name files, or use s3:// or gs://")
     if address.endswith("/"):
         root = far.path.rstrip("/")
         ask = far.system.find if recursive else far.system.ls
-        found = _asked(lambda: ask(root, detail=True))
+        found = asked(lambda: ask(root, detail=True))
     else:
         root = far.path.partition("**")[0].rpartition("/")[0] if "**" in far.path else ""
-        found = _asked(lambda: far.system.glob(far.path, detail=True))
+        found = asked(lambda: far.system.glob(far.path, detail=True))
     infos = found.values() if isinstance(found, dict) else found
     names = sorted(info["name"] for info in infos if info.get("type") == "file")
     scheme = address.partition("://")[0]

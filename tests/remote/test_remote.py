@@ -20,6 +20,7 @@ from poolcli.errors import InputError, OutputError, UsageError
 from poolcli.formats import remote
 from tests.helpers.every import every
 from tests.helpers.far import BUCKET, Web
+from tests.helpers.folders import NOTES
 from tests.helpers.program import PROJECT, Outcome, npy_bytes
 
 Run = Callable[..., Outcome]
@@ -51,6 +52,12 @@ FILES = {
     "p.tif": picture("tiff"),
     "t.csv": b"1,2,3,4\n5,6,7,8\n",
 }
+
+
+def outputs(s3: Any, folder: str) -> list[str]:
+    """Give the names of the objects in and below a folder, but for its manifest."""
+    names = (name.removeprefix(f"{BUCKET}/{folder}/") for name in s3.find(f"{BUCKET}/{folder}"))
+    return sorted(name for name in names if not name.startswith(f"{NOTES}/"))
 
 
 def local(name: str) -> Path:
@@ -87,15 +94,15 @@ def test_a_folder_goes_into_another(s3: Any, poolcli: Run) -> None:
     assert (done.code, done.err) == (0, "poolcli: 2 done\n")
     records = [json.loads(line) for line in done.text.splitlines()]
     assert {record["label"] for record in records} == {f"{S3}/in/a.npy", f"{S3}/in/b.npy"}
-    assert sorted(s3.find(f"{BUCKET}/flat")) == [f"{BUCKET}/flat/{n}.npy" for n in "ab"]
+    assert outputs(s3, "flat") == ["a.npy", "b.npy"]
     assert poolcli("max", "-k", 2, f"{S3}/in/", "-r", "-o", f"{S3}/tree/", "-q").code == 0
-    expected = [f"{BUCKET}/tree/{n}.npy" for n in ("a", "b", "deep/c")]
-    assert sorted(s3.find(f"{BUCKET}/tree")) == expected
+    expected = ["a.npy", "b.npy", "deep/c.npy"]
+    assert outputs(s3, "tree") == expected
     assert poolcli("max", "-k", 2, f"{S3}/in/", "-r", "-o", "local/", "-q").code == 0
     assert sorted(path.name for path in Path("local").rglob("*.npy")) == ["a.npy", "b.npy", "c.npy"]
     done = poolcli("max", "-k", 2, f"{S3}/in/**/*.npy", "-o", f"{S3}/globbed/", "-q")
     assert done.code == 0, done.err
-    assert sorted(s3.find(f"{BUCKET}/globbed")) == [n.replace("tree", "globbed") for n in expected]
+    assert outputs(s3, "globbed") == expected
     assert poolcli("info", f"{S3}/in/[ab].npy").text.count("60x80") == 2
     Path("list").write_text(f"{S3}/in/a.npy\n{S3}/in/deep/\n", encoding="utf-8")
     assert poolcli("info", "--files-from", "list").text.count("60x80") == 2
@@ -150,7 +157,7 @@ def test_an_output_appears_only_when_it_is_whole(
     assert not s3.exists(path)
     # What goes wrong on the way up leaves nothing, however much of it has gone.
     monkeypatch.setattr(remote, "PIECE", 6 << 20)
-    real = remote._far
+    real = remote.located
 
     class Breaking:
         def __init__(self, system: Any) -> None:
@@ -172,7 +179,9 @@ def test_an_output_appears_only_when_it_is_whole(
             stream.write = once
             return stream
 
-    monkeypatch.setattr(remote, "_far", lambda a: real(a)._replace(system=Breaking(real(a).system)))
+    monkeypatch.setattr(
+        remote, "located", lambda a: real(a)._replace(system=Breaking(real(a).system))
+    )
     large = npy_bytes(np.zeros(13 << 20, "u1"))
     with pytest.raises(OutputError, match="^the line is cut$"), formats.atomic_target(path) as file:
         file.write(large)
@@ -296,7 +305,6 @@ REFUSED = [
     ),
     (f"max -k 1 --matrix 1 -o {S3}/x.zarr", 1, "a folder is written here and not far away"),
     ("max -k 1 --matrix 1 -o s3://no-such-bucket-here/x.npy", 1, "no-such-bucket-here/x.npy: "),
-    (f"max -k 1 {S3}/in/ -o {S3}/out/ --resume", 2, "--resume reads what a run has noted"),
     (f"max -k 1 {S3}/in/ -o {S3}/one.npy", 2, "one file for"),
     (f"max -k 1 {S3}/in/ --scheduler tcp://127.0.0.1:9 -o {S3}/out/", 2, "a cluster shares files"),
     ("max -k 1 https://host/in/", 1, "https://host/in/: the web has no lists"),
