@@ -75,6 +75,8 @@ class Plan:
     """Where others do the rest: of the blocks that an array is cut into, these alone."""
     mask: NDArray[np.bool_] | None = field(default=None, compare=False)
     """True for cells that do not count, one for each cell of the input."""
+    weights: NDArray[np.float64] | None = field(default=None, compare=False)
+    """How much each cell counts."""
 
     @cached_property
     def output_layout(self) -> str:
@@ -346,6 +348,7 @@ class Plan:
             cell_coefs=self._coefficients(self._index_order(), self.input_shape, order),
             window_coefs=self._coefficients("NCDHW", whole.keepdims_shape, order),
             missing=self._missing(kernel, result, out.dtype),
+            weights=None if self.weights is None else input_view(self.weights, order),
             refuse_nan=self._refuses_nan and kernel is self.kernel,
             divisor=request.divisor,
             count_include_pad=request.counts_padding,
@@ -406,7 +409,7 @@ class Plan:
 
     def _refuse_empty(self, task: Task) -> None:
         """Refuse windows of masked cells alone, where no number can say that they are."""
-        if self.mask is None or self.request.nodata is not None:
+        if self.mask is None or self.request.nodata is not None or self._empty is not None:
             return
         if task.kernel is not self.kernel or task.target.dtype.kind == "f":
             return
@@ -435,6 +438,11 @@ class Plan:
             place = np.unravel_index(int(np.argmin(there)), there.shape)
             where = self._named(place)
             raise InputError(f"the window at {where} has masked cells alone; say `nodata` for it")
+
+    @property
+    def _empty(self) -> int | None:
+        """What a window gives in which no cell counts, where that is no missing value."""
+        return find_op(self.request.op).empty
 
     def _named(self, place: Sequence[Any]) -> str:
         """A position with the names of its axes."""
@@ -492,12 +500,13 @@ class Plan:
         # As typed, and in whole numbers: 7 of 25 cells are 0.28, and 0.28 · 25 as floats is more.
         share = as_typed(request.min_valid).limit_denominator(10**9)
         least = (share.numerator, share.denominator)
+        fill: Any = np.nan if result.kind == "f" else -1
+        if kernel is self.kernel and self._empty is not None:
+            fill = result.type(self._empty)
         if request.nodata is None:
-            fill: Any = np.nan if result.kind == "f" else -1
             return Missing(skips, self._marker() if masked else None, fill, least)
         value = as_cell(request.nodata, self.input_dtype, "input")
-        fill = np.nan if result.kind == "f" else -1
-        if kernel is self.kernel:
+        if kernel is self.kernel and self._empty is None:
             # Of integers into integers nothing need pass through a float.
             whole = self.input_dtype.kind in "iu" and target.kind in "iu"
             fill = as_cell(request.nodata, target if whole else result, "result")

@@ -45,11 +45,10 @@ def windows_of(family: Family, values: Values, command: str) -> Mapping[str, Any
     """
     read: dict[str, Any] = {}
     for param in family.params:
-        typed = values[param.name]
+        typed = values.get(param.name)
         if typed is None and param.examples and values.get(param.instead) is None:
             raise UsageError(f"{command} needs {param.meaning}: {_example(param, values)}")
-        is_text = isinstance(typed, str)
-        read[param.name] = param.read(typed, long_flag(param)) if is_text else typed
+        read[param.name] = param.read(typed, long_flag(param)) if isinstance(typed, str) else typed
     return read
 
 
@@ -79,7 +78,8 @@ def request_of(op: Op, family: Family, values: Values) -> Request:
         keepdims=values.get("keepdims", True),
         threads=values["threads"],
         params=_own_params(op, values),
-        mask=_mask(values),
+        mask=None if (mask := _beside(values, "mask")) is None else mask != 0,
+        weights=None if (weights := _beside(values, "weights")) is None else weights.astype(float),
     )
 
 
@@ -155,19 +155,18 @@ def only_array(item: batch.Input) -> NDArray[Any]:
     return loaded.array
 
 
-def _mask(values: Values) -> NDArray[Any] | None:
-    """True for the cells that the file of the mask leaves out."""
-    name = values.get("mask")
+def _beside(values: Values, what: str) -> NDArray[Any] | None:
+    """The numbers of the file of a mask or of weights, where one is named."""
+    name = values.get(what)
     if name is None:
         return None
     nothing = dict.fromkeys(("matrix", "arrays", "files_from"))
     inputs = find_inputs({**values, **nothing, "inputs": [name]})
     if len(inputs) != 1 or inputs[0].from_folder:
-        raise UsageError("--mask takes one file")
-    mask = only_array(inputs[0])
-    if mask.dtype.kind not in "biuf":
-        raise InputError(f"{inputs[0].label}: the mask is of {mask.dtype}; numbers are meant")
-    found: NDArray[Any] = mask != 0
+        raise UsageError(f"--{what} takes one file")
+    found = only_array(inputs[0])
+    if found.dtype.kind not in "biuf":
+        raise InputError(f"{inputs[0].label}: {what} of {found.dtype}; numbers are meant")
     return found
 
 
