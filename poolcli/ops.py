@@ -424,7 +424,6 @@ ROWS = (
         formula="n",
         source="numpy.ma.count; NaN is no number, and never counts",
         kernel=compiled("count", "count"),
-        by_position=True,
         empty=0,
         equation=arithmetic("counted"),
         per_window="the number of cells in each window that are there",
