@@ -1,4 +1,7 @@
-"""Files: .npy to .npy as whole processes, beside ``cat FILE > /dev/null`` with a warm cache."""
+"""Files: .npy to .npy as whole processes, beside ``cat FILE > /dev/null`` with a warm cache.
+
+``cat, and write`` also writes as many bytes as the result has: most of the time goes there.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +64,7 @@ def streams(folder: Path, program: str, quick: bool, large: bool) -> Iterator[Ca
             ways = [
                 _way("poolcli", pool, source, target),
                 _way("cat", ["sh", "-c", f"cat '{source}' > /dev/null"], source, None),
+                _way("cat, and write", ["sh", "-c", _read_and_write(source, target)], source, None),
                 _way("poolcli avg", avg, source, target, answer="avg"),
             ]
             if layout == "HW" and large:
@@ -70,11 +74,20 @@ def streams(folder: Path, program: str, quick: bool, large: bool) -> Iterator[Ca
             targets = [
                 Target("cat", most=1.5),
                 Target("cat", most=1.5, of="poolcli avg"),
+                Target("cat, and write", most=1.5),
                 Target(memory=200),
                 Target(memory=200, of="poolcli avg"),
             ]
             title = f"2×2/2, {layout} {'×'.join(map(str, shape))}"
             yield Case(title, ways, targets, rounds=3 if quick else 7)
+
+
+def _read_and_write(source: Path, target: Path) -> str:
+    """What nobody can do without: read the input, and write as many bytes as the output has."""
+    bytes_out = source.stat().st_size // 4
+    return (
+        f"rm -f '{target}'; cat '{source}' > /dev/null; head -c {bytes_out} '{source}' > '{target}'"
+    )
 
 
 MANY = """

@@ -46,7 +46,7 @@ NOTES = {
     "ops": "Every op, beside NumPy's reshape and reduce\n\n1×16×600×600, float32 unless said.",
     "small": "Small arrays\n\nTwo hundred calls, milliseconds for all of them.",
     "files": "Files\n\n`.npy` to `.npy`, float32, whole processes, the file in the system's cache; "
-    "cat writes to /dev/null.",
+    "cat writes to /dev/null; where it says so, a quarter of it to a new file, as pooling does.",
     "folders": "Folders\n\nWhole processes over the same folder, outputs written.",
     "starts": "Start-up\n\nWhole processes in an environment that holds poolcli and what it needs.",
     "size": "How cost grows with the array\n\nOne float32 plane, 2×2/2.",

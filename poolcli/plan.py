@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poolcli import checks
-from poolcli.dtypes import as_cell, as_typed, result_dtype
+from poolcli.dtypes import result_dtype
 from poolcli.engine.arrays import (
-    Buffers,
     Gathered,
     Readable,
     Writable,
@@ -21,6 +19,7 @@ from poolcli.engine.arrays import (
     memory_order,
     output_view,
     read_whole,
+    refuse_out,
     shape_of,
     view_order,
     write_whole,
@@ -29,20 +28,19 @@ from poolcli.engine.blocks import Memory, Progress, count_blocks, memory_of, run
 from poolcli.engine.chunks import Outline
 from poolcli.engine.gather import gathered_bytes, positions_of
 from poolcli.engine.kernels import Kernel
-from poolcli.engine.masked import MaskedView, marker
+from poolcli.engine.masked import MaskedView
 from poolcli.engine.native import Missing
 from poolcli.engine.repeat import Repeat
 from poolcli.engine.worker import NanFound, Task, is_shared
 from poolcli.errors import InputError, UsageError
 from poolcli.families import JsonObject
 from poolcli.layout import AXIS_NAMES, Layout, show_shape
+from poolcli.missing import marker_of, missing_cells, refuse_empty
 from poolcli.ops import OPS, MakeKernel, find_op
 from poolcli.recent import Recent
 from poolcli.windows import Grid, Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from poolcli.request import Request
@@ -293,26 +291,9 @@ class Plan:
         """The positions of the cells whose values the results are."""
         values = allocate(self.output_shape, result_dtype(self.kernel.result, self.input_dtype))
         self._run(self.kernel, x, values, None, None)
-        lead, order = self._view(x)
-        out = allocate(self.output_shape, np.dtype(np.int64))
+        out, order = allocate(self.output_shape, np.dtype(np.int64)), self._view(x)[1]
         results, positions = (self._with_all_axes(a).transpose(order) for a in (values, out))
-        task = self._task(self.kernel, x, values)
-        held = [(0, n) for n in task.source.shape]
-        for axis, (w, (first, stop)) in enumerate(
-            zip(task.windows, task.ranges, strict=True), lead
-        ):
-            low = min(max(0, w.starts[first]), w.n - 1)
-            held[axis] = low, max(low + 1, min(w.n, w.end(stop - 1)))
-        positions[...] = positions_of(
-            results,
-            task.source.read(tuple(held), Buffers()),
-            task.windows,
-            task.ranges,
-            lead,
-            task.cell_coefs,
-            task.missing,
-            [low for low, _ in held[lead : lead + len(task.windows)]],
-        )
+        positions[...] = positions_of(self._task(self.kernel, x, values), results)
         return out
 
     def _view(self, x: Readable) -> tuple[int, tuple[int, ...]]:
@@ -334,8 +315,8 @@ class Plan:
         result = result_dtype(kernel.result, self.input_dtype, wanted)
         source = input_view(x, order)
         if self.mask is not None:
-            unused = request.nodata is None
-            source = MaskedView(source, self.mask.transpose(order), self._marker(), unused=unused)
+            marker, unused = marker_of(request.nodata, self.input_dtype), request.nodata is None
+            source = MaskedView(source, self.mask.transpose(order), marker, unused=unused)
         return Task(
             name=request.op,
             kernel=kernel,
@@ -382,7 +363,8 @@ class Plan:
                     progress(1.0)
                 return
         task = self._task(kernel, x, out)
-        self._refuse_empty(task)
+        if kernel is self.kernel:
+            refuse_empty(self, task.target.dtype)
         alone = not isinstance(x, np.ndarray) and x.sequential
         threads = 1 if alone else self.request.threads
         try:
@@ -399,54 +381,6 @@ class Plan:
                 x.finish()
         except NanFound as found:
             raise self.refusal_of(found, x) from None
-
-    def _marker(self) -> Any:
-        """What masked cells are seen as: nodata, or else a value that no other cell has."""
-        nodata = self.request.nodata
-        if nodata is not None:
-            return as_cell(nodata, self.input_dtype, "input")
-        return marker(self.input_dtype)
-
-    def _refuse_empty(self, task: Task) -> None:
-        """Refuse windows of masked cells alone, where no number can say that they are."""
-        if self.mask is None or self.request.nodata is not None or self._empty is not None:
-            return
-        if task.kernel is not self.kernel or task.target.dtype.kind == "f":
-            return
-        if self.request.min_valid:
-            raise UsageError("min_valid beside a mask over integers needs `nodata`")
-        plain = replace(
-            self.request,
-            op="max",
-            mask=None,
-            nan="propagate",
-            dtype=None,
-            divisor=None,
-            count_include_pad=None,
-            keepdims=True,
-            params={},
-        )
-        there = replace(
-            self,
-            request=plain,
-            mask=None,
-            input_dtype=np.dtype(bool),
-            output_dtype=np.dtype(bool),
-            kernel=find_op("max").kernel({}),
-        ).run(~self.mask)
-        if not there.all():
-            place = np.unravel_index(int(np.argmin(there)), there.shape)
-            where = self._named(place)
-            raise InputError(f"the window at {where} has masked cells alone; say `nodata` for it")
-
-    @property
-    def _empty(self) -> int | None:
-        """What a window gives in which no cell counts, where that is no missing value."""
-        return find_op(self.request.op).empty
-
-    def _named(self, place: Sequence[Any]) -> str:
-        """A position with the names of its axes."""
-        return ", ".join(f"{AXIS_NAMES[c]} {i}" for c, i in zip(self.layout, place, strict=True))
 
     @property
     def _is_small(self) -> bool:
@@ -497,22 +431,15 @@ class Plan:
         masked = self.mask is not None
         if request.nodata is None and not skips and not masked:
             return None
-        # As typed, and in whole numbers: 7 of 25 cells are 0.28, and 0.28 · 25 as floats is more.
-        share = as_typed(request.min_valid).limit_denominator(10**9)
-        least = (share.numerator, share.denominator)
-        fill: Any = np.nan if result.kind == "f" else -1
-        if kernel is self.kernel and self._empty is not None:
-            fill = result.type(self._empty)
-        if request.nodata is None:
-            return Missing(skips, self._marker() if masked else None, fill, least)
-        value = as_cell(request.nodata, self.input_dtype, "input")
-        if kernel is self.kernel and self._empty is None:
-            # Of integers into integers nothing need pass through a float.
-            whole = self.input_dtype.kind in "iu" and target.kind in "iu"
-            fill = as_cell(request.nodata, target if whole else result, "result")
-        if isinstance(value, np.floating) and np.isnan(value):
-            return Missing(True, None, fill, least)
-        return Missing(skips, value, fill, least)
+        return missing_cells(
+            request,
+            self.input_dtype,
+            result,
+            target,
+            skips_nan=skips,
+            masked=masked,
+            fills=kernel is self.kernel,
+        )
 
 
 def winner_of(name: str) -> MakeKernel:
@@ -522,19 +449,3 @@ def winner_of(name: str) -> MakeKernel:
         known = ", ".join(op.name for op in OPS.values() if op.winner is not None)
         raise UsageError(f"{op.name} picks no cell, so it has no indices; {known} do")
     return op.winner
-
-
-def refuse_out(
-    out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any], x: Readable
-) -> None:
-    """Refuse an array to write results to that does not fit them, or that the input shares."""
-    if not isinstance(out, np.ndarray):
-        raise UsageError(f"out {checks.shown(out)}: a NumPy array to write to is meant")
-    if out.shape != shape or out.dtype != dtype:
-        raise UsageError(
-            f"out has shape {out.shape} and dtype {out.dtype}; the result has {shape} and {dtype}"
-        )
-    if not out.flags.writeable:
-        raise UsageError("out is read-only; give an array that can be written")
-    if isinstance(x, np.ndarray) and np.may_share_memory(x, out):
-        raise UsageError("out shares memory with the input; give an array of its own")

@@ -6,9 +6,9 @@ manifests, fingerprints, dry runs and templates of names.
 
 from poolcli.batch.conflicts import assign, check_target
 from poolcli.batch.inputs import Input, Search, find_inputs
-from poolcli.batch.job import Worker
 from poolcli.batch.outputs import STDOUT, Job, Target, is_many
 from poolcli.batch.run import processors, run
+from poolcli.batch.worker import Worker
 
 __all__ = [
     "STDOUT",

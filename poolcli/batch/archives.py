@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli import formats
 from poolcli.errors import InputError
-from poolcli.formats.base import Format, NewArray
+from poolcli.formats.base import Format
+from poolcli.formats.description import NewArray
 from poolcli.formats.guard import writing
 from poolcli.outcomes import Result
 
 if TYPE_CHECKING:
-    from poolcli.batch.job import Planned, Task
+    from poolcli.batch.job import Task
+    from poolcli.batch.worker import Planned
 
 
 def gathered(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from poolcli.formats.base import Description, Overview, Pyramid, Source, SourceInfo, Spacing
+from poolcli.formats.base import Source, SourceInfo
+from poolcli.formats.description import Description, Overview, Pyramid, Spacing
 from poolcli.formats.table import row_of
 from poolcli.operation import OperationPlan
 

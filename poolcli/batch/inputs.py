@@ -16,8 +16,9 @@ from typing import NamedTuple, cast
 
 from poolcli import formats
 from poolcli.errors import InputError, UsageError, code_of
-from poolcli.formats import base
-from poolcli.formats.base import ALL, DEFAULT_READING, SNIFFED, Dialect, Members, OpenFile, Reading
+from poolcli.formats import opening
+from poolcli.formats.base import HEAD, OpenFile
+from poolcli.formats.settings import ALL, DEFAULT_READING, SNIFFED, Dialect, Members, Reading
 from poolcli.formats.table import format_of, row_of
 
 STDIN = "-"
@@ -330,7 +331,7 @@ def _inputs_in_folder(root: str, search: Search) -> list[Input]:
 
 def _file(path: str, *, found: bool = False) -> Input:
     """A file that was named, or ``found`` in a folder: only a pipe that was named is waited for."""
-    streams = not found and base.is_stream(path)
+    streams = not found and opening.is_stream(path)
     return Input(path, partial(formats.open_file, path, streams=streams), path)
 
 
@@ -359,11 +360,11 @@ def _is_input(path: str) -> bool:
     if row_of(extension) is not None and (extension != ".txt" or not os.path.exists(path)):
         return True
     try:
-        with base.open_input(path, streams=False)[0] as file:
-            head = file.read(base.HEAD)
+        with opening.open_input(path, streams=False)[0] as file:
+            head = file.read(HEAD)
         row = format_of(head)
         if row.start is not None:
-            row.start(head if len(head) == base.HEAD else head + b"\n")
+            row.start(head if len(head) == HEAD else head + b"\n")
             return extension == ".txt"
     except OSError:
         return row_of(extension) is not None

@@ -4,108 +4,29 @@ from __future__ import annotations
 
 import itertools
 import sys
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from poolcli import formats
 from poolcli.batch.descriptions import of_result, pyramid_of, undescribed
 from poolcli.batch.outputs import STDOUT, Job, is_special
+from poolcli.batch.worker import Planned, Worker
 from poolcli.engine.blocks import Memory
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, labelled
-from poolcli.formats.base import (
-    NOTHING_SAID,
-    Format,
-    NewArray,
-    OpenFile,
-    Source,
-    SourceInfo,
-)
+from poolcli.formats.base import Format, OpenFile, Source
+from poolcli.formats.description import NOTHING_SAID, NewArray
 from poolcli.formats.guard import shape_text
 from poolcli.formats.sinks import Finished, ResultShape, Sink
 from poolcli.formats.table import NPY, TABLE, is_written, refusal, row_of
-from poolcli.images.options import ImageOptions
-from poolcli.operation import Operation, OperationPlan
-from poolcli.outcomes import Result, Stopped
+from poolcli.operation import OperationPlan
+from poolcli.outcomes import Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from poolcli.batch.manifest import Manifest
     from poolcli.engine.arrays import Readable
-
-
-class StartLatch:
-    """Whether something was done, after which a mistake in the usage is one of an input.
-
-    Any thread may ask; of one that begins and one that refuses at the same time, one comes first.
-    """
-
-    def __init__(self, *, made: bool = False) -> None:
-        self._made, self._refused = made, False
-        self._lock = threading.Lock()
-
-    def make(self) -> None:
-        """Let something be made. Raises Stopped where the run was refused meanwhile."""
-        with self._lock:
-            if self._refused:
-                raise Stopped
-            self._made = True
-
-    def refuse(self) -> bool:
-        """Refuse the whole run, which is possible as long as nothing was made."""
-        with self._lock:
-            self._refused = not self._made
-            return self._refused
-
-
-class Worker(NamedTuple):
-    """What all jobs of a run have in common.
-
-    ``layouts`` are assumed, by number of axes, for arrays whose file does not tell. ``max_bytes``
-    bounds the memory of one input, and ``images`` says what is asked of pictures. ``manifest`` is
-    told of outputs before they get their names. ``tick`` is called again and again with the job
-    and what part of its input was pooled since; by raising it ends the job, which leaves nothing.
-    ``latch`` is set before anything is made.
-    """
-
-    operation: Operation
-    layouts: Mapping[int, str]
-    max_bytes: int | None = None
-    images: ImageOptions = ImageOptions()
-    manifest: Manifest | None = None
-    tick: Callable[[Job, float], None] = lambda _job, _part: None
-    latch: StartLatch = StartLatch(made=True)
-
-    def plan(self, info: SourceInfo, format: str | None) -> OperationPlan:
-        """Say what will be done to an array whose result is written in ``format``."""
-        if info.beside:
-            from poolcli.batch.unchanged import UnchangedPlan  # late: most inputs are no archives
-
-            return UnchangedPlan(info.shape, info.dtype)
-        layout = info.layout or self.layouts.get(len(info.shape))
-        return self.images.plan(self.operation, info, layout, format)
-
-
-class Planned(NamedTuple):
-    """An array and what will be done to it, or why nothing can be.
-
-    ``format`` is the extension that its result is written with, None where it is only shown.
-    """
-
-    source: Source
-    format: str | None
-    plan: OperationPlan | None
-    problem: PoolError | None = None
-
-    def checked(self) -> OperationPlan:
-        """The plan. Raises PoolError where there is none."""
-        if self.plan is None:
-            assert self.problem is not None
-            raise self.problem
-        return self.plan
 
 
 class Task:

@@ -10,7 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli import formats
-from poolcli.batch.job import Planned, Task
+from poolcli.batch.job import Task
+from poolcli.batch.worker import Planned
 from poolcli.formats.table import row_of
 from poolcli.outcomes import Failed, Outcome, Result, Settings, Stopped, Watch, without_arrays
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from poolcli import formats
 from poolcli.batch.inputs import STDIN, Input
-from poolcli.batch.job import StartLatch, Task, Worker
+from poolcli.batch.job import Task
 from poolcli.batch.outputs import STDOUT, Job, is_special
+from poolcli.batch.worker import StartLatch, Worker
 from poolcli.errors import InputError, OutputError, PoolError, UsageError, code_of
 from poolcli.images.options import ImageOptions
 from poolcli.operation import Operation

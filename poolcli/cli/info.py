@@ -46,7 +46,7 @@ def _info(values: Values) -> int:
 
 def _described(item: Input, values: Values) -> Iterator[SourceInfo]:
     """Describe the arrays of a source by their headers; what has none is read."""
-    from poolcli.formats.base import Reading
+    from poolcli.formats.settings import Reading
 
     limit = values["max_pixels"]
     if not item.members.patterns:

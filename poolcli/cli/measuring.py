@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolcli.cli import messages
 from poolcli.cli.command import Values
-from poolcli.cli.options import MEASURED
+from poolcli.cli.command_options import MEASURED
 from poolcli.errors import InputError, PoolError, UsageError
 
 if TYPE_CHECKING:

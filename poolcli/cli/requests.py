@@ -275,7 +275,7 @@ def images_of(values: Values, target: batch.Target) -> ImageOptions:
 
     Raises UsageError for what is meaningless whatever the input.
     """
-    from poolcli.formats.base import DEFAULT_PACKING, Packing
+    from poolcli.formats.settings import DEFAULT_PACKING, Packing
     from poolcli.images.options import ImageOptions
 
     linear, by = values.get("linear", False), values.get("by")
@@ -379,8 +379,8 @@ def find_inputs(
     table = [values["delimiter"], values["skip_header"], values["missing"]]
     if not patterns and not rows and table == [None] * 3:
         return found
-    from poolcli.formats.base import Members
     from poolcli.formats.dialect import dialect_of
+    from poolcli.formats.settings import Members
 
     dialect = dialect_of(*table)
     return [item.reading(Members(patterns, small=rows), dialect) for item in found]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from poolcli.cli import messages, options, takes
+from poolcli.cli import messages, takes
 from poolcli.cli.command import Command, Values, build_command
+from poolcli.cli.command_options import SHIFT_AXES
 from poolcli.cli.measuring import (
     array_of,
     check_memory,
@@ -39,8 +40,8 @@ def build() -> Command:
 
 
 def _shift_test(values: Values) -> int:
-    if values["axis"] not in options.SHIFT_AXES:
-        raise UsageError(f"--axis {values['axis']}: use {', '.join(options.SHIFT_AXES)}")
+    if values["axis"] not in SHIFT_AXES:
+        raise UsageError(f"--axis {values['axis']}: use {', '.join(SHIFT_AXES)}")
     shifts = None if values["shifts"] is None else _parse_shifts(values["shifts"])
     requests = requests_of(values, "shift-test")
     return each_input(values, partial(_show, requests, shifts, values))

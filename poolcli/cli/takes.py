@@ -10,43 +10,45 @@ import inspect
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from poolcli.cli.declare import argument, of_op, of_window, reworded, switch
-from poolcli.cli.options import (
+from poolcli.cli.command_options import (
     ANIMATION,
-    AXES,
-    BATCH,
-    BY,
     CODE,
     COMPARED_OPS,
     CONFORM,
+    INSTALL,
+    MEASURED,
+    OVERVIEWS,
+    SHAPE,
+    SHEET,
+    SHIFTING,
+    STAGES,
+    UNPOOL_WINDOWS,
+    WHICH,
+    Shell,
+)
+from poolcli.cli.declare import argument, of_op, of_window, reworded, switch
+from poolcli.cli.options import (
+    AXES,
+    BATCH,
+    BY,
     DIVISION,
     INDEX,
     INDICES_TO_READ,
     INPUTS,
-    INSTALL,
     JSON,
     LINEAR,
     MASK,
     MAX_PIXELS,
-    MEASURED,
     OUTPUT,
-    OVERVIEWS,
     PICTURES,
     READING,
     SEARCH,
-    SHAPE,
     SHARE,
-    SHEET,
-    SHIFTING,
-    STAGES,
     THREADS,
     TYPES,
-    UNPOOL_WINDOWS,
     VALUES,
     WEIGHTS,
-    WHICH,
     WINNERS,
-    Shell,
 )
 from poolcli.families import FAMILIES, SLIDING, Family
 from poolcli.ops import OPS, Op, shown_by_default

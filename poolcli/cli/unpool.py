@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poolcli.cli import options, takes
+from poolcli.cli import takes
 from poolcli.cli.command import Command, Values, build_command
+from poolcli.cli.command_options import UNPOOL_WINDOWS
 from poolcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def read_unpool(values: Values) -> tuple[Unpool, list[Input]]:
     positions = inputs.pop()
     array = only_array(positions)
     try:
-        operation = unpool_of(values, array, options.UNPOOL_WINDOWS)
+        operation = unpool_of(values, array, UNPOOL_WINDOWS)
     except InputError as error:
         raise InputError(f"{positions.label}: {error}") from error
     return operation, inputs

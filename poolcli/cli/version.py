@@ -20,14 +20,14 @@ LIBRARIES = (
 
 def details() -> str:
     """Give poolcli, Python, the machine and the libraries, with versions, as one JSON object."""
-    from poolcli.engine import native
+    from poolcli.engine import library
     from poolcli.formats.versions import codecs
 
     record = {
         "poolcli": __version__,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}".strip() or sys.platform,
-        "instructions": native.use_isa(os.environ.get("POOLCLI_ISA")),
+        "instructions": library.use_isa(os.environ.get("POOLCLI_ISA")),
         "libraries": {**_libraries(), **codecs()},
     }
     return json.dumps(record)

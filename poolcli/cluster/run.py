@@ -13,9 +13,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli import formats
-from poolcli.batch.job import Planned, StartLatch, Task, Worker
+from poolcli.batch.job import Task
 from poolcli.batch.outputs import Job
 from poolcli.batch.run import check_usage, do_task
+from poolcli.batch.worker import Planned, StartLatch, Worker
 from poolcli.cluster import scheduler as door
 from poolcli.cluster.scheduler import ClusterError, Message, Scheduler
 from poolcli.cluster.sizes import MOST_FILES, Pace, weigh

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from poolcli.batch.job import Planned, Task
+from poolcli.batch.job import Task
+from poolcli.batch.worker import Planned
 from poolcli.operation import OperationPlan
 
 # Seconds that a task takes: below, what it costs besides its work shows; above, what a death costs.

@@ -16,10 +16,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from poolcli import formats
-from poolcli.batch.job import StartLatch, Task, Worker
+from poolcli.batch.job import Task
 from poolcli.batch.manifest import Manifest
 from poolcli.batch.outputs import Job
 from poolcli.batch.run import do_task
+from poolcli.batch.worker import StartLatch, Worker
 from poolcli.cluster.software import difference, software
 from poolcli.engine.arrays import read_whole
 from poolcli.errors import InputError, OutputError, PoolError, UsageError

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from poolcli.errors import InputError
+from poolcli.checks import shown
+from poolcli.errors import InputError, UsageError
 from poolcli.layout import show_shape
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -342,6 +343,20 @@ def memory_order(x: Readable) -> tuple[int, ...]:
 
 def _by_stride(strides: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(range(len(strides)), key=lambda axis: -abs(strides[axis])))
+
+
+def refuse_out(out: Array, shape: tuple[int, ...], dtype: np.dtype[Any], x: Readable) -> None:
+    """Refuse an array to write results to that does not fit them, or that the input shares."""
+    if not isinstance(out, np.ndarray):
+        raise UsageError(f"out {shown(out)}: a NumPy array to write to is meant")
+    if out.shape != shape or out.dtype != dtype:
+        raise UsageError(
+            f"out has shape {out.shape} and dtype {out.dtype}; the result has {shape} and {dtype}"
+        )
+    if not out.flags.writeable:
+        raise UsageError("out is read-only; give an array that can be written")
+    if isinstance(x, np.ndarray) and np.may_share_memory(x, out):
+        raise UsageError("out shares memory with the input; give an array of its own")
 
 
 def view_order(

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poolcli.engine.arrays import Array, Range
+from poolcli.engine.arrays import Array, Buffers, Range
 from poolcli.engine.kernels import Gathered
 from poolcli.engine.native import Missing
 from poolcli.windows import Windows
+
+if TYPE_CHECKING:
+    from poolcli.engine.worker import Task
 
 # Gathered cells with their marks, and what becomes of them while a function sorts or weighs them.
 COPIES = 6
@@ -51,29 +54,28 @@ def pool_gathered(
         out[short] = missing.fill
 
 
-def positions_of(
-    results: Array,
-    cells: Array,
-    windows: Sequence[Windows],
-    ranges: Sequence[Range],
-    lead: int,
-    coefficients: Sequence[int],
-    missing: Missing | None,
-    held: Sequence[int],
-) -> Array:
+def positions_of(task: Task, results: Array) -> Array:
     """The number of the first cell of each window that is nearest to its result; −1: none counts.
 
-    ``coefficients`` number the cells along all axes of ``cells``, which begin at ``held``.
+    ``results`` are of the task's windows and have the axes of its source, of which so much is read
+    as they need.
     """
-    taken, valid = _side_by_side(cells, windows, ranges, held, lead)
+    lead = task.lead
+    box = [(0, n) for n in task.source.shape]
+    for axis, (w, (first, stop)) in enumerate(zip(task.windows, task.ranges, strict=True), lead):
+        low = min(max(0, w.starts[first]), w.n - 1)
+        box[axis] = low, max(low + 1, min(w.n, w.end(stop - 1)))
+    held = [low for low, _ in box[lead : lead + len(task.windows)]]
+    cells = task.source.read(tuple(box), Buffers())
+    taken, valid = _side_by_side(cells, task.windows, task.ranges, held, lead)
     places = np.zeros(cells.shape, np.int64)
-    for axis, coefficient in enumerate(coefficients):
-        first = held[axis - lead] if lead <= axis < lead + len(windows) else 0
+    for axis, coefficient in enumerate(task.cell_coefs):
+        first = held[axis - lead] if lead <= axis < lead + len(task.windows) else 0
         along = np.arange(first, first + cells.shape[axis], dtype=np.int64) * coefficient
         places += along.reshape(-1, *[1] * (cells.ndim - axis - 1))
-    numbers, _ = _side_by_side(places, windows, ranges, held, lead)
-    if missing is not None:
-        valid = valid & ~missing.mask(taken)
+    numbers, _ = _side_by_side(places, task.windows, task.ranges, held, lead)
+    if task.missing is not None:
+        valid = valid & ~task.missing.mask(taken)
     found = (taken == results) & valid
     if taken.dtype.kind == "f":
         nan = np.isnan(taken) & valid

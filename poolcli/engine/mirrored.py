@@ -8,6 +8,7 @@ period, in which every place has the weights of all that stand for it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -100,3 +101,21 @@ def binomial_weights(size: int, period: int) -> Array:
 def _shared(weights: Array) -> Array:
     weights.flags.writeable = False
     return weights
+
+
+def table_shape(w: Windows) -> tuple[int, int]:
+    """A row for each size from the largest down, of as many places as differ."""
+    smallest = w.sizes if isinstance(w.sizes, int) else min(w.sizes)
+    return w.largest - smallest + 1, min(w.largest, mirror_period(w.n, w.dilation))
+
+
+def binomial_tables(windows: Sequence[Windows]) -> list[Array]:
+    """The weights of the cells of each axis' windows, which sum to 1, for ``native.Work``."""
+    tables = []
+    for w in windows:
+        table = np.zeros(table_shape(w))
+        for row in range(len(table)):
+            some = binomial_weights(w.largest - row, mirror_period(w.n, w.dilation))
+            table[row, : len(some)] = some
+        tables.append(table)
+    return tables

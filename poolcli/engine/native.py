@@ -1,196 +1,40 @@
-"""The one door to the compiled kernels (``poolcli/kernels``): their struct, and every check.
+"""The one door to the compiled kernels: a run over blocks, and every check of what they are given.
 
-:func:`prepare` takes what is the same for all blocks of a run, :meth:`Work.block` does a block.
+:class:`Work` takes what is the same for all blocks of a run, :meth:`Work.block` does a block.
 C++ trusts what it is given, so whatever could make it read or write elsewhere is refused here.
 """
 
 from __future__ import annotations
 
 import ctypes
-import math
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from poolcli.engine.arrays import Array
+from poolcli.engine.library import (
+    CONTINUES,
+    COUNT_PAD,
+    DIVISOR,
+    FITS,
+    LARGEST,
+    LIBRARY,
+    NAN,
+    NODATA,
+    OPS,
+    SKIP_NAN,
+    SWAP_IN,
+    SWAP_OUT,
+    TYPE_CODES,
+    UNFINISHED,
+    Axis,
+    Call,
+    Span,
+    takes,
+)
 from poolcli.errors import InputError
 from poolcli.windows import Windows
-
-VERSION = 1
-
-# In the order of enum pool_type; NumPy's bool, then by size.
-TYPES = ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
-TYPE_CODES = {np.dtype(name): code for code, name in enumerate(TYPES)}
-
-# In the order of enum pool_op.
-OPS = (
-    *("max", "min", "range", "sum", "avg", "mixed", "rms", "subsample"),
-    *("argmax", "argmin", "find nan"),
-    *("quantile", "mode", "argquantile"),
-    *("lp", "gem", "soft", "lse", "var", "std", "blur"),
-    *("sample", "expected", "area", "count"),
-)
-FITS = ("exact", "round", "clip")
-ISAS = ("base", "v3", "v4")
-
-# enum pool_option
-SWAP_IN, SWAP_OUT, SKIP_NAN, NODATA, COUNT_PAD, DIVISOR, CONTINUES, UNFINISHED = (
-    1 << i for i in range(8)
-)
-# enum pool_found
-OVERFLOW, INEXACT, OUTSIDE, NAN, NEGATIVE = (1 << i for i in range(5))
-
-_int, _long, _real, _address = ctypes.c_int32, ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
-
-
-class Axis(ctypes.Structure):
-    """struct pool_axis."""
-
-    _fields_ = [
-        (name, _long)
-        for name in ("count", "in_stride", "out_stride", "cell_coef", "window_coef")
-    ]  # fmt: skip
-
-
-class Span(ctypes.Structure):
-    """struct pool_windows."""
-
-    _fields_ = [
-        *((name, _long) for name in ("n", "held", "stop", "out", "first", "total")),
-        *((name, _long) for name in ("start", "step", "size", "dilation")),
-        *((name, _long) for name in ("pad_before", "pad_after")),
-        ("starts", _address),
-        ("sizes", _address),
-        *((name, _long) for name in ("in_stride", "out_stride", "cell_coef", "window_coef")),
-    ]  # fmt: skip
-
-
-class Call(ctypes.Structure):
-    """struct pool_call."""
-
-    _fields_ = [
-        *((name, _int) for name in ("op", "in_type", "out_type", "fit", "options", "found")),
-        ("in", _address),
-        ("out", _address),
-        ("scratch", _address),
-        ("scratch_bytes", _long),
-        ("state", _address),
-        ("lead", Axis * 2),
-        ("spatial", Span * 3),
-        ("inner", Axis),
-        ("cell_base", _long),
-        ("window_base", _long),
-        ("divisor", _real),
-        ("nodata_float", _real),
-        ("nodata_int", _long),
-        ("fill_float", _real),
-        ("fill_int", _long),
-        ("least_num", _long),
-        ("least_den", _long),
-        ("p", _real * 4),
-        ("q", _long * 4),
-        ("bad_float", _real),
-        ("bad_high", _long),
-        ("bad_low", ctypes.c_uint64),
-        ("where", _long * 6),
-    ]  # fmt: skip
-
-
-def layout() -> list[int]:
-    """The version, the count of ops, sizes and offsets of this module's structs, as C numbers them.
-
-    >>> layout() == library_layout()
-    True
-    """
-    offsets = [
-        getattr(struct, name).offset
-        for struct in (Axis, Span, Call)
-        for name in (field[0] for field in struct._fields_)
-    ]
-    return [VERSION, len(OPS), *map(ctypes.sizeof, (Axis, Span, Call)), *offsets]
-
-
-def library_layout() -> list[int]:
-    """The same numbers as the library has them."""
-    numbers = (ctypes.c_int64 * 256)()
-    return list(numbers[: _library.pool_layout(numbers, 256)])
-
-
-def _load() -> ctypes.CDLL:
-    name = "_native.dll" if os.name == "nt" else "_native.so"
-    path = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), name)
-    try:
-        library = ctypes.CDLL(path)
-    except OSError as error:
-        raise ImportError(
-            f"the compiled part of poolcli is missing ({error}); install poolcli again, with a "
-            "C++ compiler or CXX naming one"
-        ) from None
-    library.pool_run.argtypes = [ctypes.c_void_p]
-    for function in (library.pool_scratch, library.pool_state):
-        function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_int64
-    return library
-
-
-_library = _load()
-
-
-def use_isa(name: str | None = None) -> str:
-    """Use no instructions beyond ``name`` (base, v3, v4; None for all); returns what is in use.
-
-    Results do not depend on it. The variable POOLCLI_ISA sets it at the start. For tests; not
-    while another thread pools.
-    """
-    most = ISAS.index(name) if name in ISAS else len(ISAS) - 1
-    return ISAS[_library.pool_isa(most)]
-
-
-if library_layout() != layout():
-    raise ImportError("the compiled part of poolcli is of another version; install poolcli again")
-use_isa(os.environ.get("POOLCLI_ISA"))
-
-
-# What kernels take for granted of their p and q (kernels/README.md); others have none.
-_Numbers = Sequence[Any]
-_MOST = 1 << 60
-_METHODS = 5
-
-
-def _is_none(p: _Numbers, q: _Numbers) -> bool:
-    return not p and not q
-
-
-def _is_fraction(part: int, whole: int) -> bool:
-    return 0 <= part <= whole and 0 < whole <= _MOST
-
-
-def _is_rank(p: _Numbers, q: _Numbers) -> bool:
-    return len(p) == 0 and len(q) == 3 and _is_fraction(q[0], q[1]) and 0 <= q[2] < _METHODS
-
-
-def _is_ddof(p: _Numbers, q: _Numbers) -> bool:
-    return len(p) == 0 and len(q) == 1 and 0 <= q[0] <= _MOST
-
-
-def _is_draw(p: _Numbers, q: _Numbers) -> bool:
-    return len(p) == 0 and len(q) == 2 and -(1 << 63) <= q[0] < 1 << 63 and 0 <= q[1] < 3
-
-
-PARAMETERS: dict[str, Callable[[_Numbers, _Numbers], bool]] = {
-    "mixed": lambda p, q: len(p) == 1 and len(q) == 2 and 0 <= p[0] <= 1 and _is_fraction(*q),
-    "quantile": _is_rank,
-    "argquantile": _is_rank,
-    "lp": lambda p, q: len(p) == len(q) == 1 and p[0] > 0 and q[0] in (0, 1),
-    "gem": lambda p, q: len(p) == 2 and not q and 0 < p[0] < math.inf and p[1] > 0,
-    "lse": lambda p, q: len(p) == 1 and not q and p[0] != 0 and math.isfinite(p[0]),
-    "var": _is_ddof,
-    "std": _is_ddof,
-    "sample": _is_draw,
-    "expected": _is_draw,
-    "area": lambda p, q: not p and len(q) == 1 and q[0] in (0, 1),
-}
 
 
 class Missing(NamedTuple):
@@ -230,7 +74,7 @@ class Work:
     which at most one is inner. ``windows`` are those of whole axes. ``cell_coefs`` and
     ``window_coefs`` number cells and windows along these axes. ``params`` are the p and q of
     ``kernels/README.md``. ``weights``: edges are mirrored, and for each spatial axis cells have
-    these, as :func:`binomial_tables` gives them. One thread at a time.
+    these, as ``mirrored.binomial_tables`` gives them. One thread at a time.
     """
 
     def __init__(
@@ -262,7 +106,7 @@ class Work:
         self.window_coefs = tuple(window_coefs or (0,) * self.axes)
         if len(self.cell_coefs) != self.axes or len(self.window_coefs) != self.axes:
             raise ValueError("a coefficient for each axis is meant")
-        if not PARAMETERS.get(op, _is_none)(*params):
+        if not takes(op, *params):
             raise ValueError(f"{op}: parameters {params}")
         for w in self.windows:
             _check_windows(w)
@@ -314,10 +158,12 @@ class Work:
         call.least_num, call.least_den = missing.least
 
     def _set_weights(self, weights: Sequence[Array] | None) -> list[Array]:
+        from poolcli.engine.mirrored import table_shape  # late: one op mirrors
+
         tables = [np.ones((1, 1))] * (3 - len(self.windows)) + [
             np.ascontiguousarray(table, np.float64) for table in weights or ()
         ]
-        shapes = [(1, 1)] * (3 - len(self.windows)) + [_table_shape(w) for w in self.windows]
+        shapes = [(1, 1)] * (3 - len(self.windows)) + [table_shape(w) for w in self.windows]
         if [table.shape for table in tables] != shapes:
             raise ValueError(f"weights of the shapes {shapes} are meant")
         for i, table in enumerate(tables):
@@ -344,7 +190,7 @@ class Work:
     @property
     def known(self) -> bool:
         """Whether there is a kernel for this op and these types; after a block was set."""
-        return bool(_library.pool_scratch(ctypes.byref(self.call)) >= 0)
+        return bool(LIBRARY.pool_scratch(ctypes.byref(self.call)) >= 0)
 
     def block(
         self,
@@ -372,7 +218,7 @@ class Work:
         call = self.call
         options = call.options
         if continues or unfinished:
-            wanted = _library.pool_state(ctypes.byref(call))
+            wanted = LIBRARY.pool_state(ctypes.byref(call))
             if state is None or wanted < 0 or state.nbytes < wanted or not state.flags.carray:
                 raise ValueError(f"a state of {wanted} bytes that can be written is meant")
             call.state = state.ctypes.data
@@ -395,7 +241,7 @@ class Work:
         call = self.call
         setattr(call, "in", cells)
         call.out = out
-        _library.pool_run(self._reference)
+        LIBRARY.pool_run(self._reference)
         if call.found:
             raise Problem(*_found(call))
 
@@ -428,12 +274,12 @@ class Work:
     def state_bytes(self, cells: Array, out: Array, **where: Any) -> int:
         """How large a state the pieces of these windows need."""
         self._set_block(cells, out, pieces=True, **where)
-        return int(_library.pool_state(ctypes.byref(self.call)))
+        return int(LIBRARY.pool_state(ctypes.byref(self.call)))
 
     def _run(self) -> None:
         call = self.call
         self._room()
-        status = _library.pool_run(ctypes.byref(call))
+        status = LIBRARY.pool_run(ctypes.byref(call))
         if status:
             raise ValueError(f"no kernel for {OPS[call.op]} of {self.in_dtype} ({status})")
         if call.found:
@@ -441,7 +287,7 @@ class Work:
 
     def _room(self) -> None:
         call = self.call
-        wanted = _library.pool_scratch(ctypes.byref(call))
+        wanted = LIBRARY.pool_scratch(ctypes.byref(call))
         if wanted > len(self._scratch):
             self._scratch = np.empty(wanted + wanted // 4, np.uint8)
             call.scratch, call.scratch_bytes = self._scratch.ctypes.data, len(self._scratch)
@@ -551,7 +397,7 @@ def _check_windows(w: Windows) -> None:
         raise ValueError(f"{w.axis}: windows {w} that have cells are meant")
     ends = w.n + w.pad_before + w.pad_after, -w.starts[0], w.end(w.out - 1)
     # Padding by words is negative where windows do not reach the ends of the axis.
-    if min(w.n, w.n + w.pad_before, w.n + w.pad_after) < 0 or max(ends) > _MOST << 2:
+    if min(w.n, w.n + w.pad_before, w.n + w.pad_after) < 0 or max(ends) > LARGEST << 2:
         raise ValueError(f"{w.axis}: windows {w} that 64 bits can number are meant")
 
 
@@ -571,28 +417,6 @@ def covered_cells(w: Windows, first: int, stop: int, *, mirrors: bool) -> tuple[
     if mirrors and high > w.n:
         low = min(low, 2 * w.n - 1 - high)
     return max(low, 0), min(high, w.n)
-
-
-def _table_shape(w: Windows) -> tuple[int, int]:
-    """A row for each size from the largest down, of as many places as differ."""
-    from poolcli.engine.mirrored import mirror_period  # late: one op mirrors
-
-    smallest = w.sizes if isinstance(w.sizes, int) else min(w.sizes)
-    return w.largest - smallest + 1, min(w.largest, mirror_period(w.n, w.dilation))
-
-
-def binomial_tables(windows: Sequence[Windows]) -> list[Array]:
-    """The weights of the cells of each axis' windows, which sum to 1, for ``Work``."""
-    from poolcli.engine.mirrored import binomial_weights, mirror_period
-
-    tables = []
-    for w in windows:
-        table = np.zeros(_table_shape(w))
-        for row in range(len(table)):
-            some = binomial_weights(w.largest - row, mirror_period(w.n, w.dilation))
-            table[row, : len(some)] = some
-        tables.append(table)
-    return tables
 
 
 def address_of(array: Array) -> int:

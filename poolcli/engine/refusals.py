@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from poolcli import dtypes
-from poolcli.engine import native
+from poolcli.engine import library, native
 from poolcli.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ def _overflow(task: Task, value: Any) -> InputError:
 
 
 _REFUSALS: dict[int, Callable[[Task, Any], InputError]] = {
-    native.OVERFLOW: _overflow,
-    native.INEXACT: lambda task, value: dtypes.inexact(value, task.target.dtype),
-    native.OUTSIDE: lambda task, value: dtypes.outside_of(value, task.target.dtype),
-    native.NAN: lambda task, _value: dtypes.not_a_number(task.target.dtype),
-    native.NEGATIVE: lambda task, value: InputError(
+    library.OVERFLOW: _overflow,
+    library.INEXACT: lambda task, value: dtypes.inexact(value, task.target.dtype),
+    library.OUTSIDE: lambda task, value: dtypes.outside_of(value, task.target.dtype),
+    library.NAN: lambda task, _value: dtypes.not_a_number(task.target.dtype),
+    library.NEGATIVE: lambda task, value: InputError(
         f"{task.name} pooling of a negative activation, {value}; "
         "use `negatives='relu'` or `negatives='shift'`"
     ),

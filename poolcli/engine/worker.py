@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from poolcli import dtypes
-from poolcli.engine import native
+from poolcli.engine import library, mirrored, native
 from poolcli.engine.arrays import (
     Array,
     ArrayInputView,
@@ -92,7 +92,7 @@ class Worker:
         kernel, target = task.kernel, task.target.dtype
         if isinstance(kernel, Compiled):
             # What kernels cannot fit into an integer type they leave as it is.
-            self.direct = task.fit in native.FITS or target == task.result
+            self.direct = task.fit in library.FITS or target == task.result
             self.works = [self._work(kernel, target if self.direct else task.result, task.missing)]
         else:
             self.direct = target == task.result
@@ -380,7 +380,7 @@ class Worker:
             divisor=task.divisor,
             count_include_pad=task.count_include_pad,
             fit=task.fit if self.direct else "exact",
-            weights=native.binomial_tables(windows) if kernel.mirrors else None,
+            weights=mirrored.binomial_tables(windows) if kernel.mirrors else None,
             passes=kernel.passes(made_of),
             cell_coefs=places,
             window_coefs=results,

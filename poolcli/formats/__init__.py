@@ -22,18 +22,8 @@ from poolcli.formats.atomic import (
     status,
     sweep,
 )
-from poolcli.formats.base import (
-    ALL,
-    DEFAULT_READING,
-    Format,
-    Members,
-    NewArray,
-    OpenFile,
-    Packing,
-    Reading,
-    Source,
-    SourceInfo,
-)
+from poolcli.formats.base import Format, OpenFile, Source, SourceInfo
+from poolcli.formats.description import NewArray
 from poolcli.formats.guard import available_memory, check_memory
 from poolcli.formats.readers import (
     describe_file,
@@ -47,6 +37,7 @@ from poolcli.formats.readers import (
     read_stdin,
     split_member,
 )
+from poolcli.formats.settings import ALL, DEFAULT_READING, Members, Packing, Reading
 from poolcli.formats.sinks import (
     BoxSink,
     Finished,

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from poolcli.errors import InputError
-from poolcli.formats.base import Members, OpenFile, Source, SourceInfo
+from poolcli.formats.base import OpenFile, Source, SourceInfo
 from poolcli.formats.guard import one_line, reading
+from poolcli.formats.settings import Members
 
 # So many names are listed where one is not there.
 _LISTED = 20

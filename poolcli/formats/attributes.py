@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poolcli.errors import InputError
-from poolcli.formats.base import NAMING_MISSING, Source, in_memory
+from poolcli.formats.base import Source, in_memory
+from poolcli.formats.description import NAMING_MISSING
 
 if TYPE_CHECKING:
     from poolcli.windows import Grid

@@ -8,10 +8,7 @@ from __future__ import annotations
 import importlib
 import math
 import os
-import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
-from io import BufferedReader, FileIO
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
@@ -19,78 +16,16 @@ import numpy as np
 
 from poolcli.engine.arrays import Readable, read_whole, shape_of
 from poolcli.errors import InputError
+from poolcli.formats.description import NOTHING_SAID, Description
 from poolcli.formats.guard import check_memory, reading, shape_text
+from poolcli.formats.settings import DEFAULT_READING, Reading
 
 if TYPE_CHECKING:
     from poolcli.engine.arrays import StoredOutput
     from poolcli.formats.metadata import Metadata
-    from poolcli.windows import Grid
 
 HEAD = 2056
 """So many of its first bytes tell what a file is: HDF5 may begin after 2048 of others."""
-
-
-class Members(NamedTuple):
-    """Which arrays of an archive are meant where none is named.
-
-    patterns: their names, with ``*`` and ``?`` as in the shell; none for all of them
-    small: arrays of 0 and 1 axes are pooled, too, beside larger ones, and text of one row or column
-        is an array of one axis
-    every: all are, also those that only tell of others, and where people would have to choose
-    """
-
-    patterns: tuple[str, ...] = ()
-    small: bool = False
-    every: bool = False
-
-
-ALL = Members()
-
-
-class Dialect(NamedTuple):
-    """How a table of numbers is written as text.
-
-    delimiter: what stands between columns; None: as the rows have it
-    skip_header: how many lines come before the numbers; None: one, if it cannot be numbers
-    missing: more words that stand for a missing number
-    """
-
-    delimiter: str | None = None
-    skip_header: int | None = None
-    missing: tuple[str, ...] = ()
-
-
-SNIFFED = Dialect()
-
-
-class Reading(NamedTuple):
-    """How files are read.
-
-    max_bytes: bounds the memory of one array; None: what is free
-    max_pixels: refuse larger pictures as possible decompression bombs; None: 178 956 970
-    cmyk: give CMYK pictures as their four channels instead of turning them into RGB
-    members: which arrays of an archive are meant
-    dialect: how text is written
-    """
-
-    max_bytes: int | None = None
-    max_pixels: int | None = None
-    cmyk: bool = False
-    members: Members = ALL
-    dialect: Dialect = SNIFFED
-
-
-DEFAULT_READING = Reading()
-
-
-class Packing(NamedTuple):
-    """How pictures are packed: quality 1 to 100, and a compression that the format knows."""
-
-    quality: int | None = None
-    compression: str | None = None
-
-
-DEFAULT_PACKING = Packing()
 
 
 class PictureSupport(NamedTuple):
@@ -129,102 +64,6 @@ class PictureSupport(NamedTuple):
     def every_dtype(self) -> set[str]:
         """The dtypes that it holds at all."""
         return set(self.every).union(*self.dtypes.values())
-
-
-NAMING_MISSING = ("_FillValue", "missing_value")
-"""Attributes that name the value of cells that are missing."""
-
-
-class Spacing(NamedTuple):
-    """Where the cells of an axis lie: ``step`` apart, the middle of the first at ``origin``."""
-
-    step: float = 1.0
-    origin: float = 0.0
-    unit: str | None = None
-
-
-class Description(NamedTuple):
-    """What a file says of an array besides its numbers.
-
-    names: of the axes, None for one that has none; empty where none has
-    attributes: by name, in values that JSON can hold
-    scales: by the name of an axis, an array of one axis that says where its cells lie
-    spacings: by the letter of an axis, where its cells lie, if they do so at even steps
-    storage: how it is stored, known to its own format, which writes results alike
-    shards: the shape of what its format writes at once, where that is more than a chunk
-    """
-
-    names: tuple[str | None, ...] = ()
-    attributes: Mapping[str, Any] = MappingProxyType({})
-    scales: Mapping[str, Source] = MappingProxyType({})
-    spacings: Mapping[str, Spacing] = MappingProxyType({})
-    storage: Any = None
-    shards: tuple[int, ...] | None = None
-
-    @property
-    def what(self) -> tuple[str, ...]:
-        """What there is that not every format has a place for."""
-        axes = ", ".join(str(name) for name in self.names)
-        names = ", ".join(name for name in self.attributes if name not in NAMING_MISSING)
-        names = names if len(names) <= _MOST_SAID else f"{names[: _MOST_SAID - 1]}…"
-        return (
-            *([f"the names of its axes ({axes})"] if self.names else []),
-            *([f"its attributes ({names})"] if names else []),
-        )
-
-
-_MOST_SAID = 60  # characters of the names of attributes
-NOTHING_SAID = Description()
-
-
-class Overview(NamedTuple):
-    """A coarser level of a new array: its shape, and its grid over the array by axis letter."""
-
-    shape: tuple[int, ...]
-    grids: Mapping[str, Grid]
-
-
-class Pyramid(NamedTuple):
-    """The overviews that go with a new array: of its dtype, from the finest.
-
-    op, parameters: how they are pooled, as people would type it
-    """
-
-    op: str
-    parameters: Mapping[str, Any]
-    levels: tuple[Overview, ...]
-
-
-class NewArray(NamedTuple):
-    """What is to be written box by box.
-
-    label: what errors begin with
-    extension: the one that it is written with
-    shape, dtype: of the array; ``box_shape`` is ``shape`` with the axes of length 1 that boxes keep
-    layout: the letters of its axes, where they are known
-    metadata: what else to write of a picture; packing: how it is packed
-    chunks: those of the array that it is made of, along axes that are not changed; None where that
-        has none. Axes that are pooled over may be shorter here.
-    description: what else to write of it, and how that array is stored
-    pyramid: its overviews, where it has any
-    """
-
-    label: str
-    extension: str
-    shape: tuple[int, ...]
-    box_shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    layout: str | None = None
-    metadata: Metadata | None = None
-    packing: Packing = DEFAULT_PACKING
-    chunks: tuple[int, ...] | None = None
-    description: Description = NOTHING_SAID
-    pyramid: Pyramid | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """The memory that it would take."""
-        return math.prod(self.shape) * self.dtype.itemsize
 
 
 class ArchiveOutput(Protocol):
@@ -539,74 +378,3 @@ class Source:
 def in_memory(info: SourceInfo, array: np.ndarray, metadata: Metadata | None = None) -> Source:
     """An array in memory as a source."""
     return Source(info, lambda: Decoded(array, metadata))
-
-
-def is_stream(path: str) -> bool:
-    """Tell whether a path is a named pipe or a character device, without opening it."""
-    try:
-        return _is_stream(os.stat(path).st_mode)
-    except OSError:
-        return False
-
-
-def open_input(path: str, *, streams: bool = True) -> tuple[BufferedReader, bool]:
-    """Open a path for reading; return the file and whether it must be read as a stream.
-
-    Regular files are opened as such. Named pipes and character devices, such as /dev/stdin and
-    what a shell's <(command) gives, are streams. Folders, sockets and disks are refused, and
-    without ``streams`` those, too: opening a pipe may wait for ever.
-    """
-    mode = _mode(path)
-    if _is_stream(mode):
-        if not streams:
-            raise InputError("it is a pipe or a device by now, and was a file when it was found")
-        return BufferedReader(_InputFile(path)), True
-    if not stat.S_ISREG(mode):
-        raise InputError(f"it is {_what_it_is(mode)}")
-    # Not blocking: were the name given to a pipe meanwhile, a plain open would wait for a writer.
-    raw: FileIO = _InputFile(path, opener=_open_without_waiting)
-    file: BufferedReader = BufferedReader(raw)
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise InputError("it changed while being opened")
-    return file, False
-
-
-def _mode(path: str) -> int:
-    try:
-        return os.stat(path).st_mode
-    except FileNotFoundError:
-        if os.path.islink(path):
-            raise InputError(f"it is a link to {os.readlink(path)}, which is not there") from None
-        raise
-
-
-def _is_stream(mode: int) -> bool:
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
-
-
-class _InputFile(FileIO):
-    """A file that is only read: nothing is lost where closing it fails."""
-
-    def close(self) -> None:
-        with suppress(OSError):
-            super().close()
-
-    def __del__(self) -> None:
-        # Sources keep it open as long as somebody may read them; then nobody has to say so.
-        self.close()
-
-    def _dealloc_warn(self, _: object) -> None:
-        """As above."""
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _what_it_is(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a folder; name the files in it"
-    if stat.S_ISSOCK(mode):
-        return "a socket; name a file or a pipe"
-    return "a device; name a file or a pipe"

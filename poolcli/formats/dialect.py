@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from poolcli.errors import InputError, UsageError
-from poolcli.formats.base import SNIFFED, Dialect
+from poolcli.formats.settings import SNIFFED, Dialect
 
 MISSING = frozenset(("", "NA", "N/A", "n/a", "<NA>", "null", "NULL", "None"))
 """Words that mean a missing number; more of them are a :class:`Dialect`'s."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poolcli.formats.base import Spacing
+from poolcli.formats.description import Spacing
 from poolcli.windows import Grid
 
 _SCALE, _TIES, _MATRIX = 33550, 33922, 34264

@@ -14,7 +14,8 @@ from poolcli.engine.chunks import ChunkedInput
 from poolcli.errors import InputError
 from poolcli.formats import attributes as said
 from poolcli.formats.archive import ArchiveFile, Header, Member, check_numbers
-from poolcli.formats.base import Decoded, Description, Source, SourceInfo
+from poolcli.formats.base import Decoded, Source, SourceInfo
+from poolcli.formats.description import Description
 from poolcli.formats.guard import cause_of, check_memory, need, one_line, shape_text
 from poolcli.formats.npy import Box, check_bools
 from poolcli.layout import named_layout

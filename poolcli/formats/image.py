@@ -18,9 +18,10 @@ import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.formats import exif
-from poolcli.formats.base import Decoded, OpenFile, Reading, Source, SourceInfo
+from poolcli.formats.base import Decoded, OpenFile, Source, SourceInfo
 from poolcli.formats.guard import READABLE_ERRORS, check_count, check_memory, explain_error, reading
 from poolcli.formats.metadata import Metadata, sound_icc, upright_xmp
+from poolcli.formats.settings import Reading
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -174,14 +175,14 @@ def _pnm_header(file: BinaryIO, settings: Reading) -> Header:
 
 
 def _header_by_pillow(file: BinaryIO, name: str, settings: Reading) -> Header | None:
-    from poolcli.formats import png16
+    from poolcli.formats import png
 
     with open_image(file, name, settings.max_pixels) as image:
         if name != "JPEG" and getattr(image, "n_frames", 1) > 1:
             return None
         dtype: Any
-        if name == "PNG" and png16.is_deep(image):
-            dtype, channels = np.uint16, png16.channels_of_deep(image)
+        if name == "PNG" and png.is_deep(image):
+            dtype, channels = np.uint16, png.channels_of_deep(image)
         else:
             mode = mode_to_read(image, settings.cmyk) or image.mode
             if mode not in _PIXELS:
@@ -210,14 +211,14 @@ def quiet() -> Iterator[None]:
 
 def read_by_pillow(file: BinaryIO, name: str, settings: Reading) -> Picture:
     """Decode a picture of the format ``name``."""
-    from poolcli.formats import png16, pnm
+    from poolcli.formats import png, pnm
 
     if name == "PNM":
         pixels = pnm.read_deep(file, settings.max_bytes, settings.max_pixels)
         if pixels is not None:
             return Picture(pixels, layout_of(pixels, False), Metadata("I;16"))
     if name == "PNG":
-        png16.check_checksums(file)
+        png.check_checksums(file)
     with open_image(file, name, settings.max_pixels) as image:
         if name == "WebP" and max(image.size) > _WEBP_SIDE:
             raise InputError(f"it claims {image.height}x{image.width} pixels, too many for WebP")
@@ -227,13 +228,13 @@ def read_by_pillow(file: BinaryIO, name: str, settings: Reading) -> Picture:
         check_frames(image.size, frames, settings.max_bytes)
         mode: str | None = None
         durations: list[float] = []
-        if name == "PNG" and png16.is_deep(image):
+        if name == "PNG" and png.is_deep(image):
             if frames > 1:
                 raise InputError("it is animated with 16 bits; save its frames as a .tif")
-            array = png16.read_deep(file)
+            array = png.read_deep(file)
         else:
             if name == "PNG":
-                png16.scale_transparent_grey(image)
+                png.scale_transparent_grey(image)
             mode = mode_to_read(image, settings.cmyk)
             if frames == 1:
                 array = np.asarray(image if mode is None else image.convert(mode))

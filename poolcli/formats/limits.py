@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from poolcli.errors import OutputError
-from poolcli.formats.base import Packing, PictureSupport
+from poolcli.formats.base import PictureSupport
+from poolcli.formats.settings import Packing
 from poolcli.formats.table import TABLE, picture_support_of
 
 

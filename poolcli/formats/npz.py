@@ -19,6 +19,7 @@ from poolcli.formats import npy
 from poolcli.formats.archive import ArchiveFile, Member
 from poolcli.formats.base import Decoded, Opened, Source, SourceInfo
 from poolcli.formats.npy import StoredNpy
+from poolcli.formats.npy_header import NpyHeader, read_header
 from poolcli.formats.table import ZARR_NODES
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _LOCAL_HEADER = 30  # bytes, before the name and the extra field of an entry
 class StoredMember(StoredNpy):
     """An array that is not compressed, as ``numpy.savez`` writes it, read where it stands."""
 
-    def __init__(self, file: BinaryIO, info: ZipInfo, header: npy.NpyHeader) -> None:
+    def __init__(self, file: BinaryIO, info: ZipInfo, header: NpyHeader) -> None:
         file.seek(info.header_offset)
         local = file.read(_LOCAL_HEADER)
         if len(local) < _LOCAL_HEADER:
@@ -63,7 +64,7 @@ class StoredMember(StoredNpy):
         self._is_checked = True
 
 
-def _unpacked(archive: ZipFile, info: ZipInfo, header: npy.NpyHeader) -> StoredNpy | None:
+def _unpacked(archive: ZipFile, info: ZipInfo, header: NpyHeader) -> StoredNpy | None:
     """Unpack into a file that ends with the array; None where its disk has no room for it."""
     import tempfile  # late: few arrays are large and compressed
 
@@ -127,11 +128,11 @@ class NpzFile(ArchiveFile):
         self._archive = open_zip(self.opened.file)
         return members(self._archive)
 
-    def header(self, entry: ZipInfo) -> npy.NpyHeader:
+    def header(self, entry: ZipInfo) -> NpyHeader:
         """Read the header of a member and compare its claim with that of the zip."""
         _refuse_encrypted(entry)
         with self._archive.open(entry) as member:
-            header = npy.read_header(cast("npy.Reader", member))
+            header = read_header(cast("npy.Reader", member))
         npy.check_size(header, entry.file_size, "its zip entry")
         return header
 
@@ -144,7 +145,7 @@ class NpzFile(ArchiveFile):
         return Source(info, load, chunks, self.opened.reading.max_bytes)
 
 
-def _load(opened: Opened, archive: ZipFile, info: ZipInfo, header: npy.NpyHeader | None) -> Decoded:
+def _load(opened: Opened, archive: ZipFile, info: ZipInfo, header: NpyHeader | None) -> Decoded:
     """Read one array; with its ``header``, as it is large, so that it is read in boxes."""
     if header is not None:
         if info.compress_type == _STORED:

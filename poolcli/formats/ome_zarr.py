@@ -12,7 +12,7 @@ import numpy as np
 import poolcli
 from poolcli.errors import OutputError
 from poolcli.formats.attributes import plain
-from poolcli.formats.base import NewArray, Overview, Spacing
+from poolcli.formats.description import NewArray, Overview, Spacing
 from poolcli.formats.zarr_output import ZarrOutput
 from poolcli.formats.zarr_storage import NEWEST, library
 from poolcli.layout import Layout

@@ -6,7 +6,7 @@ import numpy as np
 
 from poolcli.errors import InputError
 from poolcli.formats.guard import check_count, check_memory
-from poolcli.formats.npy import read_exactly
+from poolcli.formats.npy_header import read_exactly
 
 
 def read_deep(

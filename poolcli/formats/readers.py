@@ -9,20 +9,10 @@ from typing import Any, BinaryIO, cast
 
 from poolcli.errors import InputError
 from poolcli.formats.addresses import is_address, is_far_store
-from poolcli.formats.base import (
-    DEFAULT_READING,
-    HEAD,
-    Format,
-    Opened,
-    OpenFile,
-    Reading,
-    Source,
-    SourceInfo,
-    in_memory,
-    is_stream,
-    open_input,
-)
+from poolcli.formats.base import HEAD, Format, Opened, OpenFile, Source, SourceInfo, in_memory
 from poolcli.formats.guard import available_memory, reading, size_text
+from poolcli.formats.opening import is_stream, open_input
+from poolcli.formats.settings import DEFAULT_READING, Reading
 from poolcli.formats.table import TABLE, TEXT, ZARR, format_of, format_of_folder, row_of
 
 _CHUNK = 1 << 20

@@ -16,18 +16,11 @@ import numpy as np
 
 from poolcli.errors import InputError, OutputError
 from poolcli.formats.archive import ArchiveFile, Member
-from poolcli.formats.base import Decoded, NewArray, Source, SourceInfo
+from poolcli.formats.base import Decoded, Source, SourceInfo
+from poolcli.formats.description import NewArray
 from poolcli.formats.guard import check_memory, one_line, shape_text, size_text
-from poolcli.formats.npy import (
-    MAX_AXES,
-    NpyHeader,
-    RawOutput,
-    StoredNpy,
-    check_bools,
-    read_exactly,
-    reserve,
-    write_all,
-)
+from poolcli.formats.npy import RawOutput, StoredNpy, check_bools, reserve, write_all
+from poolcli.formats.npy_header import MAX_AXES, NpyHeader, read_exactly
 from poolcli.formats.sinks import ResultShape
 
 MAX_HEADER = 1 << 24

@@ -21,8 +21,10 @@ from poolcli.engine.arrays import Gathered, Writable
 from poolcli.errors import OutputError
 from poolcli.formats import npy
 from poolcli.formats.atomic import Ready, atomic_folder, atomic_target, make_folders
-from poolcli.formats.base import DEFAULT_PACKING, ArchiveOutput, Format, NewArray, Packing
+from poolcli.formats.base import ArchiveOutput, Format
+from poolcli.formats.description import NewArray
 from poolcli.formats.guard import writing
+from poolcli.formats.settings import DEFAULT_PACKING, Packing
 from poolcli.formats.table import NPY, refusal, row_of
 
 if TYPE_CHECKING:

@@ -11,17 +11,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from poolcli.errors import InputError, OutputError
-from poolcli.formats.base import (
-    SNIFFED,
-    Dialect,
-    OpenFile,
-    Reading,
-    Source,
-    SourceInfo,
-    in_memory,
-)
+from poolcli.formats.base import OpenFile, Source, SourceInfo, in_memory
 from poolcli.formats.dialect import Lines, as_numbers, separator_of
 from poolcli.formats.guard import check_memory, reading
+from poolcli.formats.settings import SNIFFED, Dialect, Reading
 
 _SHAPE = r"\s*#\s*shape:\s*(\d{1,18}(?:x\d{1,18}){0,31})\s*"
 _WHOLE_NUMBER_BYTES = b"0123456789+-,; \t\n"

@@ -15,7 +15,7 @@ from poolcli.engine.arrays import read_whole
 from poolcli.engine.chunks import ChunkedInput
 from poolcli.errors import InputError
 from poolcli.formats import exif
-from poolcli.formats.base import Decoded, Reading, Source
+from poolcli.formats.base import Decoded, Source
 from poolcli.formats.geotiff import geo_of
 from poolcli.formats.guard import check_count, check_memory, shape_text, size_text
 from poolcli.formats.image import (
@@ -30,6 +30,7 @@ from poolcli.formats.image import (
     upright,
 )
 from poolcli.formats.metadata import Metadata, metadata_of
+from poolcli.formats.settings import Reading
 from poolcli.formats.tiff_reader import Sheets, TiffPixels, can_decode
 from poolcli.formats.tiff_stack import arranged
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from poolcli.engine.arrays import Array, Box, StoredOutput
 from poolcli.errors import OutputError
-from poolcli.formats.base import NewArray
+from poolcli.formats.description import NewArray
 from poolcli.formats.geotiff import GeoTags
 from poolcli.formats.guard import writing
 from poolcli.formats.metadata import Metadata, Stored, add_metadata, plain_tags

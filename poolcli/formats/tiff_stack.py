@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poolcli.formats.base import Spacing
+from poolcli.formats.description import Spacing
 from poolcli.formats.tiff_reader import Sheets
 
 if TYPE_CHECKING:

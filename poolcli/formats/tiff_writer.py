@@ -21,10 +21,11 @@ import numpy as np
 
 from poolcli.engine.arrays import Array, Box, write_whole
 from poolcli.errors import OutputError
-from poolcli.formats.base import DEFAULT_PACKING, NewArray, Packing
+from poolcli.formats.description import NewArray
 from poolcli.formats.guard import shape_text, writing
 from poolcli.formats.limits import cannot_hold, listed, meaningless
 from poolcli.formats.metadata import Metadata, Stored, add_metadata, byte_order
+from poolcli.formats.settings import DEFAULT_PACKING, Packing
 from poolcli.formats.table import picture_support_of
 from poolcli.formats.tiff_stack import KNOWN, Stack, new_stack
 

@@ -16,9 +16,10 @@ from poolcli.engine.chunks import ChunkedInput
 from poolcli.errors import InputError
 from poolcli.formats import attributes as said
 from poolcli.formats.archive import ArchiveFile, Member, check_numbers
-from poolcli.formats.base import Decoded, Description, Source, SourceInfo, Spacing
+from poolcli.formats.base import Decoded, Source, SourceInfo
+from poolcli.formats.description import Description, Spacing
 from poolcli.formats.guard import cause_of, check_memory, explain_error, one_line, size_text
-from poolcli.formats.npy import MAX_AXES
+from poolcli.formats.npy_header import MAX_AXES
 from poolcli.formats.table import ZARR_NODES
 from poolcli.formats.zarr_storage import NAMES_2, NEWEST, Storage, library
 from poolcli.formats.zarr_tree import Tree, tree_of

@@ -12,7 +12,8 @@ import numpy as np
 
 from poolcli.engine.arrays import Box, write_whole
 from poolcli.errors import InputError, OutputError
-from poolcli.formats.base import NewArray, Source
+from poolcli.formats.base import Source
+from poolcli.formats.description import NewArray
 from poolcli.formats.guard import one_line, writing
 from poolcli.formats.table import ZARR_NODES
 from poolcli.formats.zarr_storage import NAMES_2, NEWEST, Storage, library, new_store

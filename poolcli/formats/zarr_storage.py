@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from poolcli.formats.base import NewArray
+from poolcli.formats.description import NewArray
 from poolcli.formats.guard import need
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import numpy as np
 from poolcli.dtypes import DoesNotFit, number_type
 from poolcli.engine.arrays import Readable, Writable, read_whole, stored_output, write_whole
 from poolcli.errors import InputError, OutputError, UsageError, labelled
-from poolcli.formats.base import DEFAULT_PACKING, Packing, Reading, Source, SourceInfo
+from poolcli.formats.base import Source, SourceInfo
+from poolcli.formats.settings import DEFAULT_PACKING, Packing, Reading
 from poolcli.formats.sinks import Finished
 from poolcli.formats.table import picture_support_of, row_of
 from poolcli.operation import Operation, OperationPlan

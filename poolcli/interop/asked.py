@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from poolcli.axes import PooledAxes
 from poolcli.checks import shown
+from poolcli.engine.arrays import refuse_out
 from poolcli.errors import InputError, UsageError
 from poolcli.layout import show_shape
-from poolcli.plan import Plan, refuse_out
+from poolcli.plan import Plan
 from poolcli.request import Request
 from poolcli.windows import Windows
 

@@ -160,7 +160,7 @@ def show(
 
 
 def _png(page: Colours) -> bytes:
-    from poolcli.formats.base import DEFAULT_PACKING
+    from poolcli.formats.settings import DEFAULT_PACKING
     from poolcli.formats.table import BY_EXTENSION
 
     encode = BY_EXTENSION[".png"].encode

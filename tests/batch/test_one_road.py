@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poolcli.formats import base
+from poolcli.formats import opening
 from poolcli.request import Request
 from tests.helpers.folders import save
 from tests.helpers.program import PROJECT, Outcome
@@ -27,12 +27,12 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> collections.Counter[str]:
     """Count how often each input is opened."""
     counts: collections.Counter[str] = collections.Counter()
 
-    class Counted(base._InputFile):
+    class Counted(opening._InputFile):
         def __init__(self, path: str, *arguments: Any, **named: Any) -> None:
             counts[os.path.basename(path)] += 1
             super().__init__(path, *arguments, **named)
 
-    monkeypatch.setattr(base, "_InputFile", Counted)
+    monkeypatch.setattr(opening, "_InputFile", Counted)
     return counts
 
 

@@ -20,10 +20,11 @@ import pytest
 from PIL import Image
 
 from poolcli import batch, formats
-from poolcli.batch.job import StartLatch, Task
+from poolcli.batch.job import Task
 from poolcli.batch.manifest import Manifest
 from poolcli.batch.outputs import Target
 from poolcli.batch.parallel import Budget
+from poolcli.batch.worker import StartLatch
 from poolcli.cli.runner import RunReporter
 from poolcli.errors import OutputError, UsageError
 from poolcli.outcomes import Result, Skipped, Stopped

@@ -11,7 +11,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from poolcli.formats.npy import header_bytes
+from poolcli.formats.npy_header import header_bytes
 from tests.helpers.program import Outcome, npy_bytes
 
 Run = Callable[..., Outcome]

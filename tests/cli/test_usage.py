@@ -148,14 +148,14 @@ def test_version_of_what_results_depend_on(poolcli: Run) -> None:
     import PIL
 
     from poolcli import __version__
-    from poolcli.engine import native
+    from poolcli.engine import library
 
     for arguments in (("--version", "--json"), ("--json", "-V")):
         code, out, err = poolcli(*arguments)
         assert (code, err) == (0, "")
         told = json.loads(out)
         assert told["poolcli"] == __version__
-        assert told["instructions"] == native.use_isa()
+        assert told["instructions"] == library.use_isa()
         libraries = told["libraries"]
         assert (libraries["numpy"], libraries["pillow"]) == (np.__version__, PIL.__version__)
         assert {"tifffile", "imagecodecs", "zlib"} <= set(libraries)

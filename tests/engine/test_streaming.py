@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poolcli import OPS
-from poolcli.formats.base import NewArray
+from poolcli.formats.description import NewArray
 from poolcli.formats.readers import read_file
 from poolcli.formats.sinks import box_sink
 from poolcli.formats.table import NPY

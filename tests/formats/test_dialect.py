@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from poolcli.errors import InputError, UsageError
-from poolcli.formats.base import SNIFFED, Dialect
 from poolcli.formats.dialect import dialect_of
+from poolcli.formats.settings import SNIFFED, Dialect
 from poolcli.formats.text import check_start, read_text
 
 NAN = float("nan")

@@ -14,7 +14,7 @@ import pytest
 
 from poolcli import formats
 from poolcli.errors import InputError
-from poolcli.formats import base, npy
+from poolcli.formats import npy_header, opening
 from poolcli.formats.npy import StoredNpy
 from poolcli.formats.readers import read_file, read_stdin
 from poolcli.formats.sinks import write_stream
@@ -160,8 +160,8 @@ def test_what_cannot_be_closed_after_reading_was_read_all_the_same(
     monkeypatch.setattr(sys, "unraisablehook", complaints.append)
     path = tmp_path / "a.npy"
     np.save(path, np.eye(4))
-    file, _ = base.open_input(str(path))
-    stored = StoredNpy(file, npy.read_header(file))
+    file, _ = opening.open_input(str(path))
+    stored = StoredNpy(file, npy_header.read_header(file))
     os.close(file.fileno())
     file.close()
     assert file.closed

@@ -15,8 +15,8 @@ import pytest
 
 import poolcli as library
 from poolcli.errors import InputError
-from poolcli.formats.base import Members, Reading
 from poolcli.formats.readers import read_file, read_stdin
+from poolcli.formats.settings import Members, Reading
 from poolcli.ops import OPS
 from tests.helpers.program import Outcome
 

@@ -8,15 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
 
 from poolcli.errors import InputError, OutputError
-from poolcli.formats import guard, png16
-from poolcli.formats.base import Reading, Source
+from poolcli.formats import guard, png
+from poolcli.formats.base import Source
 from poolcli.formats.limits import target_dtype
 from poolcli.formats.readers import read_file, read_stdin
+from poolcli.formats.settings import Packing, Reading
 from poolcli.formats.sinks import write_file
 
 RNG = np.random.default_rng(11)
@@ -248,7 +250,7 @@ def test_a_transparent_grey_of_few_bits(bits: int) -> None:
     packed = np.packbits((greys[..., None] >> np.arange(bits)[::-1]) & 1, axis=None)
     lines = np.pad(packed.reshape(rows, -1), ((0, 0), (1, 0))).tobytes()
     for key in range(min(levels, 20)):
-        data = png16.SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, rows, bits, 0, 0, 0, 0))
+        data = png.SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, rows, bits, 0, 0, 0, 0))
         data += chunk(b"tRNS", struct.pack(">H", key)) + chunk(b"IDAT", zlib.compress(lines))
         (picture,) = read_stdin(io.BytesIO(data + chunk(b"IEND", b"")))
         read = picture.array
@@ -327,7 +329,7 @@ def test_memory_limit(tmp_path: Path) -> None:
 def test_a_failing_encoder_leaves_the_target(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "a.png"
+    path = tmp_path / "a.bmp"
     write_file(str(path), pixels("u1", 3, None))
     before = path.read_bytes()
 
@@ -335,14 +337,33 @@ def test_a_failing_encoder_leaves_the_target(
         raise OSError("encoder error -2 when writing image file")
 
     monkeypatch.setattr(Image.Image, "save", fail)
-    with pytest.raises(OutputError, match=r"a\.png: encoder error -2"):
+    with pytest.raises(OutputError, match=r"a\.bmp: encoder error -2"):
         write_file(str(path), pixels("u1", 3, None), overwrite=True)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_written_pngs_are_read_by_others(tmp_path: Path) -> None:
-    array = pixels("u2", 3, None)
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("channels", [None, 2, 3, 4])
+def test_written_pngs_are_read_by_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, channels: int | None
+) -> None:
+    array = pixels(dtype, channels, None)
+    path = tmp_path / "a.png"
+    for level, longest in ((0, 2**30), (4, 2**30), (9, 100)):
+        monkeypatch.setattr(png, "_LONGEST_CHUNK", longest)
+        packing = Packing(compression=str(level))
+        write_file(str(path), array, overwrite=True, packing=packing)
+        with path.open("rb") as file:
+            png.check_checksums(file)
+        np.testing.assert_array_equal(imagecodecs.png_decode(path.read_bytes()), array)
+        with Image.open(path) as image:
+            seen = np.asarray(image)
+        if dtype == "u1":
+            np.testing.assert_array_equal(seen, array)
+
+
+def test_a_png_may_be_wider_than_others_allow(tmp_path: Path) -> None:
+    array = np.arange(1_000_001).astype(np.uint8)[None]
     write_file(str(tmp_path / "a.png"), array)
-    with Image.open(io.BytesIO((tmp_path / "a.png").read_bytes())) as image:
-        np.testing.assert_array_equal(np.asarray(image), array >> 8)
+    np.testing.assert_array_equal(only(tmp_path / "a.png").array, array)

@@ -10,8 +10,9 @@ import pytest
 
 from poolcli.errors import InputError, OutputError
 from poolcli.formats import npy
-from poolcli.formats.base import Reading
+from poolcli.formats.npy_header import NpyHeader, read_header
 from poolcli.formats.readers import read_file, read_stdin
+from poolcli.formats.settings import Reading
 from poolcli.formats.sinks import write_file, write_stream
 
 DTYPES = ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "g")
@@ -78,8 +79,8 @@ def test_header_says_all_before_any_data_is_read() -> None:
     stream = io.BytesIO()
     np.save(stream, ARRAYS["fortran"].astype(">f4"))
     stream.seek(0)
-    header = npy.read_header(stream)
-    assert header == npy.NpyHeader((2, 3, 4), np.dtype(">f4"), True, 128, 96)
+    header = read_header(stream)
+    assert header == NpyHeader((2, 3, 4), np.dtype(">f4"), True, 128, 96)
     assert stream.tell() == header.data_offset
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from poolcli.errors import InputError, OutputError
-from poolcli.formats.base import Reading
 from poolcli.formats.readers import read_file, read_stdin
+from poolcli.formats.settings import Reading
 from poolcli.formats.sinks import write_archive, write_file, write_stream
 from poolcli.formats.table import NPZ
 

@@ -12,9 +12,9 @@ import pytest
 
 from poolcli.errors import InputError
 from poolcli.formats import npz
-from poolcli.formats.base import Reading
 from poolcli.formats.npy import StoredNpy
 from poolcli.formats.readers import read_file
+from poolcli.formats.settings import Reading
 from poolcli.geometry import Adaptive, Global, Sliding
 from poolcli.request import Request
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from poolcli import formats
 from poolcli.errors import InputError
-from poolcli.formats.base import DEFAULT_READING, Reading, SourceInfo
+from poolcli.formats.base import SourceInfo
+from poolcli.formats.settings import DEFAULT_READING, Reading
 
 COLOURS = (np.arange(5 * 7 * 4) % 251).astype(np.uint8).reshape(5, 7, 4)
 MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16", "I", "F"]

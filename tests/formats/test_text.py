@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from poolcli.errors import InputError
-from poolcli.formats.base import Reading
 from poolcli.formats.readers import parse_matrix, read_file, read_stdin
+from poolcli.formats.settings import Reading
 from poolcli.formats.sinks import write_file, write_stream
 from poolcli.formats.text import format_plain
 

@@ -14,8 +14,8 @@ import zarr
 
 import poolcli as library
 from poolcli.errors import InputError
-from poolcli.formats.base import Members, Reading
 from poolcli.formats.readers import read_file
+from poolcli.formats.settings import Members, Reading
 from tests.helpers.program import Outcome
 
 Run = Callable[..., Outcome]

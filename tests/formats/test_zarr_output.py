@@ -21,7 +21,7 @@ from zarr.codecs import BloscCodec, BytesCodec, GzipCodec
 
 import poolcli as library
 from poolcli.errors import OutputError
-from poolcli.formats.base import NewArray
+from poolcli.formats.description import NewArray
 from poolcli.formats.sinks import write_archive
 from poolcli.formats.table import ZARR
 from poolcli.formats.zarr_output import ZarrOutput

@@ -348,7 +348,7 @@ def test_a_compiled_op(tmp_path: Path) -> None:
     edit(kernels / "run.cpp", (last, f"{last}    /* product */ {{run_product, product_kernel}},\n"))
     edit(kernels / "pool.h", ("    POOL_OPS\n", "    POOL_PRODUCT,\n    POOL_OPS\n"))
     ops = '    *("sample", "expected"),\n'
-    edit(tmp_path / "poolcli/engine/native.py", (ops, f'{ops}    "product",\n'))
+    edit(tmp_path / "poolcli/engine/library.py", (ops, f'{ops}    "product",\n'))
     row = blocks("Adding an op")[-1]
     edit(tmp_path / "poolcli/ops.py", ("\n)\nOPS: ", f"\n{row})\nOPS: "))
     table = (kernels / "run.cpp").read_text(encoding="utf-8")

@@ -18,7 +18,8 @@ import tifffile
 
 from poolcli import OPS, pool
 from poolcli.formats import open_file, tiff, tiff_reader, tiff_writer
-from poolcli.formats.base import NewArray, Packing, Reading
+from poolcli.formats.description import NewArray
+from poolcli.formats.settings import Packing, Reading
 from poolcli.formats.sinks import box_sink
 from poolcli.formats.table import BY_EXTENSION
 from poolcli.geometry import Global, Sliding

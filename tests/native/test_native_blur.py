@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poolcli.engine import native
+from poolcli.engine import library, mirrored
 from poolcli.errors import InputError
 from poolcli.geometry import Adaptive, Sliding
 from poolcli.layout import Layout
@@ -69,7 +69,7 @@ def one_case(seed: int) -> None:
         return
     what = f"{seed}: {shape} {dtype} {geometry} {options}"
     out_dtype = dtype.newbyteorder("=") if dtype.kind == "f" else np.dtype("f8")
-    options["weights"] = native.binomial_tables(windows)
+    options["weights"] = mirrored.binomial_tables(windows)
     got = pool_native(x, "blur", windows, out_dtype, inner=[None, False][seed % 2], **options)
     order = [a for a in range(x.ndim) if a not in axes] + list(axes)
     wanted = exact(x.transpose(order), windows, options.get("nan", ""))
@@ -92,13 +92,13 @@ def test_the_same_bytes_for_any_instructions_lanes_and_memory() -> None:
     x = np.random.default_rng(5).standard_normal((3, 150, 211)).astype(np.float32)
     for geometry in (Sliding(31, 1, 15), Sliding(4, 3, 1), Sliding(3, 5, 2, 4), Adaptive((7, 20))):
         windows = geometry.resolve(["height", "width"], x.shape[1:])
-        options = {"weights": native.binomial_tables(windows)}
+        options = {"weights": mirrored.binomial_tables(windows)}
         results = set()
-        for isa in native.ISAS:
-            native.use_isa(isa)
+        for isa in library.ISAS:
+            library.use_isa(isa)
             got = pool_native(x, "blur", windows, "f4", layout="CHW", **options)
             results.add(got.tobytes())
-        native.use_isa()
+        library.use_isa()
         last = np.ascontiguousarray(x.transpose(1, 2, 0))
         got = pool_native(last, "blur", windows, "f4", layout="HWC", **options)
         results.add(got.transpose(2, 0, 1).tobytes())
@@ -111,7 +111,7 @@ def test_a_window_far_larger_than_the_axis() -> None:
     x = np.arange(12.0).reshape(3, 4)
     windows = Sliding(2**40 + 1, 1, 2**39).resolve(["height", "width"], x.shape)
     got = pool_native(
-        x, "blur", windows, "f8", layout="HW", weights=native.binomial_tables(windows)
+        x, "blur", windows, "f8", layout="HW", weights=mirrored.binomial_tables(windows)
     )
     # Every place of a period weighs the same: ends once, what lies between twice.
     rows, columns = np.array([1, 2, 1]) / 4, np.array([1, 2, 2, 1]) / 6
@@ -122,7 +122,7 @@ def test_an_infinity_counts_whatever_its_weight() -> None:
     x = np.zeros(1400)
     x[0] = np.inf
     windows = Sliding(1400).resolve(["width"], x.shape)
-    tables = native.binomial_tables(windows)
+    tables = mirrored.binomial_tables(windows)
     assert tables[0][0, 0] == 0
     assert pool_native(x, "blur", windows, "f8", layout="W", weights=tables)[0] == np.inf
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli.engine import native
+from poolcli.engine import library, native
 from poolcli.geometry import Adaptive, Sliding
 from poolcli.windows import Windows
 
@@ -175,17 +175,17 @@ def test_a_block_that_is_right() -> None:
 @pytest.mark.parametrize(
     ("op", "cells", "out", "fit", "why", "value"),
     [
-        ("sum", np.full(4, 2**62), "i8", "exact", native.OVERFLOW, 2**64),
-        ("sum", np.full(4, 2**64 - 1, "u8"), "u8", "exact", native.OVERFLOW, 2**66 - 4),
-        ("range", np.array([-(2**63), 2**63 - 1]), "i8", "exact", native.OVERFLOW, 2**64 - 1),
-        ("sum", np.full(4, 100, "u1"), "u1", "round", native.OUTSIDE, 400),
-        ("sum", np.full(4, -(2**40)), "i4", "exact", native.OUTSIDE, -(2**42)),
-        ("avg", np.array([1, 2], "i2"), "i2", "exact", native.INEXACT, 1.5),
-        ("max", np.array([0.5, 0.25], "f4"), "u1", "exact", native.INEXACT, 0.5),
-        ("max", np.array([np.nan, 1]), "u1", "clip", native.NAN, np.nan),
-        ("max", np.array([300.0, 1]), "u1", "round", native.OUTSIDE, 300.0),
-        ("sum", np.array([1e300, 1]), "f4", "exact", native.OVERFLOW, 1e300),
-        ("sum", np.array([2**53, 1]), "f8", "exact", native.INEXACT, 2**53 + 1),
+        ("sum", np.full(4, 2**62), "i8", "exact", library.OVERFLOW, 2**64),
+        ("sum", np.full(4, 2**64 - 1, "u8"), "u8", "exact", library.OVERFLOW, 2**66 - 4),
+        ("range", np.array([-(2**63), 2**63 - 1]), "i8", "exact", library.OVERFLOW, 2**64 - 1),
+        ("sum", np.full(4, 100, "u1"), "u1", "round", library.OUTSIDE, 400),
+        ("sum", np.full(4, -(2**40)), "i4", "exact", library.OUTSIDE, -(2**42)),
+        ("avg", np.array([1, 2], "i2"), "i2", "exact", library.INEXACT, 1.5),
+        ("max", np.array([0.5, 0.25], "f4"), "u1", "exact", library.INEXACT, 0.5),
+        ("max", np.array([np.nan, 1]), "u1", "clip", library.NAN, np.nan),
+        ("max", np.array([300.0, 1]), "u1", "round", library.OUTSIDE, 300.0),
+        ("sum", np.array([1e300, 1]), "f4", "exact", library.OVERFLOW, 1e300),
+        ("sum", np.array([2**53, 1]), "f8", "exact", library.INEXACT, 2**53 + 1),
     ],
 )
 def test_what_is_found(op, cells, out, fit, why, value) -> None:

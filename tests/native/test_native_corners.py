@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from poolcli.engine import native
+from poolcli.engine import library, native
 from poolcli.geometry import Adaptive, Global, Sliding
 from tests.native.blocks import params_of, pool_native
 from tests.spec.ops import op_var
@@ -159,11 +159,11 @@ def test_the_same_bytes_by_any_instructions_lanes_and_blocks(name: str, dtype: s
         codes = params_of(op, params)
         for nan in ("propagate", "skip") if dtype[0] == "f" else ("propagate",):
             results = set()
-            for isa in native.ISAS:
-                native.use_isa(isa)
+            for isa in library.ISAS:
+                library.use_isa(isa)
                 got = pool_native(x, op, windows, out, layout="CHW", nan=nan, params=codes)
                 results.add(got.tobytes())
-            native.use_isa()
+            library.use_isa()
             last = np.ascontiguousarray(x.transpose(1, 2, 0))
             got = pool_native(last, op, windows, out, layout="HWC", nan=nan, params=codes)
             results.add(got.transpose(2, 0, 1).tobytes())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import poolcli
-from poolcli.engine import native
+from poolcli.engine import library
 from tests.native.programs import BLOCKS, SOURCE, TABLE
 
 LIBRARY = next(Path(poolcli.__file__).parent.glob("_native.*"))
@@ -27,7 +27,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.mark.parametrize("isa", range(len(native.ISAS)))
+@pytest.mark.parametrize("isa", range(len(library.ISAS)))
 def test_digests(program: Path, isa: int) -> None:
     done = subprocess.run([program, str(BLOCKS), str(isa)], capture_output=True, text=True)
     if done.returncode == 2:
@@ -38,7 +38,7 @@ def test_digests(program: Path, isa: int) -> None:
 
 def test_the_table_has_every_op_with_blocks_and_pieces() -> None:
     rows = [line.split() for line in TABLE.read_text().splitlines()]
-    assert [int(op) for op, *_ in rows] == list(range(len(native.OPS)))
+    assert [int(op) for op, *_ in rows] == list(range(len(library.OPS)))
     assert all(int(done) > 60 for _, done, *_ in rows)
     whole = {"find nan", "blur", "sample"}
-    assert {native.OPS[int(op)] for op, _, pieces, _ in rows if pieces == "0"} == whole
+    assert {library.OPS[int(op)] for op, _, pieces, _ in rows if pieces == "0"} == whole

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poolcli.engine import native
+from poolcli.engine import library, native
 from poolcli.errors import InputError
 from poolcli.layout import Layout
 from poolcli.parameters import NEGATIVES
@@ -119,7 +119,7 @@ def test_negative_cells_are_refused(op: str, dtype: str) -> None:
     out = x.dtype if op == "sample" or x.dtype.kind == "f" else "f8"
     with pytest.raises(native.Problem) as caught:
         pool_native(x, op, windows, out, layout="W", params=params)
-    assert (caught.value.why, caught.value.value) == (native.NEGATIVE, -3)
+    assert (caught.value.why, caught.value.value) == (library.NEGATIVE, -3)
 
 
 def test_a_negative_cell_that_is_missing_is_not() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poolcli.engine import native
+from poolcli.engine import library, native
 from poolcli.errors import InputError
 from poolcli.geometry import Adaptive, Fractional, Global, Sliding
 from poolcli.layout import Layout
@@ -89,7 +89,7 @@ def one_case(seed: int) -> None:
     natural = result_dtype(op, dtype.newbyteorder("="))
     target, fit = natural, "exact"
     if random.integers(3) == 0 and op not in ("rms", "mixed"):
-        target, fit = np.dtype(str(random.choice(DTYPES[1:]))), str(random.choice(native.FITS))
+        target, fit = np.dtype(str(random.choice(DTYPES[1:]))), str(random.choice(library.FITS))
     try:
         windows = geometry.resolve(
             Layout(layout).spatial_names, [shape[i] for i in Layout(layout).spatial]

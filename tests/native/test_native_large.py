@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from poolcli.engine import native
+from poolcli.engine import library, native
 from poolcli.geometry import Adaptive, Global, Sliding
 from tests.native.blocks import pool_native
 
@@ -94,7 +94,7 @@ def hard_cells(random: np.random.Generator, shape: tuple[int, ...], dtype: np.dt
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)
-@pytest.mark.parametrize("dtype", native.TYPES)
+@pytest.mark.parametrize("dtype", library.TYPES)
 def test_the_same_bytes_by_any_instructions_lanes_and_blocks(name: str, dtype: str) -> None:
     random = np.random.default_rng(11)
     with np.errstate(over="ignore"):
@@ -106,10 +106,10 @@ def test_the_same_bytes_by_any_instructions_lanes_and_blocks(name: str, dtype: s
     for op, out in outs.items():
         for nan in ("propagate", "skip") if x.dtype.kind == "f" else ("propagate",):
             results = set()
-            for isa in native.ISAS:
-                native.use_isa(isa)
+            for isa in library.ISAS:
+                library.use_isa(isa)
                 results.add(pool_native(x, op, windows, out, layout="CHW", nan=nan).tobytes())
-            native.use_isa()
+            library.use_isa()
             last = np.ascontiguousarray(x.transpose(1, 2, 0))
             hwc = pool_native(last, op, windows, out, layout="HWC", nan=nan)
             results.add(hwc.transpose(2, 0, 1).tobytes())

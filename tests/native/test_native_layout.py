@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import poolcli
-from poolcli.engine import native
+from poolcli.engine import library
 
 PACKAGE = Path(poolcli.__file__).parent
 HEADER = (PACKAGE / "kernels" / "pool.h").read_text()
@@ -25,15 +25,15 @@ def _enum(name: str) -> list[str]:
 
 
 def test_sizes_and_offsets() -> None:
-    assert native.layout() == native.library_layout()
+    assert library.layout() == library.library_layout()
 
 
 def test_names_of_ops_and_types() -> None:
     ops = [name.removeprefix("POOL_").lower().replace("_", " ") for name in _enum("pool_op")]
-    assert ops == [*native.OPS, "ops"]
+    assert ops == [*library.OPS, "ops"]
     types = [name.removeprefix("POOL_").lower() for name in _enum("pool_type")]
     long = {"?": "bool", **{f"{k}{n}": f"{k}{8 * n}" for k in "iuf" for n in (1, 2, 4, 8)}}
-    assert types == [*(long[name] for name in native.TYPES), "types"]
+    assert types == [*(long[name] for name in library.TYPES), "types"]
 
 
 def symbols_of(path: Path, *flags: str) -> list[tuple[str, str]]:

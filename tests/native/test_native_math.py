@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli.engine import native
+from poolcli.engine import library
 
 HERE = Path(__file__).parent
 KERNELS = Path(poolcli.__file__).parent / "kernels"
@@ -42,7 +42,7 @@ def build_constant(name: str) -> Any:
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> list[ctypes.CDLL]:
     """The functions for each instruction set that this processor has."""
     folder, built = tmp_path_factory.mktemp("math"), []
-    best = native.ISAS.index(native.use_isa())
+    best = library.ISAS.index(library.use_isa())
     assert COMPILER is not None
     for isa, flags in build_constant("INSTRUCTIONS").items():
         if isa > best:
@@ -61,9 +61,9 @@ def computed(
     x, y = (np.ascontiguousarray(a) for a in np.broadcast_arrays(np.atleast_1d(x), y))
     x, y, out = x.astype(float), y.astype(float), np.empty(x.shape)
     answers = set()
-    for library in libraries:
+    for one in libraries:
         pointers = (ctypes.c_void_p(a.ctypes.data) for a in (x, y, out))
-        library.run(function, int(short), *pointers, ctypes.c_long(x.size))
+        one.run(function, int(short), *pointers, ctypes.c_long(x.size))
         answers.add(out.tobytes())
         # One by one as in vectors.
         library.run(
@@ -207,9 +207,9 @@ def test_ends(libraries: list[ctypes.CDLL]) -> None:
 @pytest.mark.skipif(not shutil.which("objdump"), reason="needs objdump, of binutils")
 def test_nothing_is_fused(libraries: list[ctypes.CDLL]) -> None:
     """S8: no multiplication and addition in one rounding, which not every processor has."""
-    for library in libraries:
+    for one in libraries:
         text = subprocess.run(
-            ["objdump", "-d", library._name], capture_output=True, text=True, check=True
+            ["objdump", "-d", one._name], capture_output=True, text=True, check=True
         )
         assert "vfmadd" not in text.stdout
         assert "mul" in text.stdout

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poolcli.engine import native
+from poolcli.engine import library, native
 from poolcli.errors import InputError
 from poolcli.geometry import Adaptive, Global, Sliding
 from poolcli.layout import Layout
@@ -84,7 +84,7 @@ def one_case(seed: int, dtypes: Sequence[str] = DTYPES) -> None:
     natural = result_dtype(op, dtype.newbyteorder("="), **params)
     target, fit = natural, "exact"
     if random.integers(3) == 0:
-        target, fit = np.dtype(str(random.choice(DTYPES[1:]))), str(random.choice(native.FITS))
+        target, fit = np.dtype(str(random.choice(DTYPES[1:]))), str(random.choice(library.FITS))
     axes = Layout(layout).spatial
     try:
         windows = geometry.resolve(Layout(layout).spatial_names, [shape[i] for i in axes])
@@ -209,7 +209,7 @@ def places_of(windows: Any, first: np.ndarray, size: Any, shape: Any) -> np.ndar
     return np.ravel_multi_index([s + i for s, i in zip(starts, inside, strict=True)], shape)
 
 
-@pytest.mark.parametrize("dtype", native.TYPES)
+@pytest.mark.parametrize("dtype", library.TYPES)
 @pytest.mark.parametrize("op", ["quantile", "argquantile", "mode"])
 @pytest.mark.parametrize("missing", [False, True])
 def test_windows_in_pieces(dtype: str, op: str, missing: bool) -> None:
@@ -263,7 +263,7 @@ GEOMETRIES = {
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)
-@pytest.mark.parametrize("dtype", native.TYPES)
+@pytest.mark.parametrize("dtype", library.TYPES)
 def test_the_same_bytes_by_any_instructions_lanes_and_blocks(name: str, dtype: str) -> None:
     random = np.random.default_rng(11)
     x = random_cells(random, (3, 27, 63), np.dtype(dtype))
@@ -275,11 +275,11 @@ def test_the_same_bytes_by_any_instructions_lanes_and_blocks(name: str, dtype: s
         options = {"params": params_of(op, {"q": 0.5 if op != "quantile" else 0.3})}
         for nan in ("propagate", "skip") if x.dtype.kind == "f" else ("propagate",):
             results = set()
-            for isa in native.ISAS:
-                native.use_isa(isa)
+            for isa in library.ISAS:
+                library.use_isa(isa)
                 got = pool_native(x, op, windows, out, layout="CHW", nan=nan, **options)
                 results.add(got.tobytes())
-            native.use_isa()
+            library.use_isa()
             last = np.ascontiguousarray(x.transpose(1, 2, 0))
             got = pool_native(last, op, windows, out, layout="HWC", nan=nan, **options)
             results.add(got.transpose(2, 0, 1).tobytes())

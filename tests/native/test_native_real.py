@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poolcli.engine import native
+from poolcli.engine import library, native
 from poolcli.errors import InputError
 from poolcli.layout import Layout
 from poolcli.parameters import NEGATIVES
@@ -81,7 +81,7 @@ def one_case(seed: int) -> None:
     if refused or expected is None:
         assert expected is None, what
         assert refused, what
-        assert refused.why == native.NEGATIVE, what
+        assert refused.why == library.NEGATIVE, what
         assert refused.value < 0, what
         return
     # What is added may cancel: of soft, lse and signed sums relative to the largest cell.

@@ -1,4 +1,4 @@
-"""PNG beyond what Pillow does: checksums, and 16 bits a channel, which it would cut to 8."""
+"""PNG beyond what Pillow does: checksums, 16 bits a channel, which it would cut to 8, and speed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _DEEP = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}  # Pillow's names
 _SHALLOW = {"L;2": 4, "L;4": 16}
 _INCH = 0.0254  # metres
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> PNG colour type
+_LONGEST_CHUNK = 2**30  # PNG has room for 2**31 - 1
 
 
 def check_checksums(file: BinaryIO) -> None:
@@ -78,23 +79,44 @@ def read_deep(file: BinaryIO) -> np.ndarray:
     return np.asarray(imagecodecs.png_decode(file.read()))
 
 
-def encode_deep(pixels: np.ndarray, level: int, metadata: Metadata) -> bytes:
-    """Return a PNG of uint16 pixels, (H, W) or (H, W, 2 to 4), packed at a level from 0 to 9."""
+def encode(pixels: np.ndarray, level: int, metadata: Metadata) -> bytes:
+    """Return a PNG of uint8 or uint16 pixels, (H, W) or (H, W, 2 to 4), packed at a level 0 to 9.
+
+    Every row is stored as its differences from the one above, and packed by libdeflate. Pillow
+    tries five kinds of differences for each row and packs by zlib: three times the time, for files
+    of about the same size.
+    """
+    import imagecodecs
+
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    stored = np.ascontiguousarray(pixels, ">u2").reshape(height, -1).view(np.uint8)
-    rows = np.empty((height, 1 + stored.shape[1]), np.uint8)
-    rows[:, 0] = 2  # filter "up": each byte less the one above
-    rows[0, 1:] = stored[0]
-    np.subtract(stored[1:], stored[:-1], out=rows[1:, 1:])
-    head = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
-    chunks = [(b"IHDR", head), *_metadata_chunks(metadata, channels)]
-    chunks += [(b"IDAT", zlib.compress(rows.data, level)), (b"IEND", b"")]
+    bits = 8 * pixels.dtype.itemsize
+    rows: Any = _differences(pixels)  # any buffer will do, which its types do not say
+    packed = memoryview(imagecodecs.deflate_encode(rows, level=level))
+    head = struct.pack(">IIBBBBB", width, height, bits, _COLOUR_TYPES[channels], 0, 0, 0)
+    chunks: list[tuple[bytes, bytes | memoryview]] = [(b"IHDR", head)]
+    chunks += _metadata_chunks(metadata, channels)
+    chunks += [
+        (b"IDAT", packed[start : start + _LONGEST_CHUNK])
+        for start in range(0, len(packed), _LONGEST_CHUNK)
+    ]
+    chunks.append((b"IEND", b""))
     return SIGNATURE + b"".join(_chunk(name, data) for name, data in chunks)
 
 
-def _metadata_chunks(metadata: Metadata, channels: int) -> list[tuple[bytes, bytes]]:
-    chunks = []
+def _differences(pixels: np.ndarray) -> np.ndarray:
+    """Return the rows as PNG stores them: the number of the filter "up", and the differences."""
+    big_endian = pixels.dtype.newbyteorder(">")
+    stored = np.ascontiguousarray(pixels, big_endian).reshape(len(pixels), -1).view(np.uint8)
+    rows = np.empty((len(stored), 1 + stored.shape[1]), np.uint8)
+    rows[:, 0] = 2
+    rows[0, 1:] = stored[0]
+    np.subtract(stored[1:], stored[:-1], out=rows[1:, 1:])
+    return rows
+
+
+def _metadata_chunks(metadata: Metadata, channels: int) -> list[tuple[bytes, bytes | memoryview]]:
+    chunks: list[tuple[bytes, bytes | memoryview]] = []
     icc = metadata.icc_for(channels, False)
     if icc is not None:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)))
@@ -108,6 +130,6 @@ def _metadata_chunks(metadata: Metadata, channels: int) -> list[tuple[bytes, byt
     return chunks
 
 
-def _chunk(name: bytes, data: bytes) -> bytes:
-    body = name + data
-    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+def _chunk(name: bytes, data: bytes | memoryview) -> bytes:
+    check = zlib.crc32(data, zlib.crc32(name))
+    return b"".join((struct.pack(">I", len(data)), name, data, struct.pack(">I", check)))
