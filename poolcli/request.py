@@ -299,7 +299,9 @@ def _over_cells(
         return None
     if values.ndim == len(axes.spatial) < len(shape):
         spatial = iter(values.shape)
-        values = values.reshape([next(spatial) if i in axes.spatial else 1 for i in range(len(shape))])
+        values = values.reshape(
+            [next(spatial) if i in axes.spatial else 1 for i in range(len(shape))]
+        )
     try:
         return np.broadcast_to(values, shape)
     except ValueError:

@@ -311,7 +311,7 @@ class Worker:
         return [*sums, self._work(kernel.mean, wide, absent, cells=np.dtype(np.uint8))]
 
     def _cells(self, cells: Array, box: Box) -> list[Array]:
-        """What each kernel pools: the cells of the box, or of weighted ones what is made of them."""
+        """What each kernel pools: the cells of a box, or what is made of those with weights."""
         task = self.task
         if not isinstance(task.kernel, Weighted) or task.weights is None:
             return [cells] * len(self.works)
