@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from poolcli.unpooling import Unpool
 
 _SIZE = r"(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]?)(?:i?B)?"
+_LIKELY_BYTES = 1 << 20  # less was hardly meant
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -249,6 +250,8 @@ def cluster_of(values: Values, target: batch.Target) -> Cluster | None:
 def settings_of(values: Values) -> Settings:
     """Say how the work is to be shared out."""
     limit = values.get("max_memory")
+    if limit is not None and limit.isdigit() and int(limit) < _LIKELY_BYTES:
+        messages.hint(f"--max-memory {limit} is {limit} bytes; {limit}M is as many megabytes")
     return Settings(
         at_once=values.get("jobs"),
         max_bytes=None if limit is None else parse_size(limit),
@@ -340,6 +343,15 @@ def refuse_contradictions(values: Values, target: batch.Target) -> None:
         raise UsageError("--clip needs something to fit: --dtype, or a picture as --output")
 
 
+def _hint_at_subfolders(names: Sequence[str]) -> None:
+    """Say what folders hold that is left out."""
+    for name in filter(os.path.isdir, names):
+        count = batch.count_subfolders(name)
+        if count:
+            some = "1 sub-folder" if count == 1 else f"{count} sub-folders"
+            messages.hint(f"{name}: {some} left out; -r takes what is below, too")
+
+
 HOW_READ = ("arrays", "delimiter", "skip_header", "missing")
 """Keywords of what changes the arrays that are read."""
 
@@ -374,6 +386,8 @@ def find_inputs(
     found = batch.find_inputs(names, values["matrix"] or [], lists, search, "--matrix")
     if not found:
         raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
+    if not search.recursive and "recursive" in values and not values.get("quiet"):
+        _hint_at_subfolders(names)
     rows = (values["layout"] or "").upper() == "W"
     patterns = tuple(values["arrays"] or ())
     table = [values["delimiter"], values["skip_header"], values["missing"]]
