@@ -56,6 +56,7 @@ def pool(
     nodata: float | None = None,
     min_valid: float = 0.0,
     mask: Any = None,
+    weights: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     return_indices: bool = False,
@@ -90,6 +91,8 @@ def pool(
     mask : True for cells that do not count, as NumPy's masked arrays have it
         Of the shape of ``x``, or of its pooled axes for all others alike. Windows of such cells
         alone give nodata or NaN.
+    weights : how much cells count, in the shapes of a mask; numbers from 0 on, for avg and sum
+        A mean is then Σwx / Σw and a sum Σwx; cells of weight 0 do not count.
     dtype : of the result; by default that of ``x`` for ops that pick a value, 64 bits for sums of
         integers, float64 for other results of integers and the float type of ``x`` else
     fit : how results enter an integer ``dtype``: "exact", "round" (half to even), "clip" (rounded,
@@ -144,7 +147,7 @@ def pool(
         fit=fit,
         threads=threads,
     )
-    request = asked(op, Sliding, cells, options, op_params, mask)
+    request = asked(op, Sliding, cells, options, op_params, mask, weights)
     return run(request, x, out, return_indices, where)
 
 
@@ -169,6 +172,7 @@ def global_pool(
     nodata: float | None = None,
     min_valid: float = 0.0,
     mask: Any = None,
+    weights: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     return_indices: bool = False,
@@ -201,7 +205,7 @@ def global_pool(
         keepdims=keepdims,
         threads=threads,
     )
-    request = asked(op, Global, (), options, op_params, mask)
+    request = asked(op, Global, (), options, op_params, mask, weights)
     return run(request, x, out, return_indices, where)
 
 
@@ -230,6 +234,7 @@ def adaptive_pool(
     output_size: PerAxis | str | None = None,
     *,
     longest: int | None = None,
+    by_area: bool = False,
     layout: str | None = None,
     axes: Axes | None = None,
     like: str | None = None,
@@ -237,6 +242,7 @@ def adaptive_pool(
     nodata: float | None = None,
     min_valid: float = 0.0,
     mask: Any = None,
+    weights: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     return_indices: bool = False,
@@ -250,12 +256,16 @@ def adaptive_pool(
     Output i of o covers the cells ⌊i·n/o⌋ … ⌈(i+1)·n/o⌉−1, as in torch.nn.AdaptiveAvgPool2d;
     windows overlap where n is no multiple of o. ``output_size`` is one number or one per spatial
     axis, of which None leaves an axis as it is; "600x", "x400" and "25%" keep the proportions, and
-    so does ``longest``, the most cells along the longest axis. The other parameters are those of
-    :func:`pool`. Raises UsageError or InputError.
+    so does ``longest``, the most cells along the longest axis. ``by_area``, for avg and sum, cuts
+    cells instead: windows are all n/o cells long, and cells at their ends count by the part that
+    lies inside, as in OpenCV's INTER_AREA. The other parameters are those of :func:`pool`.
+    Raises UsageError or InputError.
 
     >>> import numpy as np
     >>> adaptive_pool(np.ones((2, 15, 10, 64)), "max", 7).shape
     (2, 7, 7, 64)
+    >>> adaptive_pool(np.array([2.0, 4.0, 6.0]), "avg", 2, by_area=True)  # (2 + 4/2) / 1.5, …
+    array([2.66666667, 5.33333333])
     """
     x = taken(x)
     where = axes_of(x, output_size, axes, layout, like)
@@ -270,8 +280,8 @@ def adaptive_pool(
         fit=fit,
         threads=threads,
     )
-    cells = (output_size_of(where, output_size, longest),)
-    request = asked(op, Adaptive, cells, options, op_params, mask)
+    cells = (output_size_of(where, output_size, longest), by_area)
+    request = asked(op, Adaptive, cells, options, op_params, mask, weights)
     return run(request, x, out, return_indices, where)
 
 
@@ -304,6 +314,7 @@ def fractional_pool(
     nodata: float | None = None,
     min_valid: float = 0.0,
     mask: Any = None,
+    weights: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     return_indices: bool = False,
@@ -346,7 +357,7 @@ def fractional_pool(
         fit=fit,
         threads=threads,
     )
-    request = asked(op, Fractional, cells, options, op_params, mask)
+    request = asked(op, Fractional, cells, options, op_params, mask, weights)
     if each_plane:
         return run_planes(request, Fractional(*cells), x, np.asarray(samples), out, return_indices)
     return run(request, x, out, return_indices, where)
@@ -364,6 +375,7 @@ def pyramid_pool(
     nodata: float | None = None,
     min_valid: float = 0.0,
     mask: Any = None,
+    weights: Any = None,
     dtype: DTypeLike | None = None,
     fit: str = "exact",
     threads: int | None = None,
@@ -391,5 +403,5 @@ def pyramid_pool(
         fit=fit,
         threads=threads,
     )
-    request = asked(op, Pyramid, (levels_of(levels),), options, op_params, mask)
+    request = asked(op, Pyramid, (levels_of(levels),), options, op_params, mask, weights)
     return apply(x, request.plan)

@@ -79,13 +79,14 @@ def asked(
     options: Options,
     params: Mapping[str, Any],
     mask: Any = None,
+    weights: Any = None,
 ) -> Request:
     """The request for ``op`` with windows placed by ``place(*cells)``.
 
     It is the same one for the same values: what it has planned it need not plan again.
     """
-    if mask is not None:
-        return Request(op, place(*cells), *options, params, mask_of(mask))
+    if mask is not None or weights is not None:
+        return Request(op, place(*cells), *options, params, mask_of(mask), weights_of(weights))
     try:
         key = exact_key((op, place.__name__, *cells, *options, *params, *params.values()))
     except Unlike:
@@ -117,13 +118,21 @@ def as_array(x: ArrayLike, what: str = "x") -> NDArray[Any]:
 
 def mask_of(mask: Any) -> NDArray[np.bool_] | None:
     """A mask as NumPy's bools: what is not 0 is True."""
-    if mask is None:
-        return None
-    door = door_of(mask)
-    values = as_array(mask, "mask") if door is None else np.asarray(mask)
+    return None if mask is None else np.asarray(_numbers("mask", mask) != 0)
+
+
+def weights_of(weights: Any) -> NDArray[np.float64] | None:
+    """Weights as NumPy's floats."""
+    return None if weights is None else _numbers("weights", weights).astype(np.float64)
+
+
+def _numbers(what: str, given: Any) -> NDArray[Any]:
+    """An array of any library beside the one to pool, as NumPy's."""
+    values = as_array(given, what) if door_of(given) is None else np.asarray(given)
     if values.dtype.kind not in "biuf":
-        raise InputError(f"the mask is of {values.dtype}; bool or numbers are meant")
-    return np.asarray(values != 0)
+        verb = "are" if what.endswith("s") else "is"
+        raise InputError(f"the {what} {verb} of {values.dtype}; bool or numbers are meant")
+    return values
 
 
 def taken(x: Any) -> Any:

@@ -97,7 +97,11 @@ def read_stage(number: int, text: str, common: Mapping[str, Any]) -> Stage:
         values = read_values(
             words,
             leading,
-            [param for param in family.params if param not in leading],
+            [
+                param
+                for param in family.params
+                if param not in leading and (op.weighs is not None or not param.cuts_cells)
+            ],
             op.params,
             divides=family.slides and op.divides,
             missing=f"{family.leading_help} must follow the op",

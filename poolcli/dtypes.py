@@ -87,6 +87,7 @@ RESULTS: dict[str, Callable[[np.dtype[Any], np.dtype[Any] | None], np.dtype[Any]
     "sum": _sum,
     "real": _real,
     "share": lambda _cells, _wanted: np.dtype(np.float32),
+    "count": lambda _cells, _wanted: np.dtype(np.int64),
     "place": lambda _cells, _wanted: np.dtype(np.int64),
 }
 

@@ -59,6 +59,8 @@ class WindowParam(NamedTuple):
     instead: str = ""
     """A parameter that may be given in its place, which then ``sets`` it."""
     sets: str = ""
+    cuts_cells: bool = False
+    """Whether it makes cells count in parts: only ops that weigh cells have it."""
     of_request: bool = False
     """Whether it says what becomes of the axes, which is the request's and not the geometry's."""
 
@@ -211,9 +213,14 @@ def _sliding_json(geometry: Sliding, parts: Parts) -> JsonObject:
 
 
 def _adaptive_words(
-    _geometry: Adaptive, parts: Parts, times: str, _params: Mapping[str, Any]
+    geometry: Adaptive, parts: Parts, times: str, _params: Mapping[str, Any]
 ) -> list[str]:
-    return [f"to {joined(_outs(parts[0]), times)}"]
+    said = [f"to {joined(_outs(parts[0]), times)}"]
+    return [*said, "by area"] if geometry.by_area else said
+
+
+def _adaptive_json(geometry: Adaptive, parts: Parts) -> JsonObject:
+    return {"output_size": _outs(parts[0]), "by_area": geometry.by_area}
 
 
 def _fractional_words(
@@ -352,9 +359,17 @@ ROWS = (
                 "N",
                 sets="output_size",
             ),
+            WindowParam(
+                "by_area",
+                parse_truth,
+                "Cut cells where windows end, and count the part inside: exact where the sizes do "
+                "not divide.",
+                word="by_area",
+                cuts_cells=True,
+            ),
         ),
         describe=_adaptive_words,
-        as_json=lambda _geometry, parts: {"output_size": _outs(parts[0])},
+        as_json=_adaptive_json,
         leading=("output_size",),
         leading_help="an output size (7, 7x5)",
     ),

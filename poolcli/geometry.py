@@ -47,6 +47,11 @@ class Placement(Geometry, Protocol):
         """How many numbers a size was given with, one for each spatial axis; 0: one for all."""
         return 0
 
+    @property
+    def cuts_cells(self) -> bool:
+        """Whether cells at the ends of a window count by the part of them that lies inside."""
+        return False
+
     def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
         """One :class:`Windows` for each spatial axis; ``names`` and ``cells`` give name and length.
 
@@ -134,15 +139,25 @@ class Adaptive(Placement):
     """As many windows as asked for: window i of o covers the cells ⌊i·n/o⌋ … ⌈(i+1)·n/o⌉−1.
 
     The definition is that of torch.nn.AdaptiveAvgPool2d. Among several output sizes None leaves an
-    axis as it is. A Share or what is Fitted keeps the aspect.
+    axis as it is. A Share or what is Fitted keeps the aspect. ``by_area``: windows are all n/o
+    cells long, from i·n/o on, and cells at their ends count by the part that lies inside.
     """
 
     output_size: int | tuple[int | None, ...] | Share | Fitted
+    by_area: bool = False
+
+    def __post_init__(self) -> None:
+        flag("by_area", self.by_area)
 
     @property
     def entries(self) -> int:
         """How many numbers the output size has."""
         return _entries(self.output_size)
+
+    @property
+    def cuts_cells(self) -> bool:
+        """Whether cells at the ends of a window count by the part of them that lies inside."""
+        return self.by_area
 
     def resolve(self, names: Sequence[str], cells: Sequence[int]) -> tuple[Windows, ...]:
         """One :class:`Windows` for each spatial axis.

@@ -67,6 +67,9 @@ class Layout:
         return "".join(letter for letter in self.letters if letter in "NC")
 
 
+_BY_NAME = {"channels_first": CHANNELS_FIRST, "channels_last": CHANNELS_LAST}  # as Keras says
+
+
 def find_layout(
     letters: str | None,
     shape: Sequence[int],
@@ -83,11 +86,14 @@ def find_layout(
     'NHWC'
     >>> find_layout(None, (8, 28, 28, 3), spatial=3).letters
     'DHWC'
+    >>> find_layout("channels_first", (8, 3, 28, 28)).letters
+    'NCHW'
     """
     if letters is not None:
         if not isinstance(letters, str):
             raise UsageError(f"layout {shown(letters)}: axis letters such as NCHW are meant")
-        layout = Layout(letters.upper())
+        named = _BY_NAME.get(letters.lower().replace("-", "_"), {})
+        layout = Layout(named.get(len(shape), letters.upper()))
         if len(layout.letters) != len(shape):
             raise InputError(
                 f"layout {layout.letters} names {_axes(len(layout.letters))}, the array has "

@@ -38,6 +38,9 @@ def missing_cells(
     share = as_typed(request.min_valid).limit_denominator(10**9)
     least = (share.numerator, share.denominator)
     fill: Any = np.nan if result.kind == "f" else -1
+    empty = find_op(request.op).empty
+    if fills and empty is not None:
+        fill, fills = result.type(empty), False
     if request.nodata is None:
         return Missing(skips_nan, marker(cells) if masked else None, fill, least)
     value = as_cell(request.nodata, cells, "input")
@@ -59,12 +62,15 @@ def refuse_empty(plan: Plan, target: np.dtype[Any]) -> None:
     """Refuse windows of masked cells alone, where no number of ``target`` can say that they are."""
     if plan.mask is None or plan.request.nodata is not None or target.kind == "f":
         return
+    if find_op(plan.request.op).empty is not None:
+        return
     if plan.request.min_valid:
         raise UsageError("min_valid beside a mask over integers needs `nodata`")
     plain = replace(
         plan.request,
         op="max",
         mask=None,
+        weights=None,
         nan="propagate",
         dtype=None,
         divisor=None,
@@ -76,6 +82,7 @@ def refuse_empty(plan: Plan, target: np.dtype[Any]) -> None:
         plan,
         request=plain,
         mask=None,
+        weights=None,
         input_dtype=np.dtype(bool),
         output_dtype=np.dtype(bool),
         kernel=find_op("max").kernel({}),

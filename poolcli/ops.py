@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolcli import parameters
 from poolcli.checks import shown
-from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel
+from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel, Weighted
 from poolcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +32,16 @@ class Param(NamedTuple):
     """The words that mean something, where they are few."""
     no_preset: Callable[[Mapping[str, Any]], bool] = lambda _said: False
     """Whether a framework's default for it means nothing beside what is said."""
+
+
+class Weighs(NamedTuple):
+    """The kernels of an op, which has no parameters, where cells do not all count the same."""
+
+    cut: Kernel
+    """For windows that cut the cells at their ends."""
+    weighted: Kernel
+    """For cells that have weights of their own."""
+    both: Kernel
 
 
 class Op(NamedTuple):
@@ -57,10 +67,14 @@ class Op(NamedTuple):
     padding: str | int = 0
     """The padding of sliding windows when none is given."""
     params: tuple[Param, ...] = ()
+    weighs: Weighs | None = None
+    """For ops whose cells can count more and less than others: how."""
     winner: MakeKernel | None = None
     """For ops that pick a cell by its value: the kernel that gives the picked cell's position."""
     share: MakeKernel | None = None
     """For ops that pick a value: the kernel of the share of the cells that count which have it."""
+    empty: int | None = None
+    """What a window gives in which no cell counts; None: nodata, or NaN."""
     by_position: bool = False
     """Whether it takes cells by where they stand in the window, whatever their values."""
     averages: bool = False
@@ -127,6 +141,10 @@ def in_python(function: Callable[..., Any], result: str = "real") -> MakeKernel:
     return kernel
 
 
+_MEAN, _SUM = Compiled("avg", "real"), Compiled("sum", "sum")
+_AREA_MEAN, _AREA_SUM = (Compiled("area", "real", q=(sums,), whole=True) for sums in (0, 1))
+
+
 def _share_of_most_frequent(_params: Mapping[str, Any]) -> Kernel:
     from poolcli import shares  # late: few runs ask for it
 
@@ -180,6 +198,11 @@ ROWS = (
         formula="Σx / n",
         source="LeCun et al. 1989; ONNX AveragePool",
         kernel=compiled("avg", "real"),
+        weighs=Weighs(
+            cut=_AREA_MEAN,
+            weighted=Weighted(_SUM, _MEAN, divides=True),
+            both=Weighted(_AREA_SUM, _AREA_MEAN, divides=True),
+        ),
         equation=arithmetic("mean"),
         averages=True,
         divides=True,
@@ -193,6 +216,11 @@ ROWS = (
         source="avg pooling without its division",
         composes="iu",
         kernel=compiled("sum", "sum"),
+        weighs=Weighs(
+            cut=_AREA_SUM,
+            weighted=Weighted(_SUM, _MEAN, divides=False),
+            both=Weighted(_AREA_SUM, _AREA_MEAN, divides=False),
+        ),
         equation=arithmetic("total"),
         shown_by={"compare": 4},
     ),
@@ -389,6 +417,16 @@ ROWS = (
         equation=arithmetic("first"),
         gives_cells=lambda _params: True,
         shown_by={"compare": 6, "shift-test": 4},
+    ),
+    Op(
+        name="count",
+        summary="the number of cells that are there",
+        formula="n",
+        source="numpy.ma.count; NaN is no number, and never counts",
+        kernel=compiled("count", "count"),
+        empty=0,
+        equation=arithmetic("counted"),
+        per_window="the number of cells in each window that are there",
     ),
 )
 OPS: dict[str, Op] = {op.name: op for op in ROWS}

@@ -73,6 +73,8 @@ class Plan:
     """Where others do the rest: of the blocks that an array is cut into, these alone."""
     mask: NDArray[np.bool_] | None = field(default=None, compare=False)
     """True for cells that do not count, one for each cell of the input."""
+    weights: NDArray[np.float64] | None = field(default=None, compare=False)
+    """How much each cell counts."""
 
     @cached_property
     def output_layout(self) -> str:
@@ -327,6 +329,7 @@ class Plan:
             cell_coefs=self._coefficients(self._index_order(), self.input_shape, order),
             window_coefs=self._coefficients("NCDHW", whole.keepdims_shape, order),
             missing=self._missing(kernel, result, out.dtype),
+            weights=None if self.weights is None else input_view(self.weights, order),
             refuse_nan=self._refuses_nan and kernel is self.kernel,
             divisor=request.divisor,
             count_include_pad=request.counts_padding,

@@ -13,12 +13,13 @@ import numpy as np
 from poolcli import checks
 from poolcli.checks import whole_number
 from poolcli.dtypes import FITS, number_type, result_dtype
+from poolcli.engine.kernels import Kernel
 from poolcli.errors import InputError, UnknownParameter, UsageError
 from poolcli.families import JsonObject, Parts, family_of
 from poolcli.frameworks.defaults import INDEX_CONVENTIONS, find_preset
 from poolcli.geometry import Geometry, Placement
 from poolcli.layout import Layout, doubtful, find_layout, show_shape
-from poolcli.ops import find_op
+from poolcli.ops import OPS, Op, find_op
 from poolcli.plan import Plan
 from poolcli.recent import Recent
 from poolcli.windows import Windows
@@ -67,6 +68,8 @@ class Request:
     params: Mapping[str, Any] = field(default_factory=dict)
     mask: NDArray[np.bool_] | None = field(default=None, compare=False)
     """True for cells that do not count: of the shape of the array, or of its spatial axes."""
+    weights: NDArray[np.float64] | None = field(default=None, compare=False)
+    """How much cells count, in the same shapes: not negative."""
 
     def __post_init__(self) -> None:
         op = find_op(self.op)
@@ -90,12 +93,23 @@ class Request:
             raise UsageError(f"min_valid {self.min_valid}: must be a fraction from 0 to 1")
         if self.threads is not None:
             whole_number("threads", self.threads, least=1)
+        if self.weights is not None:
+            self._check_weights(op, self.weights)
         unknown = set(self.params) - {param.name for param in op.params}
         if unknown:
             raise UnknownParameter(op.name, min(unknown))
         for param in op.params:
             if param.name in self.params:
                 _CHECKS[param.type](param.name, self.params[param.name])
+
+    def _check_weights(self, op: Op, weights: NDArray[np.float64]) -> None:
+        if op.weighs is None:
+            raise UsageError(f"{op.name} takes no weights; {_weighing()} do")
+        if self.count_include_pad or self.divisor is not None:
+            raise UsageError("weights are what is divided by: no count_include_pad and no divisor")
+        refused = ~((weights >= 0) & np.isfinite(weights))
+        if refused.any():
+            raise InputError(f"a weight is {weights[refused][0]:g}; numbers from 0 on are meant")
 
     @property
     def fills_files(self) -> bool:
@@ -173,7 +187,7 @@ class Request:
         padding = find_op(self.op).padding
         placed = placement.completed(unit_stride=preset.unit_stride, padding=padding)
         windows = placed.resolve(axes.spatial_names, [shape[i] for i in axes.spatial])
-        kernel = find_op(self.op).kernel(self.op_params)
+        kernel = self._kernel(placement)
         if kernel.mirrors:
             from poolcli.engine.mirrored import refuse_weights  # late: one op mirrors
 
@@ -188,8 +202,20 @@ class Request:
         request = self if placement is self.geometry else replace(self, geometry=placement)
         return Plan(
             *(request, axes.letters, shape, dtype, tuple(kept), target, windows, kernel, warning),
-            mask=None if self.mask is None else _over_cells(self.mask, axes, shape),
+            mask=_over_cells("mask", self.mask, axes, shape),
+            weights=_over_cells("weights", self.weights, axes, shape),
         )
+
+    def _kernel(self, placement: Placement) -> Kernel:
+        """How windows are pooled. Raises UsageError where the op cannot do what they ask for."""
+        op = find_op(self.op)
+        if not placement.cuts_cells and self.weights is None:
+            return op.kernel(self.op_params)
+        if op.weighs is None:
+            raise UsageError(f"{op.name} takes cells whole; `by_area` is for {_weighing()}")
+        if self.weights is None:
+            return op.weighs.cut
+        return op.weighs.both if placement.cuts_cells else op.weighs.weighted
 
     def _refuse_counts(self, windows: tuple[Windows, ...]) -> None:
         """Refuse windows whose padding would be counted, and is too much for 64 bits."""
@@ -205,7 +231,7 @@ class Request:
         """Whether averages count explicit padding: as said, or else by the preset."""
         said = self.count_include_pad
         if said is None:
-            said = find_preset(self.like).count_include_pad
+            said = find_preset(self.like).count_include_pad and self.weights is None
         return said and find_op(self.op).divides
 
     def describe(self, parts: Parts, times: str = "x") -> str:
@@ -231,6 +257,8 @@ class Request:
             said.append(f"nodata {_short(self.nodata)}")
         if self.mask is not None:
             said.append("masked")
+        if self.weights is not None:
+            said.append("weighted")
         if self.min_valid:
             said.append(f"min-valid {_short(self.min_valid)}")
         said += [f"{name} {value}" for name, value in self.params.items()]
@@ -258,16 +286,28 @@ class Request:
         return {p.name: p.type(said[p.name]) for p in op.params}
 
 
-def _over_cells(mask: NDArray[np.bool_], axes: Layout, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """A mask over every cell of an array: what it has no axes for has the same mask everywhere."""
-    if mask.ndim == len(axes.spatial) < len(shape):
-        spatial = iter(mask.shape)
-        mask = mask.reshape([next(spatial) if i in axes.spatial else 1 for i in range(len(shape))])
+def _weighing() -> str:
+    """The ops whose cells can have weights, in words."""
+    return " and ".join(op.name for op in OPS.values() if op.weighs is not None)
+
+
+def _over_cells(
+    what: str, values: NDArray[Any] | None, axes: Layout, shape: tuple[int, ...]
+) -> NDArray[Any] | None:
+    """A mask or weights for every cell: what they have no axes for has the same everywhere."""
+    if values is None:
+        return None
+    if values.ndim == len(axes.spatial) < len(shape):
+        spatial = iter(values.shape)
+        values = values.reshape(
+            [next(spatial) if i in axes.spatial else 1 for i in range(len(shape))]
+        )
     try:
-        return np.broadcast_to(mask, shape)
+        return np.broadcast_to(values, shape)
     except ValueError:
         raise InputError(
-            f"the mask has the shape {show_shape(mask.shape)}; for {show_shape(shape)} as "
+            f"the {what} {'have' if what.endswith('s') else 'has'} the shape "
+            f"{show_shape(values.shape)}; for {show_shape(shape)} as "
             f"{axes.letters} that would be the same, or "
             f"{show_shape([shape[axis] for axis in axes.spatial])}"
         ) from None

@@ -8,9 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from poolcli.errors import InputError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 class Grid(NamedTuple):
@@ -95,6 +98,18 @@ class Windows(NamedTuple):
         """The real cells of window ``i``."""
         every = range(self.starts[i], self.end(i), self.dilation)
         return [cell for cell in every if 0 <= cell < self.n]
+
+    def parts(self, i: int) -> dict[int, Fraction]:
+        """How much of each cell lies in window ``i`` where windows share the axis evenly.
+
+        >>> Windows("width", 5, (0, 2), 3).parts(1)
+        {2: Fraction(1, 2), 3: Fraction(1, 1), 4: Fraction(1, 1)}
+        """
+        from fractions import Fraction  # late, it takes milliseconds that few runs have need of
+
+        low, high = (Fraction(edge * self.n, self.out) for edge in (i, i + 1))
+        ends = ((cell, Fraction(cell), Fraction(cell + 1)) for cell in self.cells(i))
+        return {cell: min(high, end) - max(low, start) for cell, start, end in ends}
 
     def real_span(self, i: int) -> tuple[int, int]:
         """The first real cell of window ``i``, and one past the last."""

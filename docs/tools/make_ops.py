@@ -83,6 +83,10 @@ def facts(op: Op) -> Iterator[tuple[str, str]]:
     yield "Types", types(op)
     yield "NaN", nan(op)
     yield "Padding", padding(op)
+    if op.empty is not None:
+        yield "Nothing there", f"windows in which no cell counts give {op.empty}"
+    if op.weighs is not None:
+        yield "Weights", "`--weights FILE` says how much each cell counts; `--by-area` cuts cells"
     if op.winner is not None:
         yield "Positions", positions(op)
 
@@ -107,6 +111,8 @@ def nan(op: Op) -> str:
     without = number(global_pool(HOLE[~np.isnan(HOLE)], op.name))
     if results == ["NaN", "NaN"]:
         said = "one in a window makes its result NaN"
+    elif "NaN" not in results and op.empty is not None:
+        return f"it never counts: 1 NaN 3 2 gives {results[0]}"
     elif results[1] == "NaN":
         said = "only where it is the value that counts"
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,11 +30,13 @@ class WindowValues(NamedTuple):
     """Of the cells that count, in the order in which they stand."""
     divisor: Any
     """What a mean divides by: the count of cells, or what was asked for instead."""
-    weights: Callable[[], Sequence[int]]
-    """The binomial weight of each value, as a whole number."""
+    weights: Callable[[], Sequence[Fraction | int]]
+    """The binomial weight of each value, as a whole number; or how much of its cell counts."""
     drawn: int | None
     """Which of the values the engine has picked, where it picks one."""
     result: Any
+    in_parts: bool = False
+    """Whether windows cut cells, which then count by the part that lies inside."""
 
 
 class Equation(NamedTuple):
@@ -130,21 +133,36 @@ def listed(window: WindowValues, name: str, **_: Any) -> Equation:
 
 
 def total(window: WindowValues) -> Equation:
-    """``1 + 3 + 5 + 6``."""
+    """``1 + 3 + 5 + 6``, or where cells are cut ``1 + 0.5·3``."""
     write = Numbers()
-    return Equation(write.sum(window.values), write.rounded)
+    return Equation(_terms(window, write), write.rounded)
 
 
 def mean(window: WindowValues) -> Equation:
-    """``(1 + 3 + 5 + 6) / 4``."""
+    """``(1 + 3 + 5 + 6) / 4``, or where cells are cut ``(1 + 0.5·3) / 1.5``."""
     write = Numbers()
     return Equation(_mean(window, write), write.rounded)
 
 
 def _mean(window: WindowValues, write: Numbers) -> str:
-    terms = write.sum(window.values)
+    terms = _terms(window, write)
     several = f"({terms})" if len(window.values) > 1 else terms
+    if window.in_parts:
+        return f"{several} / {_part(sum(window.weights()))}"
     return f"{several} / {write.term(window.divisor)}"
+
+
+def _terms(window: WindowValues, write: Numbers) -> str:
+    if not window.in_parts:
+        return write.sum(window.values)
+    pairs = zip(window.weights(), window.values, strict=True)
+    return " + ".join(write.term(v) if w == 1 else f"{_part(w)}·{write.term(v)}" for w, v in pairs)
+
+
+def _part(share: Fraction | int) -> str:
+    """A share of a cell as people write it: ``0.5``, and ``(1/3)`` for what has no short form."""
+    text, rounded = number_text(float(share))
+    return f"({share})" if rounded else text
 
 
 def power_sum(window: WindowValues, norm: float, signed: bool) -> Equation:
@@ -354,6 +372,14 @@ def weighted_mean(window: WindowValues) -> Equation:
         for w, v in zip(weights, window.values, strict=True)
     )
     return Equation(f"({' + '.join(terms)}) / {sum(weights)}", write.rounded)
+
+
+def counted(window: WindowValues) -> Equation:
+    """``1, nan, 5: those that are numbers``."""
+    write = Numbers()
+    listed = write.listed(window.values)
+    text = f"{listed}: those that are numbers" if _has_nan(window.values) else f"count({listed})"
+    return Equation(text, write.rounded)
 
 
 def first(window: WindowValues) -> Equation:

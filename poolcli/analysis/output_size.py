@@ -67,10 +67,13 @@ def _global(_: Any, w: Windows, _op: Op) -> AxisFormula:
     return _formula(w, f"one window of all {w.n} = 1")._replace(stride=None)
 
 
-def _adaptive(_: Any, w: Windows, _op: Op) -> AxisFormula:
+def _adaptive(geometry: Any, w: Windows, _op: Op) -> AxisFormula:
     if isinstance(w.sizes, int) and isinstance(w.starts, range):
         windows, cells = "window" + "s" * (w.out > 1), "cell" + "s" * (w.sizes > 1)
         return _formula(w, f"{w.out} {windows} of {w.n} / {w.out} = {w.sizes} {cells}")
+    if geometry.by_area:
+        rule = f"i · {w.n} / {w.out} … (i + 1) · {w.n} / {w.out}"
+        return _formula(w, f"{w.out} windows of {w.n} / {w.out} cells, {rule}: in {_spans(w)}")
     rule = f"⌊i · {w.n} / {w.out}⌋ … ⌈(i + 1) · {w.n} / {w.out}⌉ − 1"
     return _formula(w, f"{w.out} windows of the cells {rule}: {_spans(w)}")
 

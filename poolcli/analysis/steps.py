@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -138,9 +139,7 @@ class Pooling:
         return results[inside], None if positions is None else int(positions[inside])
 
     def step(self, at: Position) -> Step:
-        weights = [
-            _along(w, i, mirrors=self.mirrors) for w, i in zip(self.windows, at, strict=True)
-        ]
+        weights = [self._along(w, i) for w, i in zip(self.windows, at, strict=True)]
         along = tuple(map(tuple, weights))
         inside = np.ix_(*along)
         values = self.cells[inside].reshape(-1)
@@ -169,6 +168,7 @@ class Pooling:
             lambda: [math.prod(w) for w, c in zip(_product(weights), counts, strict=True) if c],
             drawn,
             result,
+            in_parts=self._cuts_cells,
         )
         step = replace(step, text=_with_result(self._equation(window, len(values)), window))
         if self.op.odds is None or not counts.any():
@@ -179,6 +179,14 @@ class Pooling:
         probabilities = np.zeros(len(values))
         probabilities[counts] = odds.probabilities
         return replace(step, probabilities=probabilities, expected=odds.expected)
+
+    @cached_property
+    def _cuts_cells(self) -> bool:
+        return any(part.cuts_cells for part in self.plan.request.geometry.parts)
+
+    def _along(self, w: Windows, i: int) -> Mapping[int, Fraction | int]:
+        """The cells of a window along one axis, each with its weight."""
+        return w.parts(i) if self._cuts_cells else _binomial(w, i, mirrors=self.mirrors)
 
     def _divisor(self, at: Position, count: int, real: int) -> Any:
         if self.plan.request.divisor is not None:
@@ -201,7 +209,7 @@ class Pooling:
         return self.op.equation(window, self.plan.request.op_params)
 
 
-def _product(weights: list[dict[int, int]]) -> Iterator[tuple[int, ...]]:
+def _product(weights: list[Mapping[int, Any]]) -> Iterator[tuple[Any, ...]]:
     return itertools.product(*(along.values() for along in weights))
 
 
@@ -245,7 +253,7 @@ class Unpooling:
         )
 
 
-def _along(w: Windows, i: int, *, mirrors: bool) -> dict[int, int]:
+def _binomial(w: Windows, i: int, *, mirrors: bool) -> dict[int, int]:
     """The cells of a window along one axis, each with its binomial weight."""
     weights: dict[int, int] = {}
     size = w.size(i)

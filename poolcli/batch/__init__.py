@@ -5,7 +5,7 @@ manifests, fingerprints, dry runs and templates of names.
 """
 
 from poolcli.batch.conflicts import assign, check_target
-from poolcli.batch.inputs import Input, Search, find_inputs
+from poolcli.batch.inputs import Input, Search, count_subfolders, find_inputs
 from poolcli.batch.outputs import STDOUT, Job, Target, is_many
 from poolcli.batch.run import processors, run
 from poolcli.batch.worker import Worker
@@ -19,6 +19,7 @@ __all__ = [
     "Worker",
     "assign",
     "check_target",
+    "count_subfolders",
     "find_inputs",
     "is_many",
     "processors",

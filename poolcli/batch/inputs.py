@@ -111,6 +111,21 @@ def walk(root: str, *, recursive: bool = False, leave_out: str | None = None) ->
         folders += reversed(below)
 
 
+def count_subfolders(root: str) -> int:
+    """How many folders :func:`walk` passes over where it is not recursive.
+
+    Of a folder that is an input itself, or closed to us, none.
+    """
+    if formats.is_store(root):
+        return 0
+    try:
+        with os.scandir(root) as entries:
+            visible = [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError:
+        return 0
+    return sum(_kind(e) == "folder" and not formats.is_store(e.path) for e in visible)
+
+
 def _kind(entry: os.DirEntry[str]) -> str | None:
     try:
         if entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path)):

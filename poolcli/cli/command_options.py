@@ -173,5 +173,5 @@ INSTALL = (
 # Of the pooling: where it slid windows, their numbers; for other windows what was pooled.
 UNPOOL_WINDOWS = (
     *(param for param in SLIDING.params if param.name in ("size", "stride", "padding")),
-    *FAMILIES["adaptive"].params,
+    *(param for param in FAMILIES["adaptive"].params if not param.cuts_cells),
 )

@@ -27,6 +27,11 @@ _OTHER_FLAGS = {
     "--pad": "--padding",
     "--pads": "--padding",
     "--out": "--output",
+    "--ceil-mode": "--ceil",
+    "--return-indices": "--indices",
+    "--data-format": "--layout",
+    "--keep-dims": "--keepdims",
+    "--strides": "--stride",
 }
 
 

@@ -18,7 +18,7 @@ WINDOWS = "Windows"
 GROUPS: Mapping[str, Sequence[str]] = {
     WINDOWS: ("count_include_pad", "divisor", "op", "ops"),
     "What is shown": ("at", "all", "region", "step", "shifts", "axis", "seconds", "code"),
-    "Values": ("layout", "like", "nan", "nodata", "min_valid", "mask", "dtype", "clip"),
+    "Values": ("layout", "like", "nan", "nodata", "min_valid", "mask", "weights", "dtype", "clip"),
     "Output": (
         *("output", "format", "overwrite", "indices", "index", "share"),
         *("as_json", "full", "no_preview", "quiet"),

@@ -48,7 +48,7 @@ def _outcome(arguments: list[str]) -> int:
                 sys.stdout.flush()
             return code
         except Exception as error:
-            return _report(error)
+            return _report(error, arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit as end:
@@ -83,10 +83,14 @@ def _run(arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _report(error: Exception) -> int:
+def _report(error: Exception, arguments: list[str]) -> int:
     """Say what went wrong in one line and give the exit code for it."""
-    from poolcli.cli.messages import complain
+    from poolcli.cli.messages import complain, hint
 
+    if getattr(error, "exit_code", None) == USAGE:
+        for name in arguments:
+            if name.startswith("-") and "." in name and os.path.isfile(name):
+                hint(f"{name} is a file, too: after -- it is no option, as in poolcli … -- {name}")
     if isinstance(error, PoolError):
         complain(error)
         return error.exit_code

@@ -134,6 +134,14 @@ MASK = option(
     "--mask",
     metavar="FILE",
 )
+WEIGHTS = option(
+    "weights",
+    str | None,
+    "How much each cell counts: the numbers from 0 on in this file, of the shape of the input or "
+    "of its planes.",
+    "--weights",
+    metavar="FILE",
+)
 VALUES = (
     option(
         "nan",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from poolcli.unpooling import Unpool
 
 _SIZE = r"(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]?)(?:i?B)?"
+_LIKELY_BYTES = 1 << 20  # less was hardly meant
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -45,11 +46,10 @@ def windows_of(family: Family, values: Values, command: str) -> Mapping[str, Any
     """
     read: dict[str, Any] = {}
     for param in family.params:
-        typed = values[param.name]
+        typed = values.get(param.name)
         if typed is None and param.examples and values.get(param.instead) is None:
             raise UsageError(f"{command} needs {param.meaning}: {_example(param, values)}")
-        is_text = isinstance(typed, str)
-        read[param.name] = param.read(typed, long_flag(param)) if is_text else typed
+        read[param.name] = param.read(typed, long_flag(param)) if isinstance(typed, str) else typed
     return read
 
 
@@ -79,7 +79,8 @@ def request_of(op: Op, family: Family, values: Values) -> Request:
         keepdims=values.get("keepdims", True),
         threads=values["threads"],
         params=_own_params(op, values),
-        mask=_mask(values),
+        mask=None if (mask := _beside(values, "mask")) is None else mask != 0,
+        weights=None if (weights := _beside(values, "weights")) is None else weights.astype(float),
     )
 
 
@@ -155,19 +156,18 @@ def only_array(item: batch.Input) -> NDArray[Any]:
     return loaded.array
 
 
-def _mask(values: Values) -> NDArray[Any] | None:
-    """True for the cells that the file of the mask leaves out."""
-    name = values.get("mask")
+def _beside(values: Values, what: str) -> NDArray[Any] | None:
+    """The numbers of the file of a mask or of weights, where one is named."""
+    name = values.get(what)
     if name is None:
         return None
     nothing = dict.fromkeys(("matrix", "arrays", "files_from"))
     inputs = find_inputs({**values, **nothing, "inputs": [name]})
     if len(inputs) != 1 or inputs[0].from_folder:
-        raise UsageError("--mask takes one file")
-    mask = only_array(inputs[0])
-    if mask.dtype.kind not in "biuf":
-        raise InputError(f"{inputs[0].label}: the mask is of {mask.dtype}; numbers are meant")
-    found: NDArray[Any] = mask != 0
+        raise UsageError(f"--{what} takes one file")
+    found = only_array(inputs[0])
+    if found.dtype.kind not in "biuf":
+        raise InputError(f"{inputs[0].label}: {what} of {found.dtype}; numbers are meant")
     return found
 
 
@@ -250,6 +250,8 @@ def cluster_of(values: Values, target: batch.Target) -> Cluster | None:
 def settings_of(values: Values) -> Settings:
     """Say how the work is to be shared out."""
     limit = values.get("max_memory")
+    if limit is not None and limit.isdigit() and int(limit) < _LIKELY_BYTES:
+        messages.hint(f"--max-memory {limit} is {limit} bytes; {limit}M is as many megabytes")
     return Settings(
         at_once=values.get("jobs"),
         max_bytes=None if limit is None else parse_size(limit),
@@ -341,6 +343,15 @@ def refuse_contradictions(values: Values, target: batch.Target) -> None:
         raise UsageError("--clip needs something to fit: --dtype, or a picture as --output")
 
 
+def _hint_at_subfolders(names: Sequence[str]) -> None:
+    """Say what folders hold that is left out."""
+    for name in filter(os.path.isdir, names):
+        count = batch.count_subfolders(name)
+        if count:
+            some = "1 sub-folder" if count == 1 else f"{count} sub-folders"
+            messages.hint(f"{name}: {some} left out; -r takes what is below, too")
+
+
 HOW_READ = ("arrays", "delimiter", "skip_header", "missing")
 """Keywords of what changes the arrays that are read."""
 
@@ -375,6 +386,8 @@ def find_inputs(
     found = batch.find_inputs(names, values["matrix"] or [], lists, search, "--matrix")
     if not found:
         raise UsageError('no input: name a file or folder, - for standard input, or --matrix "1 2"')
+    if not search.recursive and "recursive" in values and not values.get("quiet"):
+        _hint_at_subfolders(names)
     rows = (values["layout"] or "").upper() == "W"
     patterns = tuple(values["arrays"] or ())
     table = [values["delimiter"], values["skip_header"], values["missing"]]

@@ -47,6 +47,7 @@ from poolcli.cli.options import (
     THREADS,
     TYPES,
     VALUES,
+    WEIGHTS,
     WINNERS,
 )
 from poolcli.families import FAMILIES, SLIDING, Family
@@ -100,7 +101,9 @@ TAKES: Mapping[str, Sequence[inspect.Parameter]] = {
 
 def of_windows(op: Op, family: Family) -> list[inspect.Parameter]:
     """What places the windows of ``family`` for ``op``, and the op's own options."""
-    placing = [of_window(param, op.padding) for param in family.params]
+    cuts = op.weighs is not None
+    params = (param for param in family.params if cuts or not param.cuts_cells)
+    placing = [of_window(param, op.padding) for param in params]
     placing += DIVISION if family.slides and op.divides else ()
     taken = {parameter.name for parameter in placing}
     # A family's seed is the seed of an op that draws, too.
@@ -116,7 +119,9 @@ def of_pooling(op: Op, family: Family) -> Sequence[inspect.Parameter]:
         *([SHARE] if op.share is not None and not family.joins else ()),
         *([LINEAR] if op.averages and not family.joins else ()),
         *([BY] if picks else ()),
-        *(*AXES, *VALUES, MASK, *OUTPUT, *PICTURES, THREADS, *BATCH, *READING),
+        *(*AXES, *VALUES, MASK),
+        *([WEIGHTS] if op.weighs is not None else ()),
+        *(*OUTPUT, *PICTURES, THREADS, *BATCH, *READING),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What an op's row gives: how the cells of a window become one number, in one of three ways.
+"""What an op's row gives: how the cells of a window become one number, in one of four ways.
 
 Nothing here loads NumPy, so that the ops can be listed without it. ``result`` names the rule for
 the dtype of results, one of ``poolcli.dtypes.RESULTS``.
@@ -65,6 +65,29 @@ class Composed(NamedTuple):
         return False
 
 
+class Weighted(NamedTuple):
+    """The sum or the mean of cells that have weights, which lie in an array beside them.
+
+    ``sum`` adds the cells times their weights, and these; ``mean`` gives the part of a window whose
+    cells count, which those of weight 0 do not.
+    """
+
+    sum: Compiled
+    mean: Compiled
+    divides: bool
+    """Whether the sum is divided by that of the weights."""
+    result: str = "real"
+
+    @property
+    def mirrors(self) -> bool:
+        """No: padding is absence."""
+        return False
+
+    def sees_whole(self, dtype: np.dtype[Any]) -> bool:
+        """Whether a window of such cells must be in memory at once."""
+        return self.sum.sees_whole(dtype)
+
+
 class Gathered(NamedTuple):
     """A NumPy function of windows whose cells stand side by side.
 
@@ -85,4 +108,4 @@ class Gathered(NamedTuple):
         return True
 
 
-Kernel = Compiled | Composed | Gathered
+Kernel = Compiled | Composed | Weighted | Gathered

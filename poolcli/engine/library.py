@@ -25,7 +25,7 @@ OPS = (
     *("argmax", "argmin", "find nan"),
     *("quantile", "mode", "argquantile"),
     *("lp", "gem", "soft", "lse", "var", "std", "blur"),
-    *("sample", "expected"),
+    *("sample", "expected", "area", "count"),
 )
 FITS = ("exact", "round", "clip")
 ISAS = ("base", "v3", "v4")
@@ -184,6 +184,7 @@ PARAMETERS: dict[str, Callable[[_Numbers, _Numbers], bool]] = {
     "std": _is_ddof,
     "sample": _is_draw,
     "expected": _is_draw,
+    "area": lambda p, q: not p and len(q) == 1 and q[0] in (0, 1),
 }
 
 

@@ -24,7 +24,7 @@ from poolcli.engine.arrays import (
     Range,
 )
 from poolcli.engine.gather import pool_gathered
-from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel
+from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel, Weighted
 from poolcli.engine.native import Missing, Work
 from poolcli.engine.refusals import refusal
 from poolcli.errors import InputError
@@ -62,6 +62,8 @@ class Task(NamedTuple):
     cell_coefs: tuple[int, ...]
     window_coefs: tuple[int, ...]
     missing: Missing | None = None
+    weights: InputView | None = None
+    """Of the cells, where a kernel is one of weighted cells; not negative."""
     refuse_nan: bool = False
     divisor: float | None = None
     count_include_pad: bool = False
@@ -155,9 +157,9 @@ class Worker:
             pool_gathered(task.kernel, cells, out, *args)
             return
         outs = self._outs(out)
-        for work, part in zip(self.works, outs, strict=True):
+        for work, own, part in zip(self.works, self._cells(cells, box), outs, strict=True):
             work.block(
-                self._turn(cells),
+                self._turn(own),
                 self._turn(part),
                 self._turn_ranges(ranges),
                 [low for low, _ in self._turn_ranges(spans)],
@@ -251,21 +253,21 @@ class Worker:
                 nan = None if turn else self._first_nan(cells, out, box, ranges, pieces=True)
                 if nan is not None:
                     found.append(nan)
-                cells = self._turn(cells)
+                owns = [self._turn(own) for own in self._cells(cells, box)]
                 where: dict[str, Any] = {
                     "windows": self._turn_ranges(ranges),
                     "held": [low for low, _ in self._turn_ranges(part)],
                     "lead": firsts,
                 }
-                for i, (work, results) in enumerate(zip(self.works, outs, strict=True)):
+                for i, (work, own, results) in enumerate(zip(self.works, owns, outs, strict=True)):
                     if turn >= work.passes:
                         continue
                     state = states[i]
                     if state is None:
-                        nbytes = work.state_bytes(cells, self._turn(results), **where)
+                        nbytes = work.state_bytes(own, self._turn(results), **where)
                         state = states[i] = np.empty(nbytes, np.uint8)
                     work.block(
-                        cells,
+                        own,
                         self._turn(results),
                         **where,
                         state=state,
@@ -278,10 +280,12 @@ class Worker:
                 raise NanFound(min(found))
         self._finish(outs, out)
 
-    # The kernels of what is composed.
+    # The kernels of what is made of several.
 
     def _parts(self, kernel: Kernel) -> list[Work]:
         """Those of the two ops, and where cells can be missing one that tells short windows."""
+        if isinstance(kernel, Weighted):
+            return self._weighing(kernel)
         if not isinstance(kernel, Composed):
             return []
         missing, cells = self.task.missing, self.task.source.dtype
@@ -298,6 +302,27 @@ class Worker:
             )
         return works
 
+    def _weighing(self, kernel: Weighted) -> list[Work]:
+        """Those of the sums of what is weighed and of weights, and one that tells short windows."""
+        wide = np.dtype(np.float64)
+        least = (0, 1) if self.task.missing is None else self.task.missing.least
+        absent = Missing(nodata=np.uint8(0), least=least)
+        sums = [self._work(kernel.sum, wide, None, cells=wide) for _ in range(2)]
+        return [*sums, self._work(kernel.mean, wide, absent, cells=np.dtype(np.uint8))]
+
+    def _cells(self, cells: Array, box: Box) -> list[Array]:
+        """What each kernel pools: the cells of a box, or what is made of those with weights."""
+        task = self.task
+        if not isinstance(task.kernel, Weighted) or task.weights is None:
+            return [cells] * len(self.works)
+        weights = task.weights.read(box, self.buffers)
+        counts = weights > 0
+        if task.missing is not None:
+            counts &= ~task.missing.mask(cells)
+        some = np.where(counts, weights, 0.0)
+        with np.errstate(all="ignore"):
+            return [np.where(counts, cells * some, 0.0), some, counts.view(np.uint8)]
+
     def _outs(self, out: Array) -> list[Array]:
         """Where each kernel writes to."""
         if isinstance(self.task.kernel, Compiled):
@@ -310,6 +335,12 @@ class Worker:
     def _finish(self, outs: list[Array], out: Array) -> None:
         """Make results of what the kernels have written."""
         kernel, missing = self.task.kernel, self.task.missing
+        if isinstance(kernel, Weighted):
+            total, weights, there = outs
+            with np.errstate(all="ignore"):
+                out[...] = total / weights if kernel.divides else total
+            out[np.isnan(out)] = np.nan  # which of several NaNs it is should not show
+            out[np.isnan(there)] = np.nan if missing is None else missing.fill
         if not isinstance(kernel, Composed):
             return
         first, second = (part.astype(np.float64, copy=False) for part in outs[:2])
@@ -320,17 +351,26 @@ class Worker:
         if missing is not None:
             out[outs[2] < 0] = missing.fill
 
-    def _work(self, kernel: Compiled, target: np.dtype[Any], missing: Missing | None) -> Work:
+    def _work(
+        self,
+        kernel: Compiled,
+        target: np.dtype[Any],
+        missing: Missing | None,
+        *,
+        cells: np.dtype[Any] | None = None,
+    ) -> Work:
+        """A kernel of the cells of the task, or of such as are made of them."""
         task = self.task
+        made_of = task.source.dtype if cells is None else cells
         lead, count = task.lead, len(task.windows)
         windows = self._turn_windows(task.windows)
-        cells, results = (
+        places, results = (
             (*coefs[:lead], *self._turn_coefs(coefs[lead : lead + count]), *coefs[lead + count :])
             for coefs in (task.cell_coefs, task.window_coefs)
         )
         return Work(
             kernel.name,
-            task.source.dtype,
+            made_of,
             target,
             windows,
             lead,
@@ -341,8 +381,8 @@ class Worker:
             count_include_pad=task.count_include_pad,
             fit=task.fit if self.direct else "exact",
             weights=mirrored.binomial_tables(windows) if kernel.mirrors else None,
-            passes=kernel.passes(task.source.dtype),
-            cell_coefs=cells,
+            passes=kernel.passes(made_of),
+            cell_coefs=places,
             window_coefs=results,
         )
 

@@ -41,25 +41,27 @@ class Asked:
         """The plan for an array that is seen with that shape; of a view it keeps all axes."""
         request = self.request
         if self.where.view is not None:
-            request = replace(request, index="plane", keepdims=True, mask=self._seen_mask())
+            beside = {name: self._seen(name) for name in ("mask", "weights")}
+            request = replace(request, index="plane", keepdims=True, **beside)
         return request.plan_alone(shape, dtype)
 
-    def _seen_mask(self) -> NDArray[np.bool_] | None:
-        """The mask as the array is seen; it may have the pooled axes alone."""
-        mask, view = self.request.mask, self.where.view
-        if mask is None or view is None:
-            return mask
+    def _seen(self, what: str) -> Any:
+        """The mask or the weights as the array is seen; they may have the pooled axes alone."""
+        values, view = getattr(self.request, what), self.where.view
+        if values is None or view is None:
+            return values
         along = self.where.along
-        if mask.ndim == len(along) < len(view.shape):
-            lengths = iter(mask.shape)
-            mask = mask.reshape(
+        if values.ndim == len(along) < len(view.shape):
+            lengths = iter(values.shape)
+            values = values.reshape(
                 [next(lengths) if i in along else 1 for i in range(len(view.shape))]
             )
         try:
-            return np.asarray(view.of(np.broadcast_to(mask, view.shape)))
+            return np.asarray(view.of(np.broadcast_to(values, view.shape)))
         except ValueError:
             raise InputError(
-                f"the mask has the shape {show_shape(mask.shape)}, x {show_shape(view.shape)}"
+                f"the {what} {'have' if what.endswith('s') else 'has'} the shape "
+                f"{show_shape(values.shape)}, x {show_shape(view.shape)}"
             ) from None
 
     def seen(self, x: Any) -> Any:

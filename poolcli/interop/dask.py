@@ -115,7 +115,7 @@ def _lazy(x: Any, asked: Asked, *, with_indices: bool) -> Any:
     spatial = [axis for axis, letter in enumerate(whole.layout) if letter in "DHW"]
     request = asked.request
     counts = find_op(request.op).odds is not None or request.nan == "error" or with_indices
-    if counts or request.mask is not None:
+    if counts or request.mask is not None or request.weights is not None:
         # Draws, masks and the positions of winners and of NaN are about batches and channels, too.
         x = x.rechunk({axis: -1 for axis in range(x.ndim) if axis not in spatial})
     starts = [_starts(lengths) for lengths in x.chunks]

@@ -16,6 +16,8 @@ int run_power(pool_call &call, int64_t *bytes);   // lp gem
 int run_softmax(pool_call &call, int64_t *bytes); // soft lse
 int run_spread(pool_call &call, int64_t *bytes);  // var std
 int run_blur(pool_call &call, int64_t *bytes);
+int run_area(pool_call &call, int64_t *bytes);
+int run_count(pool_call &call, int64_t *bytes);
 int run_draws(pool_call &call, int64_t *bytes);   // sample
 int run_expected(pool_call &call, int64_t *bytes);
 
@@ -27,6 +29,7 @@ const Kernel *power_kernel(const pool_call &call);
 const Kernel *softmax_kernel(const pool_call &call);
 const Kernel *spread_kernel(const pool_call &call);
 const Kernel *expected_kernel(const pool_call &call);
+const Kernel *count_kernel(const pool_call &call);
 
 namespace {
 

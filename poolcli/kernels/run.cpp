@@ -73,6 +73,8 @@ constexpr Entry TABLE[POOL_OPS] = {
     /* blur */ {run_blur, nullptr},
     /* sample */ {run_draws, nullptr},
     /* expected */ {run_expected, expected_kernel},
+    /* area */ {run_area, nullptr},
+    /* count */ {run_count, count_kernel},
 };
 
 const Entry *entry_of(const pool_call &call) {

@@ -446,3 +446,15 @@ def _contrast(one: str, other: str) -> float:
         ]
         lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
     return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def test_windows_that_cut_cells_say_how_much_of_each_counts() -> None:
+    request = Request("avg", Adaptive(2, by_area=True))
+    (found,) = explain(request, np.array([[1, 2, 3], [4, 5, 6], [7, 8, -9]]))
+    assert found.step((0, 1)).text == "(0.5·2 + 3 + 0.25·5 + 0.5·6) / 2.25 ≈ 3.667"
+    assert found.step((1, 1)).text == "(0.25·5 + 0.5·6 + 0.5·8 + (−9)) / 2.25 ≈ −0.3333"
+    assert found.axes[0].text.startswith("2 windows of 3 / 2 cells")
+    request = Request("sum", Adaptive((3,), by_area=True), nodata=7.0)
+    (found,) = explain(request, np.array([6, 7, 9, 1]))
+    assert found.step((0,)).text == "6 = 6"
+    assert found.step((1,)).text == "(2/3)·9 = 6"

@@ -87,7 +87,11 @@ def test_numbers(poolcli: Run, matrix: Path, arguments: str, expected: object) -
 @pytest.mark.parametrize(
     ("arguments", "windows", "output"),
     [
-        ("adaptive max --output-size 3x2", {"kind": "adaptive", "output_size": [3, 2]}, [3, 2]),
+        (
+            "adaptive max --output-size 3x2",
+            {"kind": "adaptive", "output_size": [3, 2], "by_area": False},
+            [3, 2],
+        ),
         (
             "fractional max --output-size 3 --size 2 --seed 7",
             {"kind": "fractional", "output_size": [3, 3], "size": [2, 2], "seed": 7},

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poolcli import pool
+from poolcli import adaptive_pool, pool
 
 
 @pytest.fixture
@@ -69,3 +69,49 @@ def test_resume_sees_another_mask(poolcli, folder):
     done = poolcli(*command)
     assert done.code == 2
     assert "holds results of other options (mask" in done.err
+
+
+def test_weights_of_every_format(poolcli, folder):
+    weights = np.load("m.npy").astype("f8") / 255 + 1
+    np.save("w.npy", weights)
+    np.savetxt("w.csv", weights, delimiter=",")
+    for name in ("w.npy", "w.csv"):
+        done = poolcli("avg", "-k", "4", "--weights", name, "f.npy", "-o", "y.npy", "--overwrite")
+        assert done.code == 0, done.err
+        wanted = pool(np.load("f.npy"), "avg", 4, weights=weights)
+        np.testing.assert_array_equal(np.load("y.npy"), wanted)
+        assert "weighted" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("max -k 2 --weights m.npy x.npy", "No such option: --weights"),
+        ("avg -k 2 --weights small.npy x.npy", "the weights have the shape 4x8"),
+        ("avg -k 2 --weights none.npy x.npy", "none.npy: No such file"),
+        ("avg -k 2 --divisor 3 --weights m.npy x.npy", "weights are what is divided by"),
+        ("avg -k 2 --weights . x.npy", "--weights takes one file"),
+    ],
+)
+def test_weights_that_are_refused(poolcli, folder, options, message):
+    done = poolcli(*options.split(), "-o", "y.npy")
+    assert done.code in (1, 2)
+    assert message in done.err
+    assert done.err.count("\n") == 1
+    assert not (folder / "y.npy").exists()
+
+
+def test_areas_streamed_and_as_pictures(poolcli, folder):
+    x = np.asarray(Image.open("x.png"))
+    command = ("adaptive", "avg", "--output-size", "5x3", "--by-area")
+    assert poolcli(*command, "x.png", "-o", "y.png").code == 0
+    wanted = pool_areas(x, dtype="u1", fit="round")
+    np.testing.assert_array_equal(np.asarray(Image.open("y.png")), wanted)
+    large = np.random.default_rng(1).random((900, 700, 3), np.float32)
+    np.save("large.npy", large)
+    assert poolcli(*command, "large.npy", "-o", "z.npy").code == 0
+    np.testing.assert_array_equal(np.load("z.npy"), pool_areas(large))
+
+
+def pool_areas(x, **options):
+    return adaptive_pool(x, "avg", (5, 3), by_area=True, **options)

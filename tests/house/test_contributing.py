@@ -320,7 +320,7 @@ def test_the_new_rows_pass_what_every_row_must(house: Path, tmp_path: Path) -> N
 
 # The files of other ops: to compile them all takes most of the time, and says nothing of a new one.
 OTHERS = ("extremes", "sums", "whole_sums", "powers", "softmax", "spread", "expected", "medians")
-OTHERS += ("ranks", "modes", "draws", "blur")
+OTHERS += ("ranks", "modes", "draws", "blur", "areas", "counts")
 BUILD = """
 from pathlib import Path
 import hatch_build
@@ -344,10 +344,10 @@ def test_a_compiled_op(tmp_path: Path) -> None:
     mine = "const Kernel *product_kernel(const pool_call &call);\n"
     runs = "int run_product(pool_call &call, int64_t *bytes);\n"
     edit(kernels / "ops.hpp", (declared, declared + mine + runs))
-    last = "    /* expected */ {run_expected, expected_kernel},\n"
+    last = "    /* count */ {run_count, count_kernel},\n"
     edit(kernels / "run.cpp", (last, f"{last}    /* product */ {{run_product, product_kernel}},\n"))
     edit(kernels / "pool.h", ("    POOL_OPS\n", "    POOL_PRODUCT,\n    POOL_OPS\n"))
-    ops = '    *("sample", "expected"),\n'
+    ops = '    *("sample", "expected", "area", "count"),\n'
     edit(tmp_path / "poolcli/engine/library.py", (ops, f'{ops}    "product",\n'))
     row = blocks("Adding an op")[-1]
     edit(tmp_path / "poolcli/ops.py", ("\n)\nOPS: ", f"\n{row})\nOPS: "))

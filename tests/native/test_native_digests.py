@@ -40,5 +40,5 @@ def test_the_table_has_every_op_with_blocks_and_pieces() -> None:
     rows = [line.split() for line in TABLE.read_text().splitlines()]
     assert [int(op) for op, *_ in rows] == list(range(len(library.OPS)))
     assert all(int(done) > 60 for _, done, *_ in rows)
-    whole = {"find nan", "blur", "sample"}
+    whole = {"find nan", "blur", "sample", "area"}
     assert {library.OPS[int(op)] for op, _, pieces, _ in rows if pieces == "0"} == whole

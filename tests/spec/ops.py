@@ -179,6 +179,11 @@ def op_subsample(cells: Sequence[Number], **_: Any) -> Number:
     return cells[0]
 
 
+def op_count(cells: Sequence[Number], **_: Any) -> Number:
+    """The cells that are there; NaN is no number."""
+    return sum(c == c for c in cells)
+
+
 OPS: dict[str, Callable[..., Number]] = {
     "max": op_max,
     "min": op_min,
@@ -198,7 +203,11 @@ OPS: dict[str, Callable[..., Number]] = {
     "lse": op_lse,
     "mixed": op_mixed,
     "subsample": op_subsample,
+    "count": op_count,
 }
+
+EMPTY = {"count": 0}
+"""What windows give of which too few cells are there, where that is neither NaN nor nodata."""
 
 PICKS = {"max", "min", "mode", "subsample"}
 WIDENS = {"sum", "range"}
@@ -208,6 +217,8 @@ def result_dtype(op: str, source: np.dtype, *, method: str = "linear", **_: Any)
     """S6: picks keep the type, sums of integers widen to 64 bits, other ops make them float64."""
     if op in PICKS or (op in ("median", "quantile") and method in ("lower", "higher", "nearest")):
         return source
+    if op == "count":
+        return np.dtype(np.int64)
     if source.kind == "f":
         return source
     if op in WIDENS:

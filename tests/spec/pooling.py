@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.spec.ops import OPS, Number, result_dtype, store, total
+from tests.spec.ops import EMPTY, OPS, Number, result_dtype, store, total
 from tests.spec.windows import (
     AXIS_NAMES,
     Geometry,
@@ -82,8 +82,9 @@ def pool_window(
     if nan == "skip":
         cells = [c for c in cells if not is_nan(c)]
     if not cells or len(cells) < min_valid * real:
-        return math.nan if nodata is None else nodata
-    if any(map(is_nan, cells[:1] if op == "subsample" else cells)):  # which reads no other
+        return EMPTY.get(op, math.nan if nodata is None else nodata)
+    looked_at = cells[:1] if op == "subsample" else cells  # which reads no other
+    if any(map(is_nan, looked_at)) and op != "count":
         return math.nan
     count = len(cells) + (padded - real if count_include_pad else 0)
     return OPS[op](cells, count=count if divisor is None else Fraction(divisor), **params)

@@ -270,4 +270,10 @@ const OPS = {
     text: (n, x) => `the first of ${n.list(x)}`,
     pick: () => 0,
   },
+  count: {
+    alone: true,
+    empty: 0, // what a window gives in which no cell counts
+    value: (x) => x.filter((v) => !Number.isNaN(v)).length,
+    text: (n, x) => (x.some(Number.isNaN) ? `${n.list(x)}: those that are numbers` : `count(${n.list(x)})`),
+  },
 };

@@ -201,7 +201,7 @@ function poolWindow(matrix, op, name, params, settings, at) {
   };
   const numbers = new Numbers();
   if (x.length === 0 || x.length < settings.minValid * real.length) {
-    const value = settings.nodata ?? NaN;
+    const value = op.empty ?? settings.nodata ?? NaN;
     const why = x.length ? `only ${x.length} of ${real.length} there` : "no cell counts";
     return { ...record, value, text: why + numbers.equals(value) };
   }

@@ -96,12 +96,13 @@ void shuffle(int *order) {
 
 // ---- calls ------------------------------------------------------------------------------------
 
-// Windows for an axis of up to `most` cells; false where one would have no cell.
-bool set_windows(pool_windows &w, int64_t most, int64_t *starts, int64_t *sizes) {
+// Windows for an axis of up to `most` cells, which share it if wanted; false where one would have no
+// cell.
+bool set_windows(pool_windows &w, int64_t most, int64_t *starts, int64_t *sizes, bool shared) {
     memset(&w, 0, sizeof w);
     w.n = random_from(1, most);
     w.dilation = one_of(5) ? random_from(1, 3) : 1;
-    if (one_of(5)) { // adaptive
+    if (one_of(5) || shared) { // adaptive
         w.dilation = 1;
         w.total = w.out = random_from(1, 2 * w.n);
         for (int64_t i = 0; i < w.out; i++) {
@@ -174,6 +175,7 @@ void set_parameters(pool_call &call) {
         call.q[0] = int64_t(random_bits());
         call.q[1] = random_below(3);
         break;
+    case POOL_AREA: call.q[0] = random_below(2); break;
     case POOL_LP:
         call.p[0] = powers[random_below(7)];
         call.q[0] = call.p[0] < 1e300 && one_of(3);
@@ -328,7 +330,7 @@ bool one_block(int op) {
     for (int i = 0; i < 3; i++) {
         pool_windows &w = call.spatial[i];
         if (i >= 3 - spatial) {
-            if (!set_windows(w, most, starts[i], sizes[i]))
+            if (!set_windows(w, most, starts[i], sizes[i], op == POOL_AREA))
                 return false;
         } else {
             w.n = w.stop = w.out = w.total = w.step = w.size = w.dilation = 1;
