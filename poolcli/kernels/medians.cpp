@@ -8,44 +8,44 @@ namespace {
 
 constexpr i64 TILE_BYTES = 24 << 10;
 
-// Exchanges that the compiler unrolls: SORT sorts K wires, PAIR merges two sorted lists of K, and
-// MIDDLE takes the median of K columns: of two pairs (or of none) and single ones.
-enum What { SORT, PAIR, MIDDLE };
+// Windows of K by K cells share what they have in common, all of it sorted:
+//
+//     runs   the K cells of a window in one row; of all K windows that have this row
+//     pairs  two runs below each other, every second one; of windows of 5 by 5
+//     cores  the K - 1 rows that a window and the next below have both: the ranks of these cells that
+//            the median can have
+//
+// and the median lies between a core and the run above or below it.
+enum What { RUN, PAIR, CORE };
 
+// Exchanges that the compiler unrolls.
 template <int K, What WHAT>
 struct Plan {
-    static constexpr int WIRES = WHAT == SORT ? K : WHAT == PAIR ? 2 * K : K * K;
+    static constexpr int LISTS = WHAT == RUN ? 1 : WHAT == PAIR ? 2 : K - 1; // of K cells
+    static constexpr int WIRES = LISTS * K;
+    // All ranks, but of a core those that K cells more, below or above, can move to the middle.
+    static constexpr int FIRST = WHAT == CORE ? K * K / 2 - K : 0, COUNT = WHAT == CORE ? K + 1 : WIRES;
     Step step[WIRES * 8] = {};
     int steps = 0;
     u8 order[WIRES] = {};
 
     constexpr Plan() {
-        using List = Wires<WIRES>;
         bool needed[WIRES] = {};
-        List list;
-        if (WHAT == SORT) {
-            list = sorted(columns(0, 1), step, steps);
-        } else if (WHAT == PAIR) {
-            list = merged(columns(0, 1), columns(1, 1), step, steps);
-        } else if (K == 3) {
-            list = merged(columns(0, 1), columns(1, 1), step, steps);
-            list = merged(list, columns(2, 1), step, steps);
+        Wires<WIRES> half[2], list;
+        for (int i = 0; i < WIRES; i++)
+            half[2 * i / WIRES].add(u8(i));
+        if (WHAT == RUN) {
+            for (int i = 0; i < WIRES; i++)
+                list.add(u8(i));
+            list = sorted(list, step, steps);
         } else {
-            list = merged(columns(0, 2), columns(2, 2), step, steps);
-            list = merged(list, columns(4, 1), step, steps);
+            list = merged(half[0], half[1], step, steps);
         }
-        for (int rank = 0; rank < WIRES; rank++) {
-            order[rank] = list[rank];
-            needed[list[rank]] = WHAT != MIDDLE || rank == WIRES / 2;
+        for (int i = 0; i < COUNT; i++) {
+            order[i] = list[FIRST + i];
+            needed[order[i]] = true;
         }
         steps = pruned(step, steps, needed);
-    }
-    // The wires of count columns, which are in order.
-    static constexpr Wires<WIRES> columns(int first, int count) {
-        Wires<WIRES> list;
-        for (int i = first * K; i < (first + count) * K; i++)
-            list.add(u8(i));
-        return list;
     }
 };
 
@@ -84,23 +84,35 @@ class Medians {
         Arena arena = {bytes ? nullptr : static_cast<char *>(call_.scratch), 0};
         lanes_ = call_.inner.count;
         const pool_windows &w = call_.spatial[2];
-        const i64 lists = K == 3 ? K : 3 * K;
-        outputs_ = least_of(w.out, most_of(K, TILE_BYTES / i64(sizeof(T)) / lists / lanes_));
-        width_ = (outputs_ + K - 1) * lanes_;
-        pitch_ = width_ + 64;
-        rows_.prepare(call_, type_code<T>, false, width_, arena);
-        columns_ = reinterpret_cast<T *>(arena.take(K * pitch_ * i64(sizeof(T))));
-        pairs_ = reinterpret_cast<T *>(arena.take(2 * K * pitch_ * i64(sizeof(T))));
-        results_ = reinterpret_cast<T *>(arena.take(pitch_ * i64(sizeof(T))));
-        return finish_setup(call_, rows_.knows_type(), arena, bytes, [&] { all(); });
+        constexpr i64 LISTS = K * (K + 1) + (K == 5 ? 4 * K : 0);
+        outputs_ = least_of(w.out, most_of(K, TILE_BYTES / i64(sizeof(T)) / LISTS / lanes_));
+        const i64 width = (outputs_ + K - 1) * lanes_;
+        pitch_ = (outputs_ * lanes_ + N - 1) / N * N + N;
+        rows_.prepare(call_, type_code<T>, false, width, arena);
+        const auto take = [&](i64 cells) { return reinterpret_cast<T *>(arena.take(cells * i64(sizeof(T)))); };
+        for (T *&run : runs_)
+            run = take(K * pitch_);
+        for (T *&pair : pairs_)
+            pair = K == 5 ? take(2 * K * pitch_) : nullptr;
+        results_ = take(2 * pitch_);
+        cells_ = take(N + K * lanes_);
+        return finish_setup(call_, rows_.knows_type(), arena, bytes, [&] {
+            __builtin_memset(cells_, 0, u64(N + K * lanes_) * sizeof(T));
+            all();
+        });
     }
 
   private:
     static constexpr int N = VECTOR_BYTES / sizeof(T);
+    using V = Vec<T, N>;
     pool_call &call_;
     Rows rows_;
-    i64 lanes_, outputs_, width_, pitch_;
-    T *columns_, *pairs_, *results_; // sorted cells of columns, and of two columns
+    i64 lanes_, outputs_, pitch_;
+    T *runs_[K + 1], *pairs_[2]; // in turns
+    bool nans_[K + 1];           // whether the rows of runs_ have any
+    T *results_;                 // of two rows
+    T *cells_;                   // of a row that is shorter than a vector
+    i64 n_;                      // results of a row of the strip
 
     void all() {
         const pool_call &call = call_;
@@ -110,90 +122,154 @@ class Medians {
                 for (i64 w = 0; w < axes[2].out; w += outputs_) {
                     const i64 outputs = least_of(outputs_, axes[2].out - w);
                     rows_.choose(i, j, window_start(axes[2], w), outputs + K - 1, 0, lanes_);
-                    for (i64 d = 0; d < axes[0].out; d++)
-                        for (i64 h = 0; h < axes[1].out; h++) {
-                            row(real_cells(axes[0], d).first, window_start(axes[1], h), outputs);
-                            char *out = static_cast<char *>(call.out) +
-                                        distance(i, call.lead[0].out_stride, j, call.lead[1].out_stride) +
-                                        distance(d, axes[0].out_stride, h, axes[1].out_stride) +
-                                        w * axes[2].out_stride;
-                            const Grid grid = {outputs, lanes_, axes[2].out_stride, call.inner.out_stride};
-                            store_results(call_, type_code<T>, results_, grid, out);
-                        }
+                    n_ = outputs * lanes_;
+                    for (i64 d = 0; d < axes[0].out; d++) {
+                        char *out = static_cast<char *>(call.out) +
+                                    distance(i, call.lead[0].out_stride, j, call.lead[1].out_stride) +
+                                    distance(d, axes[0].out_stride, w, axes[2].out_stride);
+                        go_down(real_cells(axes[0], d).first, outputs, out);
+                    }
                 }
     }
 
-    void row(i64 d, i64 h, i64 outputs) {
-        const T *rows[K];
-        const i64 n = outputs * lanes_, width = n + (K - 1) * lanes_;
-        rows_.start();
-        for (int k = 0; k < K; k++) {
-            const u8 *valid;
-            rows[k] = reinterpret_cast<const T *>(rows_.row(d, h + k, valid));
-        }
-        const bool nans = sort_columns(rows, width);
-        if (K == 5)
-            merge_pairs(width - lanes_);
-        const i64 pitch = pitch_, across = lanes_;
-        each<N>(n, [&](auto lanes, i64 i) {
-            constexpr int M = decltype(lanes)::value;
-            Vec<T, M> v[K * K];
-            unrolled<K * K>([&](auto at) __attribute__((always_inline)) {
-                constexpr int k = decltype(at)::value, c = k / K, lists = K == 5 && c < 4 ? 2 : 1;
-                const T *from = lists == 2 ? pairs_ : columns_;
-                const int row = lists == 2 ? k % (2 * K) : k % K, shift = lists == 2 ? c / 2 * 2 : c;
-                v[k] = read<M>(from + row * pitch + i + shift * across);
-            });
-            exchange<K, MIDDLE, 0>(v);
-            write<M>(results_ + i, v[PLAN<K, MIDDLE>.order[K * K / 2]] + T(0)); // -0.0 becomes 0.0
-        });
-        for (i64 i = 0; nans && i < n; i++)
-            for (int k = 0; k < K * K; k++) {
-                const T x = rows[k / K][i + k % K * lanes_];
-                results_[i] = x == x ? results_[i] : x;
+    void go_down(i64 d, i64 outputs, char *out) {
+        const pool_windows &rows = call_.spatial[1];
+        const Grid grid = {outputs, lanes_, call_.spatial[2].out_stride, call_.inner.out_stride};
+        const bool direct = n_ >= N && stores_directly(call_, type_code<T>, grid);
+        const i64 start = window_start(rows, 0);
+        i64 runs = 0, pairs = 1; // the next of them, by the rows they begin with
+        for (i64 h = 0; h < rows.out;) {
+            const i64 row = h * rows.step / 2 * 2, first = h;
+            T *to[2] = {}; // of windows that begin with this row and with the next
+            for (; h < rows.out && h * rows.step - row < 2; h++)
+                to[h * rows.step - row] = direct ? reinterpret_cast<T *>(out + h * rows.out_stride)
+                                                 : results_ + (h - first) * pitch_;
+            for (runs = most_of(runs, row); runs < row + K + (to[1] ? 1 : 0); runs++)
+                sort_run(d, start, runs);
+            if constexpr (K == 5)
+                for (pairs = most_of(pairs, row + 1); pairs < row + K; pairs += 2)
+                    merge_pair(pairs);
+            find_medians(row, to);
+            for (i64 i = first; i < h; i++) {
+                const i64 at = i * rows.step;
+                T *results = to[at - row];
+                if (has_nans(at))
+                    put_nans(d, start + at, results);
+                if (!direct)
+                    store_results(call_, type_code<T>, results, grid, out + i * rows.out_stride);
             }
+        }
     }
 
-    // Returns whether any cell is NaN.
-    bool sort_columns(const T *const *rows, i64 width) {
-        bool nans = false;
-        Vec<typename IntOf<sizeof(T)>::type, N> any = {};
-        each<N>(width, [&](auto lanes, i64 i) {
-            constexpr int M = decltype(lanes)::value;
-            Vec<T, M> v[K];
-            unrolled<K>([&](auto at) __attribute__((always_inline)) {
-                constexpr int k = decltype(at)::value;
-                v[k] = read<M>(rows[k] + i);
-                if constexpr (is_float<T> && M == N)
-                    any |= v[k] != v[k];
-                else if constexpr (is_float<T>)
-                    nans |= v[k][0] != v[k][0];
+    // Do f(i) for vectors that cover n cells; the last two may overlap.
+    template <class F>
+    static void each_vector(i64 n, F f) {
+        const i64 last = most_of(0, n - N);
+        for (i64 i = 0;; i = least_of(i + N, last)) {
+            f(i);
+            if (i == last)
+                return;
+        }
+    }
+
+    void sort_run(i64 d, i64 start, i64 row) {
+        const u8 *valid;
+        rows_.start();
+        auto cells = reinterpret_cast<const T *>(rows_.row(d, start + row, valid));
+        const i64 lanes = lanes_, pitch = pitch_, width = n_ + (K - 1) * lanes;
+        if (n_ < N) { // a vector would reach past the last
+            __builtin_memcpy(cells_, cells, u64(width) * sizeof(T));
+            cells = cells_;
+        }
+        T *run = runs_[row % (K + 1)];
+        each_vector(n_, [&](i64 i) {
+            V v[K];
+            unrolled<K>([&](auto k) __attribute__((always_inline)) {
+                v[k.value] = read<N>(cells + i + k.value * lanes);
             });
-            exchange<K, SORT, 0>(v);
-            unrolled<K>([&](auto at) __attribute__((always_inline)) {
-                constexpr int k = decltype(at)::value;
-                write<M>(columns_ + k * pitch_ + i, v[PLAN<K, SORT>.order[k]]);
+            exchange<K, RUN, 0>(v);
+            unrolled<K>([&](auto k) __attribute__((always_inline)) {
+                write<N>(run + k.value * pitch + i, v[PLAN<K, RUN>.order[k.value]]);
             });
         });
-        for (int i = 0; i < N; i++)
-            nans |= any[i] != 0;
-        return nans;
+        if constexpr (is_float<T>) {
+            V lost = {}; // NaN where any cell is no number; where one is infinite, too
+            each_vector(width, [&](i64 i) {
+                const V x = read<N>(cells + i);
+                lost += x - x;
+            });
+            nans_[row % (K + 1)] = any_nan<T>(reinterpret_cast<const T *>(&lost), N);
+        }
     }
 
-    void merge_pairs(i64 width) {
-        each<N>(width, [&](auto lanes, i64 i) {
-            constexpr int M = decltype(lanes)::value;
-            Vec<T, M> v[2 * K];
-            unrolled<2 * K>([&](auto at) __attribute__((always_inline)) {
-                constexpr int k = decltype(at)::value;
-                v[k] = read<M>(columns_ + k % K * pitch_ + i + k / K * lanes_);
+    void merge_pair(i64 h) {
+        const T *above = runs_[h % (K + 1)], *below = runs_[(h + 1) % (K + 1)];
+        T *pair = pairs_[h / 2 % 2];
+        const i64 pitch = pitch_;
+        each_vector(n_, [&](i64 i) {
+            V v[2 * K];
+            unrolled<K>([&](auto k) __attribute__((always_inline)) {
+                v[k.value] = read<N>(above + k.value * pitch + i);
+                v[K + k.value] = read<N>(below + k.value * pitch + i);
             });
             exchange<K, PAIR, 0>(v);
-            unrolled<2 * K>([&](auto at) __attribute__((always_inline)) {
-                constexpr int k = decltype(at)::value;
-                write<M>(pairs_ + k * pitch_ + i, v[PLAN<K, PAIR>.order[k]]);
+            unrolled<2 * K>([&](auto k) __attribute__((always_inline)) {
+                write<N>(pair + k.value * pitch + i, v[PLAN<K, PAIR>.order[k.value]]);
             });
         });
+    }
+
+    // Of the windows that begin with a row, and with the next one, where they are wanted.
+    void find_medians(i64 row, T *const *to) {
+        constexpr int HALF = K * (K - 1) / 2;
+        const T *above = runs_[row % (K + 1)], *below = runs_[(row + K) % (K + 1)];
+        const T *first = K == 5 ? pairs_[row / 2 % 2] : runs_[(row + 1) % (K + 1)];
+        const T *second = K == 5 ? pairs_[(row / 2 + 1) % 2] : runs_[(row + 2) % (K + 1)];
+        T *upper = to[0], *lower = to[1];
+        const i64 pitch = pitch_;
+        each_vector(n_, [&](i64 i) {
+            V v[2 * HALF];
+            unrolled<HALF>([&](auto k) __attribute__((always_inline)) {
+                v[k.value] = read<N>(first + k.value * pitch + i);
+                v[HALF + k.value] = read<N>(second + k.value * pitch + i);
+            });
+            exchange<K, CORE, 0>(v);
+            if (upper)
+                write<N>(upper + i, median(v, above + i));
+            if (lower)
+                write<N>(lower + i, median(v, below + i));
+        });
+    }
+
+    // That of a core and a run: the least of what is the largest of so many of the one and the rest
+    // of the other.
+    __attribute__((always_inline)) V median(const V *core, const T *run) const {
+        V result = core[PLAN<K, CORE>.order[K]];
+        unrolled<K>([&](auto k) __attribute__((always_inline)) {
+            const V a = core[PLAN<K, CORE>.order[k.value]], b = read<N>(run + (K - 1 - k.value) * pitch_);
+            const V larger = a > b ? a : b;
+            result = larger < result ? larger : result;
+        });
+        return result + T(0); // -0.0 becomes 0.0
+    }
+
+    bool has_nans(i64 row) const {
+        bool any = false;
+        for (i64 k = 0; is_float<T> && k < K; k++)
+            any |= nans_[(row + k) % (K + 1)];
+        return any;
+    }
+
+    // NaN for windows that begin with this row and have any; nothing else changes.
+    void put_nans(i64 d, i64 row, T *results) {
+        const u8 *valid;
+        for (int k = 0; k < K; k++) {
+            rows_.start();
+            auto cells = reinterpret_cast<const T *>(rows_.row(d, row + k, valid));
+            for (i64 x = 0; x < K * lanes_; x += lanes_)
+                for (i64 i = 0; i < n_; i++)
+                    results[i] = cells[i + x] == cells[i + x] ? results[i] : T(__builtin_nan(""));
+        }
     }
 };
 
