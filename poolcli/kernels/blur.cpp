@@ -192,6 +192,9 @@ class Blur {
         const i64 some = most_of(TILE / lanes_, 1);
         const i64 reach = least_of(w.size, some) * least_of(w.dilation, some);
         columns_ = least_of(w.n, most_of(some, 4 * least_of(reach, 4 * some)));
+        // Rows that are read where they stand have all lanes, of which columns here are a part.
+        if (lanes_ < call.inner.count)
+            columns_ = 1;
         rows_.prepare(call, cell_, marks_, columns_ * lanes_, arena);
         tile_ = take_sums(columns_ * lanes_, marks_, arena);
         apart_ = take_sums(2 * columns_ * lanes_, marks_, arena); // with gaps

@@ -33,7 +33,7 @@ CASES = [
     ("max -k 2 words.csv", "unreadable"),
     ("explain max -k 2 words.csv", "unreadable"),
     ("max -k 2 program", "unreadable"),
-    ("max -k 2 a.png --max-memory 60", "too_large"),
+    ("max -k 2 a.png --max-memory 1k", "too_large"),
     ("max -k 2 a.png --max-pixels 9", "too_large"),
     ("max -k 20 x.npy", "not_poolable"),
     ("conform -k 20 --layout NHW x.npy", "not_poolable"),
