@@ -157,8 +157,13 @@ class Manifest:
             same_input = made.input == formats.absolute(source) and made.input_stamp == stamp(now)
             # An input that was replaced by its own output is no longer what it was, and is done.
             same_work = made.fingerprint == self._digest and made.array == array and made.whole
-            if made.output == stamp(output) and same_work:
-                return same_input or output.is_of(path, now, source)
+            # Of objects with the same bytes several notes may say the same: it takes one that fits.
+            if (
+                made.output == stamp(output)
+                and same_work
+                and (same_input or output.is_of(path, now, source))
+            ):
+                return True
         return False
 
     def difference(self) -> str | None:
