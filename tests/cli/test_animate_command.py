@@ -153,14 +153,14 @@ def test_standard_input_and_matrices(poolcli: Run) -> None:
 
 
 def test_what_is_shown_in_part_is_said(poolcli: Run) -> None:
-    np.save("rgb.npy", np.zeros((512, 512, 3), np.uint8))
+    np.save("rgb.npy", np.zeros((96, 96, 3), np.uint8))
     done = poolcli("animate", "max", "-k", "2", "rgb.npy", "-o", "x.gif")
     assert done.err.splitlines() == [
         "poolcli: hint: rgb.npy: shown is the first of 3 channels",
-        "poolcli: hint: rgb.npy: of 256x256 windows the first 4x4 are shown",
+        "poolcli: hint: rgb.npy: of 48x48 windows the first 4x4 are shown",
     ]
     done = poolcli("animate", "max", "-k", "2", "rgb.npy", "-o", "x.html")
-    shown = "poolcli: hint: rgb.npy: of 512x512 cells a page shows the first 8x8"
+    shown = "poolcli: hint: rgb.npy: of 96x96 cells a page shows the first 8x8"
     assert done.err.splitlines()[1] == shown
     quiet = poolcli("animate", "max", "-k", "2", "rgb.npy", "-o", "y.gif", "-q")
     assert quiet.err == ""

@@ -24,6 +24,7 @@ GEOMETRIES: dict[str, Geometry] = {
     "overlapping": Sliding((6, 3), 1),
 }
 SHAPES = ((1, 9, 8, 3), (2, 9, 8, 1))
+PIECES = (200, 72)  # rows longer than the least that is ranked are turned: sums of them are others
 WAYS = (("propagate", None), ("skip", None), ("propagate", 1))  # integers have nothing to skip
 PARAMS = {"stochastic": {"mode": "expected", "negatives": "relu"}}
 # An op and its parameters, all of them and more ways to rank.
@@ -58,7 +59,8 @@ def awkward(shape: tuple[int, ...], name: str) -> np.ndarray:
 @pytest.mark.parametrize(("op", "params"), ASKED, ids=str)
 def test_pieces_give_the_bytes_of_the_whole(op, params, geometry, monkeypatch) -> None:
     def check(dtype: str) -> None:
-        # Either shape with every op and type, with every op and geometry, and with every policy.
+        # Either shape and size of pieces with every op and type, and with every op and geometry:
+        # all pairs of them in `make fuzz`.
         number = DTYPES.index(dtype) + list(GEOMETRIES).index(geometry)
         for shape in SHAPES if FUZZ > 1 else [SHAPES[number % 2]]:
             x = awkward(shape, dtype)
@@ -68,8 +70,7 @@ def test_pieces_give_the_bytes_of_the_whole(op, params, geometry, monkeypatch) -
                 )
                 plan = request.plan(x.shape, x.dtype)
                 expected = plan.run(x).tobytes()
-                # Rows longer than the least that is ranked are turned: sums of them are others.
-                for nbytes in (200, 72):
+                for nbytes in PIECES if FUZZ > 1 else [PIECES[number // 2 % 2]]:
                     with monkeypatch.context() as patch:
                         make_pieces_small(patch, nbytes)
                         patch.setattr(worker, "is_turned", lambda task: False)
