@@ -305,11 +305,11 @@ def _over_cells(
     try:
         return np.broadcast_to(values, shape)
     except ValueError:
+        spatial_axes = [shape[axis] for axis in axes.spatial]
+        others = f", or {show_shape(spatial_axes)}" if len(spatial_axes) < len(shape) else ""
         raise InputError(
-            f"the {what} {'have' if what.endswith('s') else 'has'} the shape "
-            f"{show_shape(values.shape)}; for {show_shape(shape)} as "
-            f"{axes.letters} that would be the same, or "
-            f"{show_shape([shape[axis] for axis in axes.spatial])}"
+            f"the shape of the {what} is {show_shape(values.shape)}; for {show_shape(shape)} as "
+            f"{axes.letters} it would be the same{others}"
         ) from None
 
 

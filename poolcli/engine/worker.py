@@ -23,8 +23,9 @@ from poolcli.engine.arrays import (
     OutputView,
     Range,
 )
+from poolcli.engine.combined import Part, combination_of
 from poolcli.engine.gather import pool_gathered
-from poolcli.engine.kernels import Compiled, Composed, Gathered, Kernel, Weighted
+from poolcli.engine.kernels import Compiled, Gathered, Kernel
 from poolcli.engine.native import Missing, Work
 from poolcli.engine.refusals import refusal
 from poolcli.errors import InputError
@@ -89,17 +90,22 @@ class Worker:
     def __init__(self, task: Task, stop: threading.Event | None = None) -> None:
         self.task, self.stop, self.buffers = task, stop, Buffers()
         self.turned = is_turned(task)
-        kernel, target = task.kernel, task.target.dtype
-        if isinstance(kernel, Compiled):
-            # What kernels cannot fit into an integer type they leave as it is.
-            self.direct = task.fit in library.FITS or target == task.result
-            self.works = [self._work(kernel, target if self.direct else task.result, task.missing)]
-        else:
-            self.direct = target == task.result
-            self.works = self._parts(kernel)
+        kernel, target, cells = task.kernel, task.target.dtype, task.source.dtype
+        self.combination = combination_of(kernel, cells, task.missing, task.weights)
+        # What kernels cannot fit into an integer type they leave as it is.
+        fits = isinstance(kernel, Compiled) and task.fit in library.FITS
+        self.direct = fits or target == task.result
+        parts: Sequence[Part] = ()
+        if self.combination is not None:
+            parts = self.combination.parts
+        elif isinstance(kernel, Compiled):
+            parts = [Part(kernel, cells, target if self.direct else task.result, task.missing)]
+        self.works = [self._work(part) for part in parts]
         self.nan_work = None
         if task.refuse_nan:
-            self.nan_work = self._work(Compiled("find nan"), np.dtype(np.uint8), None)
+            self.nan_work = self._work(
+                Part(Compiled("find nan"), cells, np.dtype(np.uint8), missing=None)
+            )
 
     @property
     def single(self) -> Work | None:
@@ -280,52 +286,17 @@ class Worker:
                 raise NanFound(min(found))
         self._finish(outs, out)
 
-    # The kernels of what is made of several.
-
-    def _parts(self, kernel: Kernel) -> list[Work]:
-        """Those of the two ops, and where cells can be missing one that tells short windows."""
-        if isinstance(kernel, Weighted):
-            return self._weighing(kernel)
-        if not isinstance(kernel, Composed):
-            return []
-        missing, cells = self.task.missing, self.task.source.dtype
-        wide = np.dtype(np.float64)
-        works = []
-        for part in (kernel.first, kernel.second):
-            dtype = dtypes.result_dtype(part.result, cells, wide)
-            plain = None if missing is None else missing._replace(fill=dtype.type(0))
-            works.append(self._work(part, dtype, plain))
-        if missing is not None:
-            locating = Compiled("argmax", "place")
-            works.append(
-                self._work(locating, np.dtype(np.int64), missing._replace(fill=np.int64(-1)))
-            )
-        return works
-
-    def _weighing(self, kernel: Weighted) -> list[Work]:
-        """Those of the sums of what is weighed and of weights, and one that tells short windows."""
-        wide = np.dtype(np.float64)
-        least = (0, 1) if self.task.missing is None else self.task.missing.least
-        absent = Missing(nodata=np.uint8(0), least=least)
-        sums = [self._work(kernel.sum, wide, None, cells=wide) for _ in range(2)]
-        return [*sums, self._work(kernel.mean, wide, absent, cells=np.dtype(np.uint8))]
+    # One kernel, or several.
 
     def _cells(self, cells: Array, box: Box) -> list[Array]:
-        """What each kernel pools: the cells of a box, or what is made of those with weights."""
-        task = self.task
-        if not isinstance(task.kernel, Weighted) or task.weights is None:
-            return [cells] * len(self.works)
-        weights = task.weights.read(box, self.buffers)
-        counts = weights > 0
-        if task.missing is not None:
-            counts &= ~task.missing.mask(cells)
-        some = np.where(counts, weights, 0.0)
-        with np.errstate(all="ignore"):
-            return [np.where(counts, cells * some, 0.0), some, counts.view(np.uint8)]
+        """What each kernel pools."""
+        if self.combination is None:
+            return [cells]
+        return self.combination.cells(cells, box, self.buffers)
 
     def _outs(self, out: Array) -> list[Array]:
         """Where each kernel writes to."""
-        if isinstance(self.task.kernel, Compiled):
+        if self.combination is None:
             return [out]
         return [
             self.buffers.take(("part", i), out.shape, work.out_dtype)
@@ -334,34 +305,11 @@ class Worker:
 
     def _finish(self, outs: list[Array], out: Array) -> None:
         """Make results of what the kernels have written."""
-        kernel, missing = self.task.kernel, self.task.missing
-        if isinstance(kernel, Weighted):
-            total, weights, there = outs
-            with np.errstate(all="ignore"):
-                out[...] = total / weights if kernel.divides else total
-            out[np.isnan(out)] = np.nan  # which of several NaNs it is should not show
-            out[np.isnan(there)] = np.nan if missing is None else missing.fill
-        if not isinstance(kernel, Composed):
-            return
-        first, second = (part.astype(np.float64, copy=False) for part in outs[:2])
-        with np.errstate(all="ignore"):
-            out[...] = kernel.formula(first, second)
-        if out.dtype.kind == "f":
-            out[np.isnan(out)] = np.nan  # which of several NaNs it is should not show
-        if missing is not None:
-            out[outs[2] < 0] = missing.fill
+        if self.combination is not None:
+            self.combination.combine(outs, out)
 
-    def _work(
-        self,
-        kernel: Compiled,
-        target: np.dtype[Any],
-        missing: Missing | None,
-        *,
-        cells: np.dtype[Any] | None = None,
-    ) -> Work:
-        """A kernel of the cells of the task, or of such as are made of them."""
-        task = self.task
-        made_of = task.source.dtype if cells is None else cells
+    def _work(self, part: Part) -> Work:
+        task, kernel = self.task, part.kernel
         lead, count = task.lead, len(task.windows)
         windows = self._turn_windows(task.windows)
         places, results = (
@@ -370,18 +318,18 @@ class Worker:
         )
         return Work(
             kernel.name,
-            made_of,
-            target,
+            part.cells,
+            part.result,
             windows,
             lead,
             inner=bool(task.inner),
             params=(kernel.p, kernel.q),
-            missing=missing,
+            missing=part.missing,
             divisor=task.divisor,
             count_include_pad=task.count_include_pad,
             fit=task.fit if self.direct else "exact",
             weights=mirrored.binomial_tables(windows) if kernel.mirrors else None,
-            passes=kernel.passes(made_of),
+            passes=kernel.passes(part.cells),
             cell_coefs=places,
             window_coefs=results,
         )

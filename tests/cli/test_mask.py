@@ -46,7 +46,7 @@ def test_pictures_have_one_mask_for_all_channels(poolcli, folder):
     ("options", "message"),
     [
         ("max -k 2 --mask m.npy x.npy", "height 0, width 0 has masked cells alone; say --nodata"),
-        ("max -k 2 --mask small.npy x.npy", "the mask has the shape 4x8"),
+        ("max -k 2 --mask small.npy x.npy", "the shape of the mask is 4x8"),
         ("max -k 2 --mask none.npy x.npy", "none.npy: No such file"),
         ("max -k 2 --mask m.npz x.npy", "m.npz: holds several arrays; name one"),
         ("max -k 2 --mask . x.npy", "--mask takes one file"),
@@ -87,7 +87,7 @@ def test_weights_of_every_format(poolcli, folder):
     ("options", "message"),
     [
         ("max -k 2 --weights m.npy x.npy", "No such option: --weights"),
-        ("avg -k 2 --weights small.npy x.npy", "the weights have the shape 4x8"),
+        ("avg -k 2 --weights small.npy x.npy", "the shape of the weights is 4x8"),
         ("avg -k 2 --weights none.npy x.npy", "none.npy: No such file"),
         ("avg -k 2 --divisor 3 --weights m.npy x.npy", "weights are what is divided by"),
         ("avg -k 2 --weights . x.npy", "--weights takes one file"),

@@ -225,7 +225,7 @@ def test_a_window_in_pieces_is_weighed_alike() -> None:
         ("max", {}, "max takes no weights; avg and sum do"),
         ("avg", {"weights": -WEIGHTS}, "a weight is -0.* from 0 on are meant"),
         ("avg", {"weights": WEIGHTS * np.nan}, "a weight is nan"),
-        ("avg", {"weights": WEIGHTS[:3]}, "the weights have the shape 3x7; for 6x7 as HW"),
+        ("avg", {"weights": WEIGHTS[:3]}, "the shape of the weights is 3x7; for 6x7 as HW"),
         ("avg", {"weights": [["a"]]}, "the weights are of <U1"),
         ("avg", {"divisor": 2.0}, "weights are what is divided by"),
         ("avg", {"count_include_pad": True}, "weights are what is divided by"),

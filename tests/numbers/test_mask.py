@@ -112,7 +112,7 @@ def test_other_families_and_blocks():
 def test_what_is_refused():
     x = np.zeros((4, 4))
     for mask, message in [
-        (np.zeros((3, 4)), "the mask has the shape 3x4; for 4x4 as HW"),
+        (np.zeros((3, 4)), "the shape of the mask is 3x4; for 4x4 as HW"),
         (np.array(["a"]), "the mask is of <U1"),
     ]:
         with pytest.raises(poolcli.PoolError, match=message):
