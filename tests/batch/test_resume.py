@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -344,13 +345,15 @@ def test_whatever_happens_to_the_manifest_outputs_are_right_or_not_there(
     fill(Path("in"), 42)
     assert poolcli(*AVG[:-1], "whole/").code == 0
     whole, path = contents(Path("whole")), Path("out", NOTES)
-    noted, note, open_ = [0], Manifest.note, os.open
+    noted, note, open_, one_by_one = [0], Manifest.note, os.open, threading.Lock()
 
     def note_and_spoil(self: Manifest, *arguments: Any, **named: Any) -> None:
-        noted[0] += 1
-        if noted[0] == 7:
-            spoil()
-        note(self, *arguments, **named)
+        # Others would make the folder again while it is exchanged.
+        with one_by_one:
+            noted[0] += 1
+            if noted[0] == 7:
+                spoil()
+            note(self, *arguments, **named)
 
     def spoil() -> None:
         path.rename("moved")
